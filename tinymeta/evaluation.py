@@ -1,0 +1,63 @@
+"""How an initialisation adapts to tasks it never saw, and statistics that keep two kinds of spread apart."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import arguments
+
+
+def accuracy(out, y):
+    """The share (...) of points whose largest output is where y, in one-hot rows, has its 1."""
+    return (out.argmax(axis=-1) == y.argmax(axis=-1)).mean(axis=-1)
+
+
+def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
+    """The query loss (or "accuracy") of each task after 0, 1, ... `steps` steps on its support set: (..., steps + 1, T).
+
+    theta (S, P) judges S replicas on the same batch (T, K, d), or on one each (S, T, K, d). A task that diverges is
+    followed to inf or nan without a warning."""
+    theta = arguments.theta(model, theta)
+    batch = arguments.batch(model, theta, batch)
+    inner_lr = arguments.inner_lr(theta, inner_lr)
+    arguments.count("steps", steps, least=0)
+    arguments.choice("metric", metric, ("loss", "accuracy"))
+    measure = model._loss.value if metric == "loss" else accuracy
+    pieces = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in batch.blocks(20):
+            theta_s, curve = theta[..., None, :], []
+            for s in range(steps + 1):
+                if s:
+                    theta_s = theta_s - inner_lr * model.backward(model.forward(theta_s, block.x_support), block.y_support)
+                curve.append(measure(model.forward(theta_s, block.x_query).out, block.y_query))
+            pieces.append(np.stack(curve, axis=-2))
+    return np.concatenate(pieces, axis=-1)
+
+
+class Summary(NamedTuple):
+    """An adaptation curve (S, steps + 1, T) in numbers, each (steps + 1,) but for the first.
+
+    Between seeds: every seed's mean over the tasks, their mean, lowest and highest. Between tasks, after the mean over
+    seeds: median and quartiles. Last, how many of the S * T adaptations diverged (not finite, or above
+    100 times their start) by that step; they count in the means, which are worth little when there are any."""
+
+    seeds: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    median: np.ndarray
+    quartiles: tuple
+    diverged: np.ndarray
+
+
+def summarize(curve):
+    """The Summary of an adaptation curve (S, steps + 1, T), or (steps + 1, T) for one seed."""
+    curve = np.asarray(curve, dtype=float)
+    curve = curve[None] if curve.ndim == 2 else curve
+    seeds = curve.mean(axis=-1)
+    low, median, high = np.quantile(curve.mean(axis=0), [0.25, 0.5, 0.75], axis=-1)
+    diverged = ~(curve <= 100 * curve[:, :1])
+    return Summary(
+        seeds, seeds.mean(axis=0), seeds.min(axis=0), seeds.max(axis=0), median, (low, high), diverged.sum(axis=(0, 2))
+    )

@@ -1,0 +1,36 @@
+"""Outer-loop optimisers on a flat vector: each step returns new parameters, theta (..., P) in, theta out."""
+
+import numpy as np
+
+
+class SGD:
+    """theta - lr * grad."""
+
+    def __init__(self, lr):
+        self.lr = lr
+
+    def step(self, theta, grad):
+        return theta - self.lr * grad
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015, algorithm 1): a step of about lr along the mean gradient over its root mean square.
+
+    Elementwise, so theta (S, P) is S independent optimisers. The two moments are kept from step to step."""
+
+    def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+        self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
+        self.t, self.m, self.v = 0, None, None
+
+    def step(self, theta, grad):
+        if self.t == 0:
+            self.m, self.v = np.zeros_like(grad), np.zeros_like(grad)
+        self.t += 1
+        self.m += (1 - self.beta1) * (grad - self.m)
+        self.v += (1 - self.beta2) * (grad * grad - self.v)
+        # m / (1 - beta1^t) over the root of v / (1 - beta2^t): both corrections in one number
+        root = np.sqrt(self.v)
+        root += self.eps * (1 - self.beta2**self.t) ** 0.5
+        step = self.m / root
+        step *= self.lr * (1 - self.beta2**self.t) ** 0.5 / (1 - self.beta1**self.t)
+        return theta - step
