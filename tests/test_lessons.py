@@ -1,0 +1,56 @@
+"""Every lesson runs, and keeps the numbers it promises."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LESSONS = sorted((Path(__file__).parents[1] / "lessons").glob("[0-9]*.py"))
+FAST = {"03_maml"}
+
+
+def run(lesson, *flags, cwd, **environment):
+    command = [sys.executable, "-W", "error", str(lesson), *flags]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, encoding="utf-8", timeout=600)
+
+
+def results(folder, lesson):
+    return json.loads((folder / f"{lesson.stem}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("lesson", [pytest.param(p, id=p.stem, marks=[] if p.stem in FAST else pytest.mark.slow) for p in LESSONS])
+def test_quick_run_saves_and_names_its_figures(lesson, tmp_path):
+    done = run(lesson, "--quick", "--out", str(tmp_path / "out"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    figures = sorted((tmp_path / "out").glob("*.png"))
+    assert len(figures) >= 3
+    assert all(str(figure) in done.stdout for figure in figures)
+    assert results(tmp_path / "out", lesson)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
+def test_full_run_keeps_every_promised_number(lesson, full_run):
+    done, folder = full_run(lesson)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(r["ok"] and r["low"] <= r["value"] <= r["high"] for r in results(folder, lesson).values())
+    assert "OUT OF BOUNDS" not in done.stdout
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory):
+    """Run a lesson in full, once for all tests that ask."""
+    done = {}
+
+    def once(lesson):
+        if lesson not in done:
+            folder = tmp_path_factory.mktemp(lesson.stem)
+            done[lesson] = run(lesson, "--out", str(folder), cwd=folder), folder
+        return done[lesson]
+
+    return once

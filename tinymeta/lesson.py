@@ -1,0 +1,124 @@
+"""What makes a lesson a command: flags, random streams, progress, saved figures, and the numbers it promises.
+
+    lesson = Lesson("03_maml", iterations=40_000, quick=1_000)
+    theta = model.init(lesson.rng("initialisation"))
+    meta_train(..., rng=lesson.rng("training tasks"), iterations=lesson.iterations, callback=lesson.progress("MAML"))
+    lesson.save(figure, "learning_curve", "MAML is below 1 after 10 steps.")
+    lesson.expect("MAML, 10 steps", 0.61, 0.45, 0.85)
+    lesson.end()
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from . import plots
+
+
+class Lesson:
+    """The flags of the command line, read at once: quick, seed, iterations, out, show."""
+
+    def __init__(self, name, iterations=None, quick=None):
+        self.name, self.results, self._figures = name, {}, []
+        parser = argparse.ArgumentParser(prog=f"{name}.py", description=f"Lesson {name}; the file itself is the text.")
+        parser.add_argument("--quick", action="store_true", help="a short run of 10 s at most: same figures, rougher numbers")
+        parser.add_argument("--seed", type=_whole(0), default=0, help="of all random streams (default: 0)")
+        parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="for the figures (default: output/ beside the lesson)")
+        parser.add_argument("--show", action="store_true", help="open the figures in windows at the end")
+        if iterations:
+            parser.add_argument("--iterations", type=_whole(1), help=f"meta-steps of the longest training (default: {iterations})")
+        self.in_kernel = "ipykernel" in sys.modules
+        flags = parser.parse_args([] if self.in_kernel else None)
+        self.quick, self.seed, self.show = flags.quick, flags.seed, flags.show
+        chosen = getattr(flags, "iterations", None)
+        self.iterations = chosen or (quick if flags.quick else iterations)
+        self.full = not self.quick and not chosen and self.seed == 0  # the run whose numbers are promised
+        self.out = flags.out or Path(getattr(sys.modules["__main__"], "__file__", "lessons/x")).resolve().parent / "output"
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.out, os.W_OK):
+                raise PermissionError("not writable")
+        except OSError as error:
+            parser.error(f"argument --out: cannot write to {self.out}: {error.strerror or error}")
+        plots.windows = self.show
+        if not self.in_kernel:
+            sys.excepthook = _one_line_for_ctrl_c
+
+    def rng(self, purpose):
+        """A random stream of its own for each purpose, from the start at each call: methods trained or judged on
+        the stream of one name see the same tasks, in every lesson."""
+        return np.random.default_rng([self.seed, *purpose.encode()])
+
+    def progress(self, label, total=None):
+        """A callback for meta_train: one rewritten line on a terminal, a line every tenth elsewhere; to stderr."""
+        total, start = total or self.iterations, time.perf_counter()
+        terminal = sys.stderr.isatty()
+        every = max(1, total // (200 if terminal else 10))
+        end = "\n" if not terminal else ""
+
+        def callback(iteration, *_):
+            if iteration and (iteration + 1) % every and iteration + 1 != total:
+                return
+            line = f"  {label}: {100 * (iteration + 1) // total:3d} % of {total}, {time.perf_counter() - start:.0f} s"
+            last = "\n" if terminal and iteration + 1 == total else end
+            print(("\r" if terminal else "") + line, end=last, file=sys.stderr, flush=True)
+
+        return callback
+
+    def save(self, figure, name, sentence):
+        """Save the figure as OUT/LESSON_name.png, and print its path with the sentence that says what it shows."""
+        path = self.out / f"{self.name}_{name}.png"
+        plots.save(figure, path)
+        self._figures.append(path)
+        print(f"\nfigure {path}\n  {sentence}")
+        if self.in_kernel:
+            from IPython.display import Image, display
+
+            display(Image(filename=str(path)))
+
+    def expect(self, what, value, low, high):
+        """Record a number that the lesson promises, with the bounds that the spread over seeds allows."""
+        self.results[what] = {"value": float(value), "low": low, "high": high, "ok": bool(low <= value <= high)}
+
+    def expect_curve(self, method, losses, bounds):
+        """`expect` for the losses of an adaptation curve, {step: (low, high)}."""
+        for n, (low, high) in bounds.items():
+            self.expect(f"{method} after {n} step{'s' * (n != 1)}", losses[n], low, high)
+
+    def end(self):
+        """Print what you should see: each number, its bounds and, in a full run, whether it keeps them; save them as JSON."""
+        print("\nWhat you should see" + ("" if self.full else " in a full run with seed 0 (this one is not)"))
+        width = max(map(len, self.results))
+        for what, r in self.results.items():
+            verdict = ("ok" if r["ok"] else "OUT OF BOUNDS") if self.full else ""
+            print(f"  {what:{width}}  {r['value']:10.4g}   from {r['low']:g} to {r['high']:g}   {verdict}".rstrip())
+        (self.out / f"{self.name}.json").write_text(json.dumps(self.results, indent=1), encoding="utf-8")
+        if self.show and not self.in_kernel:
+            from matplotlib import pyplot
+
+            pyplot.show()
+        if self.full and not all(r["ok"] for r in self.results.values()):
+            sys.exit(1)
+
+
+def _whole(least):
+    def whole(text):
+        value = int(text)
+        if value < least:
+            raise ValueError
+        return value
+
+    whole.__name__ = f"whole number of at least {least}"  # argparse quotes it
+    return whole
+
+
+def _one_line_for_ctrl_c(kind, error, traceback):
+    if issubclass(kind, KeyboardInterrupt):
+        print(f"\nStopped: {error or 'interrupted'}.", file=sys.stderr)
+        sys.exit(130)
+    sys.__excepthook__(kind, error, traceback)

@@ -1,0 +1,123 @@
+"""The figures of the lessons, and their look: five colours that colour-blind readers can tell apart, a line style
+for each, and labels at the curves instead of a legend. The one file that imports matplotlib.
+
+A figure belongs to no window unless `windows` is set to true: saving one needs neither a screen nor a backend.
+"""
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe & Ito (2008)
+DASH_DOTS = (0, (5, 1.5, 1, 1.5, 1, 1.5))
+METHODS = {  # one look a method, the same in every lesson
+    "random": (BLACK, ":"),
+    "transfer": (PINK, DASH_DOTS),
+    "MAML": (BLUE, "-"),
+    "first-order MAML": (ORANGE, "--"),
+    "Reptile": (GREEN, "-."),
+}
+LOOK = {
+    "font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False,
+    "lines.linewidth": 1.8, "savefig.dpi": 150, "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6,
+}  # fmt: skip
+windows = False
+
+
+def new_figure(width=6.4, height=3.6, columns=1, **options):
+    """A figure with a row of `columns` axes that share what `options` say: (figure, axes)."""
+    with rc_context(LOOK):
+        if windows:
+            from matplotlib import pyplot
+
+            figure = pyplot.figure(figsize=(width, height), layout="constrained")
+        else:
+            figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(1, columns, **options)
+
+
+def save(figure, path):
+    """Write the figure to a PNG file."""
+    with rc_context(LOOK):
+        figure.savefig(path)
+
+
+def label_ends(ax, labels, gap=0.075):
+    """Write each (y, text, colour) of `labels` at the right edge, at the height of y where it can be read:
+    labels closer than `gap` of the axes' height are moved apart."""
+    to_axes = ax.transData + ax.transAxes.inverted()
+    x_right = ax.get_xlim()[1]
+    labels = sorted(((to_axes.transform((x_right, y))[1], text, colour) for y, text, colour in labels), key=lambda item: item[0])
+    heights = np.clip([height for height, _, _ in labels], 0.0, 1.0)
+    for _ in range(200):  # push neighbours apart, a little at a time and both ways, until all are
+        for i in range(len(heights) - 1):
+            overlap = gap - (heights[i + 1] - heights[i])
+            if overlap > 1e-6:
+                heights[i] -= overlap / 2
+                heights[i + 1] += overlap / 2
+    for height, (_, text, colour) in zip(heights, labels):
+        ax.annotate(text, (1.0, height), (5, 0), "axes fraction", "offset points", va="center", color=colour, annotation_clip=False)
+
+
+def adaptation(ax, model, theta, x, y, truth, inner_lr, steps=(0, 1, 10), x_range=(-5, 5)):
+    """One task: the true function, the support points x, y (K, 1) and the network after each number of `steps`
+    of gradient descent on them. theta (P,); truth is a function of x."""
+    from .meta import adapt
+
+    grid = np.linspace(*x_range, 200)[:, None]
+    looks = [(PINK, ":"), (ORANGE, "--"), (BLUE, "-"), (GREEN, "-.")]
+    ax.plot(grid, truth(grid), color="#999999", linewidth=4, alpha=0.6)
+    ax.plot(x, y, "o", color=BLACK, markersize=4.5, zorder=3)
+    labels = [(truth(grid)[-1, 0], "true sine", "#666666")]
+    for n, (colour, style) in zip(steps, looks):
+        out = model.predict(adapt(model, theta, x[None], y[None], inner_lr, n)[0], grid)
+        ax.plot(grid, out, style, color=colour)
+        labels.append((out[-1, 0], "before" if n == 0 else f"{n} step{'s' * (n > 1)}", colour))
+    ax.set_xlim(*x_range)
+    ax.set_xlabel("x")
+    return labels
+
+
+def adaptation_figure(model, theta, examples, inner_lr, steps=(0, 1, 10)):
+    """A panel for each (title, x, y, truth) of `examples`, as `adaptation` draws it."""
+    figure, axes = new_figure(1.6 + 3.6 * len(examples), 3.4, len(examples), sharey=True, squeeze=False)
+    drawn = [adaptation(ax, model, theta, x, y, truth, inner_lr, steps) for ax, (_, x, y, truth) in zip(axes[0], examples)]
+    axes[0, 0].set_ylabel("y")
+    for ax, labels, (title, *_) in zip(axes[0], drawn, examples):  # the shared scale is known now
+        ax.set_title(title, loc="left")
+        label_ends(ax, labels)
+    return figure
+
+
+def learning_curves(curves, title, ylabel="mean squared error on new points"):
+    """{method: curve (S, steps + 1, T)}: the mean over tasks and seeds, in a band from the lowest to the highest seed."""
+    from .evaluation import summarize
+
+    figure, ax = new_figure()
+    labels = []
+    for method, curve in curves.items():
+        colour, style = METHODS[method]
+        s = summarize(curve)
+        steps = np.arange(len(s.mean))
+        ax.fill_between(steps, s.low, s.high, color=colour, alpha=0.15, linewidth=0)
+        ax.plot(steps, s.mean, linestyle=style, color=colour)
+        labels.append((s.mean[-1], method, colour))
+    ax.set(xlim=(0, len(steps) - 1), ylim=(0, None), xlabel="steps of gradient descent on the task's 10 points", ylabel=ylabel)
+    ax.set_title(title, loc="left")
+    label_ends(ax, labels)
+    return figure
+
+
+def gradient_check(h, differences, levels, title):
+    """The error of central differences over their step h, and {label: error} as level lines; all on log axes."""
+    figure, ax = new_figure()
+    ax.loglog(h, differences, "o-", color=BLUE, markersize=3.5)
+    labels = []
+    looks = [(GREEN, "-."), (ORANGE, "--"), (PINK, DASH_DOTS), (BLACK, ":")]
+    for (label, error), (colour, style) in zip(levels.items(), looks):
+        ax.axhline(error, color=colour, linestyle=style)
+        labels.append((error, label, colour))
+    ax.set(xlim=(min(h), max(h)), xlabel="h, the step of the differences", ylabel="relative error")
+    ax.set_title(title, loc="left")
+    label_ends(ax, [*labels, (differences[np.argmax(h)], "central differences", BLUE)])
+    return figure
