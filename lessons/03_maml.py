@@ -18,8 +18,8 @@ What you need: the chain rule; what a gradient step is. Time: 40 minutes to read
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adapt, adaptation_curve, checks, fomaml_grad, joint_grad, maml_grad, meta_loss, meta_train,
-    plots, summarize,
+    MLP, SineTasks, TaskBatch, adaptation_curve, checks, fomaml_grad, joint_grad, left_side, maml_grad, meta_loss, meta_train,
+    plots, sine_examples, summarize, table,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
 
@@ -196,17 +196,10 @@ had only learned to fit points, it could know nothing of the other side.
 """
 
 # %%
-def sine(x):
-    return 3.0 * np.sin(x + 1.0)
-
-
-anywhere = lesson.rng("example").uniform(-5, 5, (SHOTS, 1))
-examples = [("10 points anywhere", anywhere), ("10 points on one side", abs(anywhere))]
-examples = [(title, points, sine(points), sine) for title, points in examples]
-unseen = np.linspace(-5, 0, 100)[:, None]
-one_sided = adapt(model, initialisations["MAML"], *(np.stack([a]) for a in examples[1][1:3]), INNER_LR, 10)[:, 0]
-one_sided_error = model.loss(one_sided, unseen, sine(unseen))
-blind_error = np.mean(sine(unseen) ** 2)
+examples = sine_examples(lesson.rng("example"), SHOTS)
+one_sided = left_side(examples["10 points on one side"])  # judged where it has no points
+one_sided_error = adaptation_curve(model, initialisations["MAML"], one_sided, INNER_LR, steps=10)[:, 10]
+blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
     plots.adaptation_figure(model, initialisations["MAML"][0], examples, INNER_LR),
     "adaptation",
@@ -224,13 +217,8 @@ The score to beat is that of the zero function, which is what the tasks' mean is
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 curves = {name: adaptation_curve(model, theta, test, INNER_LR, steps=10) for name, theta in initialisations.items()}
 zero = np.mean(test.y_query**2)
-print(f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest - highest), then the median task")
-print(f"  {'steps':>8s} {0:>20d} {1:>20d} {10:>20d}")
-for name, curve in curves.items():
-    s = summarize(curve)
-    cells = (f"{s.mean[n]:.2f} ({s.low[n]:.2f}-{s.high[n]:.2f}) {s.median[n]:.2f}" for n in (0, 1, 10))
-    print(f"  {name:8s} " + " ".join(f"{cell:>20s}" for cell in cells))
-print(f"  the zero function: {zero:.2f}; diverged: {sum(summarize(c).diverged[-1] for c in curves.values())} adaptations")
+print(f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), median task; the zero function: {zero:.2f}")
+print(table(curves, (0, 1, 10)))
 
 maml, transfer, untrained = (summarize(curves[name]) for name in ("MAML", "transfer", "random"))
 lesson.save(

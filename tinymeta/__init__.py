@@ -15,15 +15,16 @@ Data flows one way: tasks -> meta (-> mlp -> losses) -> optimizers, driven by tr
 """
 
 from . import checks
-from .evaluation import adaptation_curve, summarize
+from .evaluation import adaptation_curve, summarize, table
 from .meta import adapt, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_grad
 from .mlp import MLP
 from .optimizers import SGD, Adam
-from .tasks import SineTasks, TaskBatch
+from .tasks import SineTasks, TaskBatch, left_side, sine_examples
 from .training import Diverged, Interrupted, meta_train
 
 __all__ = [
     "MLP", "TaskBatch", "SineTasks", "adapt", "joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss",
-    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "checks",
+    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table",
+    "sine_examples", "left_side", "checks",
 ]  # fmt: skip
 __version__ = "0.1.0"

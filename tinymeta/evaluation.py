@@ -61,3 +61,14 @@ def summarize(curve):
     return Summary(
         seeds, seeds.mean(axis=0), seeds.min(axis=0), seeds.max(axis=0), median, (low, high), diverged.sum(axis=(0, 2))
     )
+
+
+def table(curves, steps):
+    """{method: curve (S, steps + 1, T)} as text: at each of `steps` the mean, (the lowest and highest seed's) and the median task."""
+    summaries = {name: summarize(curve) for name, curve in curves.items()}
+    width = max(map(len, curves))
+    lines = [f"  {'':{width}}" + "".join(f"{f'{n} steps':>24s}" for n in steps) + "    diverged"]
+    for name, s in summaries.items():
+        cells = (f"{s.mean[n]:.2f} ({s.low[n]:.2f}-{s.high[n]:.2f}) {s.median[n]:.2f}" for n in steps)
+        lines.append(f"  {name:{width}}" + "".join(f"{cell:>24s}" for cell in cells) + f"{s.diverged[steps[-1]]:12d}")
+    return "\n".join(lines)

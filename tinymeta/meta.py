@@ -30,6 +30,12 @@ def support_steps(x, y, inner_steps, minibatch=None):
             yield x[..., points, :], y[..., points, :]
 
 
+def descend(theta, inner_lr, g):
+    """theta - inner_lr g, written over g: with a row for each task, these are the largest arrays there are."""
+    g *= inner_lr
+    return np.subtract(theta, g, out=g)
+
+
 def adapt(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
     """Gradient descent on each task from theta (..., P): x (..., T, K, d_in), y (..., T, K, d_out) -> (..., T, P).
 
@@ -40,7 +46,7 @@ def adapt(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
     arguments.inner_loop(inner_steps, minibatch, x)
     theta = theta[..., None, :]
     for x_s, y_s in support_steps(x, y, inner_steps, minibatch):
-        theta = theta - inner_lr * model.backward(model.forward(theta, x_s), y_s)
+        theta = descend(theta, inner_lr, model.backward(model.forward(theta, x_s), y_s))
     return theta if inner_steps else np.repeat(theta, x.shape[-3], axis=-2)
 
 
@@ -55,6 +61,8 @@ def mean_over_tasks(algorithm):
         inner_lr = arguments.inner_lr(theta, inner_lr)
         arguments.inner_loop(inner_steps, minibatch, batch.x_support)
         loss, grad = algorithm(model, theta[..., None, :], batch, inner_lr, inner_steps, minibatch)
+        if loss.shape[-1] == 1:  # the mean over one task
+            return loss[..., 0], grad[..., 0, :]
         return loss.mean(axis=-1), grad.mean(axis=-2)
 
     return meta_grad
@@ -75,7 +83,7 @@ def joint_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
 def fomaml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     """q, the query gradient after adaptation (Finn et al. 2017, section 5.2): as if theta_k did not depend on theta."""
     for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
-        theta = theta - inner_lr * model.backward(model.forward(theta, x), y)
+        theta = descend(theta, inner_lr, model.backward(model.forward(theta, x), y))
     return loss_and_grad(model, theta, batch.x_query, batch.y_query)
 
 
@@ -88,10 +96,10 @@ def maml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     tapes = []
     for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
         tapes.append(model.forward(theta, x))
-        theta = theta - inner_lr * model.backward(tapes[-1], y)
+        theta = descend(theta, inner_lr, model.backward(tapes[-1], y))
     loss, v = loss_and_grad(model, theta, batch.x_query, batch.y_query)
     for tape in reversed(tapes):
-        v = v - model.rop(tape, inner_lr * v)
+        v -= model.rop(tape, inner_lr * v)
     return loss, v
 
 
@@ -102,7 +110,7 @@ def reptile_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
         loss, g = loss_and_grad(model, theta, x, y)
         total = total + g
-        theta = theta - inner_lr * g
+        theta = descend(theta, inner_lr, g)
     if loss is None:  # no step: the way is zero
         loss = model.loss(theta, batch.x_support, batch.y_support)
     return loss, total

@@ -16,6 +16,8 @@ Legend, for every docstring of the package:
     Rq    how any quantity q changes as theta moves along v (the R-operator): d/dr q(theta + r v) at r = 0
 """
 
+import functools
+
 import numpy as np
 
 from . import arguments
@@ -23,16 +25,25 @@ from .losses import LOSSES
 
 
 def relu(z):
-    """f(z) and f'(z); z.real, so that a complex step passes through."""
+    """f(z), in z's place, and f'(z); z.real, so that a complex step passes through."""
     slope = (z.real > 0).astype(z.dtype)
-    return z * slope, slope
+    z *= slope
+    return z, slope
 
 
 def tanh(z):
-    """f(z) and f'(z) = 1 - f(z)^2."""
-    h = np.tanh(z)
+    """f(z), in z's place, and f'(z) = 1 - f(z)^2."""
+    h = np.tanh(z, out=z)
     return h, 1.0 - h * h
 
+
+def keep_freed_memory():
+    """Let the C library reuse freed arrays of up to 16 MiB instead of handing each back to the system, which
+    would map and zero its pages again at the next step: glibc takes the largest block freed so far as its measure."""
+    np.empty(1 << 24, np.uint8)  # never touched, freed at once
+
+
+keep_freed_memory()
 
 ACTIVATIONS = {"relu": relu, "tanh": tanh}
 
@@ -46,6 +57,13 @@ def matmul(h, W):
     if W.shape[-2] == 1:
         return h * W
     return h @ W
+
+
+@functools.cache
+def row_of_ones(length, dtype):
+    ones = np.ones((1, length), dtype)
+    ones.setflags(write=False)
+    return ones
 
 
 def stack(a, b):
@@ -121,7 +139,7 @@ class MLP:
         """delta from the last layer to the first, W's gradient h^T delta, b's the sum of delta; returns them as (..., P)."""
         tape.y, tape.delta = y, [self._loss.delta(tape.out, y)]
         grad = np.empty((*tape.delta[0].shape[:-2], self.n_params), tape.delta[0].dtype)
-        ones = np.ones((1, y.shape[-2]), grad.dtype)  # b is the weight of a constant input 1
+        ones = row_of_ones(y.shape[-2], grad.dtype)  # b is the weight of a constant input 1
         for (W, _), (gW, gb), h, slope in reversed([*zip(tape.layers, self.unpack(grad), tape.h, tape.slope)]):
             delta = tape.delta[0]
             np.matmul(transpose(h), delta, out=gW)
@@ -144,7 +162,7 @@ class MLP:
         # R-backward:  W's gradient  h^T delta  gives  Rh^T delta + h^T Rdelta;  delta = f'(z) (next delta) W^T  likewise
         Rdelta = self._loss.Rdelta(tape.out, tape.y, Rz[-1])
         product = np.empty((*Rdelta.shape[:-2], self.n_params), Rdelta.dtype)
-        ones = np.ones((1, Rdelta.shape[-2]), Rdelta.dtype)
+        ones = row_of_ones(Rdelta.shape[-2], Rdelta.dtype)
         for l, (RgW, Rgb) in reversed([*enumerate(self.unpack(product))]):
             np.matmul(ones, Rdelta, out=Rgb[..., None, :])
             if l == 0:

@@ -59,31 +59,29 @@ def label_ends(ax, labels, gap=0.075):
         ax.annotate(text, (1.0, height), (5, 0), "axes fraction", "offset points", va="center", color=colour, annotation_clip=False)
 
 
-def adaptation(ax, model, theta, x, y, truth, inner_lr, steps=(0, 1, 10), x_range=(-5, 5)):
-    """One task: the true function, the support points x, y (K, 1) and the network after each number of `steps`
-    of gradient descent on them. theta (P,); truth is a function of x."""
+def adaptation(ax, model, theta, task, inner_lr, steps=(0, 1, 10)):
+    """One task, a TaskBatch with T = 1 whose query points trace the true function: that, the support points, and the
+    network after each number of `steps` of gradient descent on them. theta (P,). Returns labels for `label_ends`."""
     from .meta import adapt
 
-    grid = np.linspace(*x_range, 200)[:, None]
-    looks = [(PINK, ":"), (ORANGE, "--"), (BLUE, "-"), (GREEN, "-.")]
-    ax.plot(grid, truth(grid), color="#999999", linewidth=4, alpha=0.6)
-    ax.plot(x, y, "o", color=BLACK, markersize=4.5, zorder=3)
-    labels = [(truth(grid)[-1, 0], "true sine", "#666666")]
-    for n, (colour, style) in zip(steps, looks):
-        out = model.predict(adapt(model, theta, x[None], y[None], inner_lr, n)[0], grid)
-        ax.plot(grid, out, style, color=colour)
-        labels.append((out[-1, 0], "before" if n == 0 else f"{n} step{'s' * (n > 1)}", colour))
-    ax.set_xlim(*x_range)
-    ax.set_xlabel("x")
+    x, truth = task.x_query[0, :, 0], task.y_query[0, :, 0]
+    ax.plot(x, truth, color="#999999", linewidth=4, alpha=0.6)
+    ax.plot(task.x_support[0], task.y_support[0], "o", color=BLACK, markersize=4.5, zorder=3)
+    labels = [(truth[-1], "true sine", "#666666")]
+    for n, (colour, style) in zip(steps, [(PINK, ":"), (ORANGE, "--"), (BLUE, "-"), (GREEN, "-.")]):
+        out = model.predict(adapt(model, theta, task.x_support, task.y_support, inner_lr, n), task.x_query)[0, :, 0]
+        ax.plot(x, out, linestyle=style, color=colour)
+        labels.append((out[-1], "before" if n == 0 else f"{n} step{'s' * (n > 1)}", colour))
+    ax.set(xlim=(x[0], x[-1]), xlabel="x")
     return labels
 
 
 def adaptation_figure(model, theta, examples, inner_lr, steps=(0, 1, 10)):
-    """A panel for each (title, x, y, truth) of `examples`, as `adaptation` draws it."""
+    """A panel for each {title: task} of `examples`, as `adaptation` draws it."""
     figure, axes = new_figure(1.6 + 3.6 * len(examples), 3.4, len(examples), sharey=True, squeeze=False)
-    drawn = [adaptation(ax, model, theta, x, y, truth, inner_lr, steps) for ax, (_, x, y, truth) in zip(axes[0], examples)]
+    drawn = [adaptation(ax, model, theta, task, inner_lr, steps) for ax, task in zip(axes[0], examples.values())]
     axes[0, 0].set_ylabel("y")
-    for ax, labels, (title, *_) in zip(axes[0], drawn, examples):  # the shared scale is known now
+    for ax, labels, title in zip(axes[0], drawn, examples):  # the shared scale is known now
         ax.set_title(title, loc="left")
         label_ends(ax, labels)
     return figure
@@ -120,4 +118,20 @@ def gradient_check(h, differences, levels, title):
     ax.set(xlim=(min(h), max(h)), xlabel="h, the step of the differences", ylabel="relative error")
     ax.set_title(title, loc="left")
     label_ends(ax, [*labels, (differences[np.argmax(h)], "central differences", BLUE)])
+    return figure
+
+
+def along_training(values, title, ylabel, xlabel="meta-steps"):
+    """{label: {meta-step: one value a seed}}: the mean over seeds, in a band from the lowest to the highest."""
+    figure, ax = new_figure()
+    labels = []
+    for (label, by_step), (colour, style) in zip(values.items(), [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-.")]):
+        steps, seeds = list(by_step), np.array(list(by_step.values()))
+        ax.fill_between(steps, seeds.min(axis=1), seeds.max(axis=1), color=colour, alpha=0.15, linewidth=0)
+        ax.plot(steps, seeds.mean(axis=1), "o", linestyle=style, color=colour, markersize=3.5)
+        labels.append((seeds.mean(axis=1)[-1], label, colour))
+    ax.set_xscale("symlog", linthresh=100)
+    ax.set(xlim=(0, max(steps)), xlabel=xlabel, ylabel=ylabel)
+    ax.set_title(title, loc="left")
+    label_ends(ax, labels)
     return figure

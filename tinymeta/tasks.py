@@ -49,3 +49,18 @@ class SineTasks:
             x = np.concatenate((x, even), axis=-2)
         y = a * np.sin(x + b)
         return TaskBatch(x[..., :shots, :], y[..., :shots, :], x[..., shots:, :], y[..., shots:, :])
+
+
+def sine_examples(rng, shots):
+    """One wave to look at, 3 sin(x + 1), as {title: TaskBatch of one task}: support points from anywhere, and the same
+    points all moved to the right side; 200 evenly spaced query points trace the wave."""
+    anywhere = rng.uniform(-5.0, 5.0, (1, shots, 1))
+    x_query = np.linspace(-5.0, 5.0, 200)[None, :, None]
+    supports = {f"{shots} points anywhere": anywhere, f"{shots} points on one side": abs(anywhere)}
+    return {title: TaskBatch(x, 3.0 * np.sin(x + 1.0), x_query, 3.0 * np.sin(x_query + 1.0)) for title, x in supports.items()}
+
+
+def left_side(task):
+    """The task with only those of its query points kept that are left of 0."""
+    left = task.x_query[0, :, 0] < 0
+    return task._replace(x_query=task.x_query[:, left], y_query=task.y_query[:, left])
