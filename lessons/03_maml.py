@@ -27,8 +27,8 @@ from tinymeta.lesson import Lesson
 SHOTS = 10  # support points of a task, and as many query points
 INNER_LR = 0.01  # alpha, the rate of the step on a task
 SEEDS = 5  # replicas, trained side by side: theta is (SEEDS, P)
-TEST_TASKS = 1000  # the same for every method
 lesson = Lesson("03_maml", iterations=40_000, quick=1_500)
+TEST_TASKS = 100 if lesson.quick else 1000  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)
 

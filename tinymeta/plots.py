@@ -135,3 +135,89 @@ def along_training(values, title, ylabel, xlabel="meta-steps"):
     ax.set_title(title, loc="left")
     label_ends(ax, labels)
     return figure
+
+
+def few_tasks(batch):
+    """Each task of a small batch as its query points (on a grid) draw it, with its support points as dots."""
+    figure, ax = new_figure()
+    labels = []
+    looks = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PINK, DASH_DOTS), (BLACK, ":")]
+    for i, (points, values, x, y) in enumerate(zip(*(array[..., 0] for array in batch))):
+        colour, style = looks[i % len(looks)]
+        ax.plot(x, y, linestyle=style, color=colour)
+        ax.plot(points, values, "o", color=colour, markersize=4.5)
+        labels.append((y[-1], f"task {i + 1}", colour))
+    ax.set(xlim=(x[0], x[-1]), xlabel="x", ylabel="y")
+    ax.set_title(f"{i + 1} tasks, {len(points)} points of each", loc="left")
+    label_ends(ax, labels)
+    return figure
+
+
+def many_tasks(x, y, title):
+    """Tasks y (T, n) over x (n,), laid over each other."""
+    figure, ax = new_figure()
+    ax.plot(x, y.T, color=BLUE, linewidth=0.5, alpha=0.12)
+    ax.set(xlim=(x[0], x[-1]), xlabel="x", ylabel="y")
+    ax.set_title(title, loc="left")
+    return figure
+
+
+def fits(support, query, truth, guesses, title):
+    """One task: its support set (dots) and query set (rings), each (x, y), and on the grid of truth (x, y): {label: guess}."""
+    figure, ax = new_figure()
+    x, y = (array.ravel() for array in truth)
+    ax.plot(x, y, color="#999999", linewidth=4, alpha=0.6)
+    labels = [(y[-1], "true sine", "#666666")]
+    for (label, guess), (colour, style) in zip(guesses.items(), [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-.")]):
+        ax.plot(x, guess, linestyle=style, color=colour)
+        labels.append((guess[-1, 0], label, colour))
+    ax.plot(*query, "o", color=PINK, markerfacecolor="white", markersize=6, zorder=3)
+    ax.plot(*support, "o", color=BLACK, markersize=5, zorder=4)
+    ax.set(xlim=(x[0], x[-1]), ylim=(2 * y.min(), 2 * y.max()), xlabel="x", ylabel="y")
+    ax.set_title(title, loc="left")
+    label_ends(ax, labels)
+    return figure
+
+
+def beside_one_task(x, panels):
+    """A panel for each {title: (task, {label: curves})}: one task (n,) for scale, and curves (n,) or (S, n), over x (n,)."""
+    figure, axes = new_figure(1.6 + 3.6 * len(panels), 3.4, len(panels), sharey=True, squeeze=False)
+    drawn = []
+    for ax, (title, (task, curves)) in zip(axes[0], panels.items()):
+        ax.plot(x, task, color="#999999", linewidth=4, alpha=0.6)
+        labels = [(task[-1], "one task", "#666666")]
+        for (label, curve), (colour, style) in zip(curves.items(), [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-.")]):
+            curve = np.atleast_2d(curve)
+            ax.plot(x, curve.T, linestyle=style, color=colour, linewidth=1.8 if len(curve) == 1 else 1.2)
+            labels.append((curve[:, -1].mean(), label, colour))
+        ax.set(xlim=(x[0], x[-1]), xlabel="x")
+        ax.set_title(title, loc="left")
+        drawn.append((ax, labels))
+    axes[0, 0].set_ylabel("y")
+    for ax, labels in drawn:  # the shared scale is known now
+        label_ends(ax, labels)
+    return figure
+
+
+def mean_and_median(curves, zero, ylabel="squared error on new points"):
+    """{method: curve (S, steps + 1, T)}: over the tasks, the mean (left) and the median (right) of each seed; a line for the
+    mean of the seeds, in a band from the lowest to the highest. zero (T,): what predicting 0 costs on each task."""
+    figure, axes = new_figure(8.8, 3.4, 2, sharey=True)
+    drawn = []
+    for ax, statistic in zip(axes, (np.mean, np.median)):
+        ax.axhline(statistic(zero), color="#666666", linewidth=1.0)
+        labels = [(statistic(zero), "predict 0", "#666666")]
+        for method, curve in curves.items():
+            colour, style = METHODS[method]
+            seeds = statistic(curve, axis=-1)
+            steps = np.arange(seeds.shape[1])
+            ax.fill_between(steps, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+            ax.plot(steps, seeds.mean(axis=0), linestyle=style, color=colour)
+            labels.append((seeds[:, -1].mean(), method, colour))
+        ax.set(xlim=(0, steps[-1]), xlabel="steps of gradient descent")
+        ax.set_title(f"{statistic.__name__} task; bands: all {len(seeds)} seeds", loc="left")
+        drawn.append((ax, labels))
+    axes[0].set_ylabel(ylabel)
+    for ax, labels in drawn:
+        label_ends(ax, labels)
+    return figure
