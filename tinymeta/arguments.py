@@ -29,9 +29,13 @@ def choice(name, value, known):
 
 def count(name, value, least=1):
     """A whole number of at least `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < least:
+    try:
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least:
         raise ValueError(f"{name}: expected a whole number of at least {least}; got {value!r}")
-    return operator.index(value)
+    return number
 
 
 def numbers(name, value, dtype):
@@ -55,30 +59,34 @@ def theta(model, value, name="theta", dtype=None):
     return array
 
 
-def inputs(model, theta, x, name="x"):
-    """Points x (..., K, d_in)."""
+def leading(name, axes, others, other_name):
+    """Leading axes that broadcast with the others'."""
+    for n, m in zip(axes[::-1], others[::-1]):
+        if n != m and n != 1 and m != 1:
+            raise ValueError(f"{name}: its leading axes {axes} do not broadcast with {others} of {other_name}")
+
+
+def inputs(model, theta, x, name="x", tasks=False):
+    """Points x (..., K, d_in), or (..., T, K, d_in) with a tasks axis, whose leading axes suit theta."""
     x = numbers(name, x, theta.real.dtype)
     if x.ndim < 2 or x.shape[-1] != model.sizes[0]:
         hint = "; a column of points is x[:, None]" if x.ndim == 1 else ""
         raise ValueError(f"{name}: expected shape (..., K, {model.sizes[0]}) for {model!r}; got {x.shape}{hint}")
+    if tasks and x.ndim < 3:
+        raise ValueError(f"{name}: expected a tasks axis, (..., T, K, {model.sizes[0]}); got {x.shape}")
     if x.size == 0:
         raise ValueError(f"{name}: expected at least one point and one task; got shape {x.shape}")
+    leading("theta", theta.shape[:-1], x.shape[: -3 if tasks else -2], name)
     return x
 
 
 def points(model, theta, x, y, names=("x", "y"), tasks=False):
-    """Points x (..., K, d_in) with their y (..., K, d_out): as many, never broadcast, with leading axes that suit theta."""
-    x, y = inputs(model, theta, x, names[0]), numbers(names[1], y, theta.real.dtype)
+    """Points x with their y (..., K, d_out): as many, never broadcast."""
+    x, y = inputs(model, theta, x, names[0], tasks), numbers(names[1], y, theta.real.dtype)
     expected = (*x.shape[:-1], model.sizes[-1])
     if y.shape != expected:
         hint = "; a column of values is y[..., None]" if y.shape == expected[:-1] else ""
         raise ValueError(f"{names[1]}: expected shape {expected}, as {names[0]} is {x.shape}; got {y.shape}{hint}")
-    if tasks and x.ndim < 3:
-        raise ValueError(f"{names[0]}: expected a tasks axis, (..., T, K, {model.sizes[0]}); got {x.shape}")
-    lead = x.shape[:-3] if tasks else x.shape[:-2]
-    for n, m in zip(reversed(theta.shape[:-1]), reversed(lead)):
-        if n != m and n != 1 and m != 1:
-            raise ValueError(f"theta: its leading axes {theta.shape[:-1]} do not broadcast with {lead} of {names[0]}")
     return x, y
 
 

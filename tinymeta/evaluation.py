@@ -55,9 +55,10 @@ def summarize(curve):
     """The Summary of an adaptation curve (S, steps + 1, T), or (steps + 1, T) for one seed."""
     curve = np.asarray(curve, dtype=float)
     curve = curve[None] if curve.ndim == 2 else curve
-    seeds = curve.mean(axis=-1)
-    low, median, high = np.quantile(curve.mean(axis=0), [0.25, 0.5, 0.75], axis=-1)
-    diverged = ~(curve <= 100 * curve[:, :1])
+    with np.errstate(invalid="ignore"):  # what diverged is counted
+        seeds = curve.mean(axis=-1)
+        low, median, high = np.quantile(curve.mean(axis=0), [0.25, 0.5, 0.75], axis=-1)
+    diverged = ~(np.isfinite(curve) & (curve <= 100 * curve[:, :1]))
     return Summary(
         seeds, seeds.mean(axis=0), seeds.min(axis=0), seeds.max(axis=0), median, (low, high), diverged.sum(axis=(0, 2))
     )
@@ -70,5 +71,5 @@ def table(curves, steps):
     lines = [f"  {'':{width}}" + "".join(f"{f'{n} steps':>24s}" for n in steps) + "    diverged"]
     for name, s in summaries.items():
         cells = (f"{s.mean[n]:.2f} ({s.low[n]:.2f}-{s.high[n]:.2f}) {s.median[n]:.2f}" for n in steps)
-        lines.append(f"  {name:{width}}" + "".join(f"{cell:>24s}" for cell in cells) + f"{s.diverged[steps[-1]]:12d}")
+        lines.append(f"  {name:{width}}" + "".join(f"{cell:>24s}" if len(cell) < 24 else f"  {cell}" for cell in cells) + f"{s.diverged[steps[-1]]:12d}")
     return "\n".join(lines)

@@ -44,10 +44,10 @@ def adapt(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
     x, y = arguments.points(model, theta, x, y, tasks=True)
     inner_lr = arguments.inner_lr(theta, inner_lr)
     arguments.inner_loop(inner_steps, minibatch, x)
-    theta = theta[..., None, :]
+    theta = theta[..., None, :] + np.zeros((*x.shape[:-2], 1), theta.dtype)  # one row a task
     for x_s, y_s in support_steps(x, y, inner_steps, minibatch):
         theta = descend(theta, inner_lr, model.backward(model.forward(theta, x_s), y_s))
-    return theta if inner_steps else np.repeat(theta, x.shape[-3], axis=-2)
+    return theta
 
 
 def mean_over_tasks(algorithm):
@@ -106,17 +106,19 @@ def maml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
 @mean_over_tasks
 def reptile_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     """g_0 + ... + g_k-1, the way from theta to theta_k in units of alpha (Nichol et al. 2018, section 3): no query set."""
-    loss, total = None, np.zeros_like(theta)
+    total = 0.0
     for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
         loss, g = loss_and_grad(model, theta, x, y)
-        total = total + g
+        total = g + total
         theta = descend(theta, inner_lr, g)
-    if loss is None:  # no step: the way is zero
+    if not inner_steps:  # the way is zero
         loss = model.loss(theta, batch.x_support, batch.y_support)
+        total = np.zeros((*loss.shape, model.n_params), theta.dtype)
     return loss, total
 
 
 def meta_loss(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     """The mean query loss (...) after adaptation: what MAML minimises, and what its gradient is checked against."""
+    batch = arguments.batch(model, arguments.theta(model, theta), batch)
     adapted = adapt(model, theta, batch.x_support, batch.y_support, inner_lr, inner_steps, minibatch)
     return model.loss(adapted, batch.x_query, batch.y_query).mean(axis=-1)

@@ -137,15 +137,17 @@ class MLP:
 
     def backward(self, tape, y):
         """delta from the last layer to the first, W's gradient h^T delta, b's the sum of delta; returns them as (..., P)."""
-        tape.y, tape.delta = y, [self._loss.delta(tape.out, y)]
-        grad = np.empty((*tape.delta[0].shape[:-2], self.n_params), tape.delta[0].dtype)
+        delta = self._loss.delta(tape.out, y)
+        tape.y, tape.delta = y, [delta]
+        grad = np.empty((*delta.shape[:-2], self.n_params), delta.dtype)
         ones = row_of_ones(y.shape[-2], grad.dtype)  # b is the weight of a constant input 1
         for (W, _), (gW, gb), h, slope in reversed([*zip(tape.layers, self.unpack(grad), tape.h, tape.slope)]):
-            delta = tape.delta[0]
             np.matmul(transpose(h), delta, out=gW)
             np.matmul(ones, delta, out=gb[..., None, :])
             if slope is not None:
-                tape.delta.insert(0, matmul(delta, transpose(W)) * slope)
+                delta = matmul(delta, transpose(W))
+                delta *= slope
+                tape.delta.insert(0, delta)
         return grad
 
     def rop(self, tape, v):
@@ -199,6 +201,8 @@ class MLP:
         theta = arguments.theta(self, theta)
         x, y = arguments.points(self, theta, x, y)
         v = arguments.theta(self, v, "v", theta.dtype)
+        arguments.leading("v", v.shape[:-1], theta.shape[:-1], "theta")
+        arguments.leading("v", v.shape[:-1], x.shape[:-2], "x")
         tape = self.forward(theta, x)
         self.backward(tape, y)
-        return self.rop(tape, v)
+        return self.rop(tape, v + np.zeros_like(theta))  # one row for each theta

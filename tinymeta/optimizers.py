@@ -7,7 +7,7 @@ class SGD:
     """theta - lr * grad."""
 
     def __init__(self, lr):
-        self.lr = lr
+        self.lr = float(lr)  # a NumPy number would widen float32
 
     def step(self, theta, grad):
         return theta - self.lr * grad
@@ -19,7 +19,7 @@ class Adam:
     Elementwise, so theta (S, P) is S independent optimisers. The two moments are kept from step to step."""
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-        self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
+        self.lr, self.beta1, self.beta2, self.eps = float(lr), beta1, beta2, eps
         self.t, self.m, self.v = 0, None, None
 
     def step(self, theta, grad):

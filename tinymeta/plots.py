@@ -215,7 +215,7 @@ def mean_and_median(curves, zero, ylabel="squared error on new points"):
             ax.plot(steps, seeds.mean(axis=0), linestyle=style, color=colour)
             labels.append((seeds[:, -1].mean(), method, colour))
         ax.set(xlim=(0, steps[-1]), xlabel="steps of gradient descent")
-        ax.set_title(f"{statistic.__name__} task; bands: all {len(seeds)} seeds", loc="left")
+        ax.set_title(f"{statistic.__name__.capitalize()} over tasks; bands: all {len(seeds)} seeds", loc="left")
         drawn.append((ax, labels))
     axes[0].set_ylabel(ylabel)
     for ax, labels in drawn:

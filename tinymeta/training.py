@@ -1,7 +1,5 @@
 """The outer loop: sample tasks, take a meta-gradient, step; and what happens when that is cut short."""
 
-import math
-
 import numpy as np
 
 from . import arguments
@@ -38,18 +36,19 @@ def meta_train(
     arguments.count("iterations", iterations, least=0)
     theta = arguments.theta(model, theta)
     optimizer = Adam() if optimizer is None else optimizer
-    lead = theta.shape[:-1]
-    history = np.empty((iterations, *lead), theta.dtype)
-    i = 0
+    lead, done = theta.shape[:-1], 0
+    theta, history = theta.copy(), np.empty((iterations, *lead), theta.dtype)
     try:
-        for i in range(iterations):
-            batch = tasks.sample(rng, (*lead, meta_batch_size), shots, query)
-            loss, grad = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch)
-            if not (math.isfinite(loss.sum()) and math.isfinite(grad.sum())):
-                raise Diverged(theta, history[:i].copy(), inner_lr)
-            theta, history[i] = optimizer.step(theta, grad), loss
-            if callback is not None:
-                callback(i, theta, loss)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # Diverged says it better
+            while done < iterations:
+                batch = tasks.sample(rng, (*lead, meta_batch_size), shots, query)
+                loss, grad = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch)
+                if not (np.isfinite(loss).all() and np.isfinite(grad).all()):
+                    raise Diverged(theta, history[:done].copy(), inner_lr)
+                theta, history[done] = optimizer.step(theta, grad), loss
+                done += 1
+                if callback is not None:
+                    callback(done - 1, theta, loss)
     except KeyboardInterrupt:
-        raise Interrupted(theta, history[:i].copy()) from None
+        raise Interrupted(theta, history[:done].copy()) from None
     return theta, history

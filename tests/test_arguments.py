@@ -1,0 +1,298 @@
+"""What every public function promises of its arguments: they are left alone, theta decides the dtype, and misfits are named."""
+
+import numpy as np
+import pytest
+from helpers import METHODS, PUBLIC, arrays, first_task, problem
+
+import tinymeta as tm
+
+EVERY_FUNCTION = pytest.mark.parametrize("function", PUBLIC.values(), ids=PUBLIC)
+
+
+# Left alone
+
+
+@EVERY_FUNCTION
+def test_read_only_arguments_work_and_stay_as_they_are(function):
+    model, theta, batch = problem(criterion="cross_entropy")
+    want = [array.copy() for array in (theta, *batch)]
+    for array in (theta, *batch):
+        array.setflags(write=False)
+    function(model, theta, batch)
+    assert all(map(np.array_equal, (theta, *batch), want))
+
+
+@EVERY_FUNCTION
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_results_are_new_arrays(function, tasks):
+    model, theta, batch = problem(tasks=tasks)
+    first = arrays(function(model, theta, batch))
+    kept = [np.copy(array) for array in first]
+    second = arrays(function(model, theta + 1, batch))
+    assert all(map(np.array_equal, first, kept))
+    for result in (*first, *second):
+        assert not any(np.shares_memory(result, other) for other in (theta, *batch, *first, *second) if other is not result)
+
+
+@EVERY_FUNCTION
+def test_a_second_call_gives_the_same_digits(function):
+    model, theta, batch = problem()
+    first = arrays(function(model, theta, batch))
+    function(model, 2 * theta, batch)  # nothing is remembered from call to call
+    assert all(map(np.array_equal, arrays(function(model, theta, batch)), first))
+
+
+@EVERY_FUNCTION
+def test_strides_do_not_matter(function):
+    model, theta, batch = problem(replicas=(3,))
+    strided = np.repeat(theta, 2, axis=-1)[..., ::2]
+    backwards = tm.TaskBatch(*(array[:, ::-1].copy()[:, ::-1] for array in batch))
+    for got, want in zip(arrays(function(model, strided[0], backwards)), arrays(function(model, theta[0], batch))):
+        assert np.allclose(got, want, rtol=1e-12, atol=0)
+    columns = np.asfortranarray(theta)
+    for got, want in zip(arrays(function(model, columns, batch)), arrays(function(model, theta, batch))):
+        assert np.allclose(got, want, rtol=1e-12, atol=0)
+
+
+def test_lists_are_arrays():
+    model, theta, batch = problem()
+    x, y = first_task(batch)
+    lists = theta.tolist(), x.tolist(), y.tolist()
+    assert model.loss(*lists) == model.loss(theta, x, y)
+    assert np.array_equal(model.hvp(*lists, theta.tolist()), model.hvp(theta, x, y, theta))
+    of_lists = tm.TaskBatch(*(array.tolist() for array in batch))
+    assert np.array_equal(tm.maml_grad(model, theta.tolist(), of_lists, 0.1)[1], tm.maml_grad(model, theta, batch, 0.1)[1])
+
+
+# dtype
+
+
+@EVERY_FUNCTION
+@pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_theta_decides_the_dtype(function, criterion, activation, dtype):
+    model, theta, batch = problem(criterion=criterion, activation=activation)
+    for data in (np.float32, np.float64, int):
+        results = arrays(function(model, theta.astype(dtype), tm.TaskBatch(*(array.astype(data) for array in batch))))
+        assert {result.dtype for result in results} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rate", [np.float64(0.1), np.array(0.1), np.full(49, 0.1), 1], ids=repr)
+def test_rates_of_any_dtype_leave_float32_alone(method, rate):
+    model, theta, batch = problem()
+    for result in method(model, theta.astype(np.float32), batch, rate, 2, 3):
+        assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in ("SGD", "Adam")])
+@pytest.mark.parametrize("dtype", [int, bool, np.float16, ">f8"])
+def test_other_real_numbers_are_float64(name, dtype):
+    model, theta, batch = problem()
+    theta = (theta > 0).astype(dtype)
+    for got, want in zip(arrays(PUBLIC[name](model, theta, batch)), arrays(PUBLIC[name](model, theta.astype(float), batch))):
+        assert got.dtype == np.float64 and np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_is_float64_to_six_digits(method):
+    model, theta, batch = problem()
+    for narrow, wide in zip(method(model, theta.astype(np.float32), batch, 0.1, 2), method(model, theta, batch, 0.1, 2)):
+        assert np.linalg.norm(narrow - wide) < 1e-5 * np.linalg.norm(wide)
+
+
+# Misfits: which argument, what was expected, what came
+
+MODEL, THETA, BATCH = problem(sizes=(1, 4, 1), shots=5, query=4, tasks=3)  # P = 13
+X, Y = first_task(BATCH)
+XS, YS, XQ, YQ = BATCH
+
+MODELS = {
+    "one width": (lambda: tm.MLP([3]), r"sizes: expected at least two positive whole numbers.*got \[3\]"),
+    "a width of 0": (lambda: tm.MLP([1, 0, 1]), r"sizes: .*got \[1, 0, 1\]"),
+    "a negative width": (lambda: tm.MLP([1, -4, 1]), r"sizes: .*got \[1, -4, 1\]"),
+    "half a unit": (lambda: tm.MLP([1, 4.5, 1]), r"sizes: .*got \[1, 4.5, 1\]"),
+    "a number for widths": (lambda: tm.MLP(3), r"sizes: .*got 3"),
+    "a word for widths": (lambda: tm.MLP("12"), r"sizes: .*got '12'"),
+    "an unknown activation": (lambda: tm.MLP([1, 1], "sigmoid"), "activation: expected one of 'relu', 'tanh'; got 'sigmoid'"),
+    "an activation as a function": (lambda: tm.MLP([1, 1], np.tanh), "activation: expected one of 'relu', 'tanh'; got <ufunc"),
+    "no activation": (lambda: tm.MLP([1, 1], None), "activation: expected one of 'relu', 'tanh'; got None"),
+    "an unknown criterion": (
+        lambda: tm.MLP([1, 1], criterion="hinge"), "criterion: expected one of 'mse', 'cross_entropy'; got 'hinge'"
+    ),
+    "an unknown scheme": (
+        lambda: tm.MLP([1, 1]).init(np.random.default_rng(0), scheme="he"),
+        "scheme: expected one of 'uniform', 'truncated_normal'; got 'he'",
+    ),
+    "an unknown metric": (
+        lambda: tm.adaptation_curve(MODEL, THETA, BATCH, 0.1, 1, metric="error"),
+        "metric: expected one of 'loss', 'accuracy'; got 'error'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, message", MODELS.values(), ids=MODELS)
+def test_a_model_names_what_it_does_not_know(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# theta, x, y that do not fit MODEL, a perceptron of 1-4-1 with 13 parameters
+POINTS = {
+    "y (K,) against x (K, 1)": (THETA, X, Y[:, 0], r"y: expected shape \(5, 1\), as x is \(5, 1\); got \(5,\); a column .* y\[\.\.\., None\]"),
+    "x (K,)": (THETA, X[:, 0], Y, r"x: expected shape \(\.\.\., K, 1\) .*; got \(5,\); a column of points is x\[:, None\]"),
+    "x (K,) and y (K,)": (THETA, X[:, 0], Y[:, 0], r"x: expected shape \(\.\.\., K, 1\) .*got \(5,\)"),
+    "x transposed": (THETA, X.T, Y, r"x: expected shape \(\.\.\., K, 1\) .*; got \(1, 5\)"),
+    "y transposed": (THETA, X, Y.T, r"y: expected shape \(5, 1\).*; got \(1, 5\)"),
+    "x too wide": (THETA, np.ones((5, 2)), Y, r"x: expected shape \(\.\.\., K, 1\) for MLP\(\[1, 4, 1\].*; got \(5, 2\)"),
+    "y too wide": (THETA, X, np.ones((5, 2)), r"y: expected shape \(5, 1\).*; got \(5, 2\)"),
+    "y shorter": (THETA, X, Y[:4], r"y: expected shape \(5, 1\).*; got \(4, 1\)"),
+    "a single y": (THETA, X, Y[:1], r"y: expected shape \(5, 1\).*; got \(1, 1\)"),
+    "a number for y": (THETA, X, 1.0, r"y: expected shape \(5, 1\).*; got \(\)"),
+    "a number for x": (THETA, 1.0, Y, r"x: expected shape .*; got \(\)"),
+    "y without x's leading axis": (THETA, XS, Y, r"y: expected shape \(3, 5, 1\).*; got \(5, 1\)"),
+    "x without y's leading axis": (THETA, X, YS, r"y: expected shape \(5, 1\).*; got \(3, 5, 1\)"),
+    "no points": (THETA, X[:0], Y[:0], r"x: expected at least one point.*; got shape \(0, 1\)"),
+    "theta too short": (THETA[:12], X, Y, r"theta: expected shape \(\.\.\., 13\) for MLP\(\[1, 4, 1\].*; got \(12,\)"),
+    "theta a column": (THETA[:, None], X, Y, r"theta: expected shape \(\.\.\., 13\) .*; got \(13, 1\)"),
+    "a number for theta": (1.0, X, Y, r"theta: expected shape \(\.\.\., 13\) .*; got \(\)"),
+    "theta's leading axes": (np.ones((2, 13)), XS, YS, r"theta: its leading axes \(2,\) do not broadcast with \(3,\) of x"),
+    "words for theta": (["a"] * 13, X, Y, "theta: expected real numbers; got an array of <U1"),
+    "words for x": (THETA, X.astype(str), Y, "x: expected real numbers; got an array of <U"),
+    "objects for y": (THETA, X, Y.astype(object), "y: expected real numbers; got an array of object"),
+    "complex y": (THETA, X, 1j * Y, "y: expected real numbers; got an array of complex128"),
+}
+
+
+@pytest.mark.parametrize("theta, x, y, message", POINTS.values(), ids=POINTS)
+def test_points_and_parameters_that_do_not_fit_are_named(theta, x, y, message):
+    for call in (MODEL.loss, MODEL.grad, lambda *args: MODEL.hvp(*args, THETA)):
+        with pytest.raises(ValueError, match=message):
+            call(theta, x, y)
+
+
+@pytest.mark.parametrize("case", ["x (K,)", "x transposed", "x too wide", "a number for x", "no points", "theta too short", "theta's leading axes"])
+def test_predict_names_what_does_not_fit(case):
+    theta, x, _, message = POINTS[case]
+    with pytest.raises(ValueError, match=message):
+        MODEL.predict(theta, x)
+
+
+DIRECTIONS = {
+    "v too short": (THETA[:12], r"v: expected shape \(\.\.\., 13\) .*; got \(12,\)"),
+    "a number for v": (1.0, r"v: expected shape \(\.\.\., 13\) .*; got \(\)"),
+    "words for v": (["a"] * 13, "v: expected real numbers"),
+    "complex v": (1j * THETA, "v: expected real numbers; got an array of complex128"),
+    "v's leading axes": (np.ones((2, 13)), r"v: its leading axes \(2,\) do not broadcast with \(3,\)"),
+}
+
+
+@pytest.mark.parametrize("v, message", DIRECTIONS.values(), ids=DIRECTIONS)
+def test_a_direction_that_does_not_fit_is_named(v, message):
+    with pytest.raises(ValueError, match=message):
+        MODEL.hvp(THETA, XS, YS, v)
+
+
+# Changes to BATCH that make it unfit
+BATCHES = {
+    "y_support (T, K)": (dict(y_support=YS[..., 0]), r"y_support: expected shape \(3, 5, 1\), as x_support is \(3, 5, 1\); got \(3, 5\)"),
+    "y_query (T, K)": (dict(y_query=YQ[..., 0]), r"y_query: expected shape \(3, 4, 1\), as x_query is \(3, 4, 1\); got \(3, 4\)"),
+    "x_support (T, K)": (dict(x_support=XS[..., 0]), r"x_support: expected shape \(\.\.\., K, 1\) .*; got \(3, 5\)"),
+    "x_query (T, K)": (dict(x_query=XQ[..., 0]), r"x_query: expected shape \(\.\.\., K, 1\) .*; got \(3, 4\)"),
+    "y_support shorter": (dict(y_support=YS[:, :4]), r"y_support: expected shape \(3, 5, 1\).*; got \(3, 4, 1\)"),
+    "y_query of one point": (dict(y_query=YQ[:, :1]), r"y_query: expected shape \(3, 4, 1\).*; got \(3, 1, 1\)"),
+    "no tasks axis": (dict(x_support=X, y_support=Y), r"x_support: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)"),
+    "no tasks axis to query": (dict(x_query=X, y_query=Y), r"x_query: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)"),
+    "fewer query tasks": (dict(x_query=XQ[:2], y_query=YQ[:2]), r"x_query: expected the tasks of x_support, \(3,\); got \(2,\)"),
+    "a single query task": (dict(x_query=XQ[:1], y_query=YQ[:1]), r"x_query: expected the tasks of x_support, \(3,\); got \(1,\)"),
+    "no tasks": (dict(zip(BATCH._fields, (array[:0] for array in BATCH))), r"x_support: expected at least one point and one task; got shape \(0, 5, 1\)"),
+    "no query points": (dict(x_query=XQ[:, :0], y_query=YQ[:, :0]), r"x_query: expected at least one point and one task; got shape \(3, 0, 1\)"),
+}
+
+OF_BATCHES = {
+    **{method.__name__: method for method in METHODS}, "meta_loss": tm.meta_loss, "adaptation_curve": tm.adaptation_curve
+}  # fmt: skip
+EVERY_FUNCTION_OF_BATCHES = pytest.mark.parametrize("function", OF_BATCHES.values(), ids=OF_BATCHES)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+@pytest.mark.parametrize("change, message", BATCHES.values(), ids=BATCHES)
+def test_a_batch_that_does_not_fit_is_named(function, change, message):
+    with pytest.raises(ValueError, match=message):
+        function(MODEL, THETA, BATCH._replace(**change), 0.1, 1)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+def test_replicas_that_do_not_fit_the_batch_are_named(function):
+    batch = tm.TaskBatch(*(np.stack((array, array)) for array in BATCH))
+    with pytest.raises(ValueError, match=r"theta: its leading axes \(3,\) do not broadcast with \(2,\) of x_support"):
+        function(MODEL, np.ones((3, 13)), batch, 0.1, 1)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+@pytest.mark.parametrize("shape", [(3,), (13, 1), (2, 13), (12,), (1, 1, 13)])
+def test_a_rate_that_does_not_fit_theta_is_named(function, shape):
+    with pytest.raises(ValueError, match=r"inner_lr: expected a number or a shape that broadcasts against theta \(13,\); got \("):
+        function(MODEL, THETA, BATCH, np.full(shape, 0.1), 1)
+
+
+@pytest.mark.parametrize("rate", [None, "0.1", 0.1j])
+def test_a_rate_that_is_no_real_number_is_named(rate):
+    with pytest.raises(ValueError, match="inner_lr: expected real numbers; got an array of "):
+        tm.maml_grad(MODEL, THETA, BATCH, rate)
+
+
+def test_a_rate_may_have_any_shape_that_broadcasts_against_theta():
+    theta = np.stack((THETA, -THETA))
+    want = tm.maml_grad(MODEL, theta, BATCH, 0.1, 2)[1]
+    for shape in ((), (1,), (13,), (1, 1), (2, 1), (1, 13), (2, 13)):
+        assert np.array_equal(tm.maml_grad(MODEL, theta, BATCH, np.full(shape, 0.1), 2)[1], want)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+@pytest.mark.parametrize("steps", [-1, 1.5, True, np.True_, "1", None, np.array(1.5), np.array([1, 2])], ids=repr)
+def test_steps_that_are_no_whole_number_are_named(function, steps):
+    name = "steps" if function is tm.adaptation_curve else "inner_steps"
+    with pytest.raises(ValueError, match=f"^{name}: expected a whole number of at least 0; got "):
+        function(MODEL, THETA, BATCH, 0.1, steps)
+
+
+@pytest.mark.parametrize("steps", [np.int64(2), np.uint8(2), np.array(2)], ids=repr)
+def test_whole_numbers_of_numpy_are_whole_numbers(steps):
+    for function in OF_BATCHES.values():
+        for got, want in zip(arrays(function(MODEL, THETA, BATCH, 0.1, steps)), arrays(function(MODEL, THETA, BATCH, 0.1, 2))):
+            assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "minibatch, message",
+    [
+        (6, "minibatch: expected at most the 5 support points; got 6"),
+        (0, "minibatch: expected a whole number of at least 1; got 0"),
+        (-1, "minibatch: expected a whole number of at least 1; got -1"),
+        (2.0, "minibatch: expected a whole number of at least 1; got 2.0"),
+        (True, "minibatch: expected a whole number of at least 1; got True"),
+    ],
+)
+def test_a_minibatch_that_does_not_fit_is_named(method, minibatch, message):
+    with pytest.raises(ValueError, match=message):
+        method(MODEL, THETA, BATCH, 0.1, 1, minibatch)
+
+
+ADAPT = {
+    "x (T, K)": (lambda: tm.adapt(MODEL, THETA, XS[..., 0], YS, 0.1, 1), r"x: expected shape .*; got \(3, 5\)"),
+    "y (T, K)": (lambda: tm.adapt(MODEL, THETA, XS, YS[..., 0], 0.1, 1), r"y: expected shape \(3, 5, 1\).*; got \(3, 5\)"),
+    "no tasks axis": (lambda: tm.adapt(MODEL, THETA, X, Y, 0.1, 1), r"x: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)"),
+    "theta too long": (lambda: tm.adapt(MODEL, np.ones(14), XS, YS, 0.1, 1), r"theta: expected shape \(\.\.\., 13\).*; got \(14,\)"),
+    "rates": (lambda: tm.adapt(MODEL, THETA, XS, YS, np.ones(3), 1), r"inner_lr: expected .* theta \(13,\); got \(3,\)"),
+    "steps": (lambda: tm.adapt(MODEL, THETA, XS, YS, 0.1, -1), "inner_steps: expected a whole number of at least 0; got -1"),
+    "minibatch": (lambda: tm.adapt(MODEL, THETA, XS, YS, 0.1, 1, 6), "minibatch: expected at most the 5 support points; got 6"),
+}
+
+
+@pytest.mark.parametrize("call, message", ADAPT.values(), ids=ADAPT)
+def test_adapt_names_what_does_not_fit(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

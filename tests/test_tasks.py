@@ -1,0 +1,162 @@
+"""Sine tasks: their shapes, their distribution, and what is known about them without any learning."""
+
+import numpy as np
+import pytest
+
+import tinymeta as tm
+from tinymeta.checks import relative_error
+
+PAPER = tm.SineTasks(phase=(0, np.pi))  # Finn et al. 2017; the post's is the default
+
+
+def sample(n_tasks=3, shots=5, query=None, grid=False, seed=0, tasks=tm.SineTasks()):
+    return tasks.sample(np.random.default_rng(seed), n_tasks, shots, query, grid)
+
+
+def on_two_features(x):
+    """a sin(x + b) = (a cos b) sin x + (a sin b) cos x."""
+    return np.concatenate((np.sin(x), np.cos(x)), axis=-1)
+
+
+def amplitude_and_phase(batch):
+    """a and b of each task, by least squares on its query points."""
+    weights = np.stack([np.linalg.lstsq(on_two_features(x), y[:, 0], rcond=None)[0] for x, y in zip(*batch[2:])])
+    return np.hypot(*weights.T), np.arctan2(weights[:, 1], weights[:, 0]) % (2 * np.pi)
+
+
+def assert_uniform(numbers, low, high):
+    """Kolmogorov and Smirnov: a right sample is further from uniform than this once in a thousand."""
+    share = (np.sort(numbers, axis=None) - low) / (high - low)
+    assert 0 <= share[0] and share[-1] <= 1
+    assert abs(share - np.arange(0.5, share.size) / share.size).max() < 1.95 / share.size**0.5
+
+
+def assert_within_its_error(samples, expected):
+    """A mean of independent samples within four standard errors of what it estimates."""
+    assert abs(samples.mean() - expected) < 4 * samples.std() / len(samples) ** 0.5
+
+
+def mean_square(f, amplitude=(0.1, 5.0), phase=(0, 2 * np.pi)):
+    """E[(a sin(x + b) - f(x))^2] over x and b, by the midpoint rule; E[a] and E[a^2] of a uniform a by hand."""
+    low, high = amplitude
+    a1, a2 = (low + high) / 2, (high**3 - low**3) / (3 * (high - low))
+    x = -5 + 10 * (np.arange(1000)[:, None] + 0.5) / 1000
+    s = np.sin(x + phase[0] + (phase[1] - phase[0]) * (np.arange(1000) + 0.5) / 1000)
+    return (a2 * s**2 - 2 * a1 * s * f(x) + f(x) ** 2).mean()
+
+
+@pytest.mark.parametrize("grid", [False, True])
+@pytest.mark.parametrize("n_tasks, lead", [(3, (3,)), ((3,), (3,)), ((2, 3), (2, 3)), ([2, 3], (2, 3))], ids=str)
+def test_shapes_are_tasks_points_and_one(n_tasks, lead, grid):
+    assert [array.shape for array in sample(n_tasks, 5, 7, grid)] == [(*lead, n, 1) for n in (5, 5, 7, 7)]
+    assert [array.shape for array in sample(n_tasks, 5, None, grid)] == [(*lead, 5, 1)] * 4
+    assert all(array.dtype == np.float64 for array in sample(n_tasks, 5, 7, grid))
+
+
+def test_the_defaults_are_the_posts():
+    assert tm.SineTasks() == tm.SineTasks(amplitude=(0.1, 5.0), phase=(0.0, 2 * np.pi), x_range=(-5.0, 5.0))
+
+
+@pytest.mark.parametrize("grid", [False, True])
+def test_two_points_and_two_features_solve_any_task(grid):
+    batch = sample(200, 2, 20, grid)
+    weights = np.linalg.solve(on_two_features(batch.x_support), batch.y_support)
+    assert relative_error(on_two_features(batch.x_query) @ weights, batch.y_query) < 1e-12
+
+
+@pytest.mark.parametrize("tasks", [tm.SineTasks(), PAPER, tm.SineTasks((2.0, 3.0), (1.0, 1.5), (0.0, 8.0))], ids=str)
+def test_amplitudes_phases_and_points_are_uniform_over_their_ranges(tasks):
+    batch = sample(3000, 4, 6, tasks=tasks)
+    a, b = amplitude_and_phase(batch)
+    assert_uniform(a, *tasks.amplitude)
+    assert_uniform(b, *tasks.phase)
+    for x in batch.x_support, batch.x_query:
+        assert_uniform(x, *tasks.x_range)
+    for one, other in ((a, b), (a, batch.x_support[:, 0, 0]), (batch.x_support[:, 0, 0], batch.x_query[:, 0, 0])):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 4 / 3000**0.5  # independent
+
+
+def test_support_and_query_points_are_different_points_of_one_task():
+    batch = sample(50, 5, 5)
+    assert not np.isin(batch.x_query, batch.x_support).any()
+    fit_on_support = amplitude_and_phase(tm.TaskBatch(*batch[2:], *batch[:2]))
+    assert np.allclose(fit_on_support, amplitude_and_phase(batch))
+
+
+def test_a_grid_spaces_the_query_points_evenly_and_leaves_the_support_points_alone():
+    gridded = sample(4, 5, 50, grid=True)
+    assert np.array_equal(gridded.x_query, np.broadcast_to(np.linspace(-5, 5, 50)[:, None], (4, 50, 1)))
+    assert_uniform(sample(500, 5, 50, grid=True).x_support, -5, 5)
+
+
+def test_replicas_have_tasks_of_their_own():
+    a, _ = amplitude_and_phase(tm.TaskBatch(*(array.reshape(6, -1, 1) for array in sample((2, 3)))))
+    assert len(np.unique(a.round(9))) == 6
+
+
+def test_a_sample_follows_its_generator():
+    for one, same, other in zip(sample(seed=1), sample(seed=1), sample(seed=2)):
+        assert np.array_equal(one, same) and not np.isin(one, other).any()
+
+
+def test_blocks_are_the_batch_in_order_and_in_pieces():
+    batch = sample((2, 7))
+    blocks = [*batch.blocks(3)]
+    assert [block.x_support.shape[1] for block in blocks] == [3, 3, 1]
+    assert all(isinstance(block, tm.TaskBatch) for block in blocks)
+    for whole, *pieces in zip(batch, *blocks):
+        assert np.array_equal(np.concatenate(pieces, axis=1), whole)
+
+
+def test_the_example_to_look_at_is_one_wave_with_points_anywhere_and_on_one_side():
+    (anywhere, one_side), (title, other) = (tasks := tm.sine_examples(np.random.default_rng(0), 10)).values(), tasks
+    assert title == "10 points anywhere" and other == "10 points on one side"
+    assert (one_side.x_support > 0).all() and np.array_equal(one_side.x_support, abs(anywhere.x_support))
+    assert 0 < (anywhere.x_support > 0).sum() < 10 and abs(anywhere.x_support).max() <= 5
+    for task in (anywhere, one_side):
+        assert [array.shape for array in task] == [(1, 10, 1), (1, 10, 1), (1, 200, 1), (1, 200, 1)]
+        assert np.array_equal(task.x_query[0, :, 0], np.linspace(-5, 5, 200))
+        for x, y in (task[:2], task[2:]):
+            assert np.allclose(y, 3 * np.sin(x + 1))
+
+
+def test_the_left_side_keeps_the_query_points_left_of_0():
+    task = next(iter(tm.sine_examples(np.random.default_rng(0), 10).values()))
+    left = tm.left_side(task)
+    assert np.array_equal(left.x_support, task.x_support) and np.array_equal(left.y_support, task.y_support)
+    assert np.array_equal(left.x_query, task.x_query[:, :100]) and np.array_equal(left.y_query, task.y_query[:, :100])
+
+
+# Known answers: what a predictor that does not know the task can reach
+
+
+@pytest.mark.parametrize("tasks", [tm.SineTasks(), PAPER], ids=["post", "paper"])
+def test_zero_scores_half_the_mean_squared_amplitude(tasks):
+    expected = (5**3 - 0.1**3) / (3 * 4.9) / 2
+    assert expected == pytest.approx(4.2517, abs=5e-5)
+    assert mean_square(lambda x: 0, phase=tasks.phase) == pytest.approx(expected)
+    batch = sample(20_000, 1, 10, tasks=tasks)
+    assert_within_its_error((batch.y_query**2).mean(axis=(1, 2)), expected)
+
+
+def test_no_blind_predictor_beats_zero_on_the_posts_tasks():
+    """The blind optimum is E[y | x], and that is 0 where the phase goes all the way round."""
+    batch = sample(20_000, 1, 10)
+    for feature in (np.sin(batch.x_query), np.cos(batch.x_query), np.ones_like(batch.x_query)):
+        assert_within_its_error((batch.y_query * feature).mean(axis=(1, 2)), 0)
+
+
+def test_on_the_papers_tasks_the_best_blind_predictor_is_a_cosine_and_scores_3_006():
+    """E[y | x] = E[a] E[sin(x + b)] = 2.55 * 2/pi * cos x."""
+
+    def best(x):
+        return 2.55 * 2 / np.pi * np.cos(x)
+
+    expected = mean_square(best, phase=PAPER.phase)
+    assert expected == pytest.approx(3.006, abs=5e-4)
+    for worse in (lambda x: best(x) + 0.1, lambda x: best(x) + 0.1 * np.sin(x), lambda x: 0.9 * best(x), lambda x: 1.1 * best(x)):
+        assert mean_square(worse, phase=PAPER.phase) > expected
+    batch = sample(20_000, 1, 10, tasks=PAPER)
+    assert_within_its_error(((batch.y_query - best(batch.x_query)) ** 2).mean(axis=(1, 2)), expected)
+    for feature in (np.sin(batch.x_query), np.cos(batch.x_query), np.ones_like(batch.x_query)):
+        assert_within_its_error(((batch.y_query - best(batch.x_query)) * feature).mean(axis=(1, 2)), 0)
