@@ -131,7 +131,8 @@ class MLP:
             z += b[..., None, :]
             if len(tape.h) < len(tape.layers):
                 h, slope = self._f(z)
-                tape.h.append(h), tape.slope.append(slope)
+                tape.h.append(h)
+                tape.slope.append(slope)
         tape.out = z
         return tape
 
@@ -140,42 +141,43 @@ class MLP:
         delta = self._loss.delta(tape.out, y)
         tape.y, tape.delta = y, [delta]
         grad = np.empty((*delta.shape[:-2], self.n_params), delta.dtype)
-        ones = row_of_ones(y.shape[-2], grad.dtype)  # b is the weight of a constant input 1
-        for (W, _), (gW, gb), h, slope in reversed([*zip(tape.layers, self.unpack(grad), tape.h, tape.slope)]):
-            np.matmul(transpose(h), delta, out=gW)
+        ones = row_of_ones(delta.shape[-2], delta.dtype)  # b is the weight of a constant input 1
+        for l, (gW, gb) in reversed([*enumerate(self.unpack(grad))]):
+            np.matmul(transpose(tape.h[l]), delta, out=gW)
             np.matmul(ones, delta, out=gb[..., None, :])
-            if slope is not None:
-                delta = matmul(delta, transpose(W))
-                delta *= slope
+            if l > 0:
+                delta = matmul(delta, transpose(tape.layers[l][0]))
+                delta *= tape.slope[l]
                 tape.delta.insert(0, delta)
         return grad
 
     def rop(self, tape, v):
         """R of both passes along v (..., P): the Hessian of the tape's loss times v (Pearlmutter 1994), as (..., P)."""
-        directions, Rh, Rz = self.unpack(v), [None], []
-        # R-forward, by the product rule:  z = h W + b  gives  Rz = h V + Rh W + Vb,  and  h = f(z)  gives  Rh = f'(z) Rz
-        for (W, _), (V, Vb), h in zip(tape.layers, directions, tape.h):
-            Rz.append(matmul(h, V))
-            Rz[-1] += Vb[..., None, :]
-            if Rh[-1] is not None:  # x does not move
-                Rz[-1] += matmul(Rh[-1], W)
-            if len(Rh) < len(tape.layers):
-                Rh.append(tape.slope[len(Rh)] * Rz[-1])
-        # R-backward:  W's gradient  h^T delta  gives  Rh^T delta + h^T Rdelta;  delta = f'(z) (next delta) W^T  likewise
+        directions, Rh, Rz = self.unpack(v), [None], []  # the input x does not move
+        # R-forward, by the product rule:  z = h W + b  gives  Rz = h V + Vb + Rh W,  and  h = f(z)  gives  Rh = f'(z) Rz
+        for l, (V, Vb) in enumerate(directions):
+            Rz.append(matmul(tape.h[l], V))
+            Rz[l] += Vb[..., None, :]
+            if l > 0:
+                Rz[l] += matmul(Rh[l], tape.layers[l][0])
+            if l + 1 < len(directions):
+                Rh.append(tape.slope[l + 1] * Rz[l])
+        # R-backward, likewise:  gW = h^T delta  gives  h^T Rdelta + Rh^T delta,  one product of what is stacked
         Rdelta = self._loss.Rdelta(tape.out, tape.y, Rz[-1])
         product = np.empty((*Rdelta.shape[:-2], self.n_params), Rdelta.dtype)
         ones = row_of_ones(Rdelta.shape[-2], Rdelta.dtype)
         for l, (RgW, Rgb) in reversed([*enumerate(self.unpack(product))]):
             np.matmul(ones, Rdelta, out=Rgb[..., None, :])
-            if l == 0:
+            if l == 0:  # Rh = 0
                 np.matmul(transpose(tape.h[0]), Rdelta, out=RgW)
-                return product
-            np.matmul(transpose(stack(tape.h[l], Rh[l])), stack(Rdelta, tape.delta[l]), out=RgW)  # both terms at once
+                break
+            np.matmul(transpose(stack(tape.h[l], Rh[l])), stack(Rdelta, tape.delta[l]), out=RgW)
             Rdelta = matmul(Rdelta, transpose(tape.layers[l][0]))
             Rdelta += matmul(tape.delta[l], transpose(directions[l][0]))
             Rdelta *= tape.slope[l]
-            if self.activation == "tanh":  # f''(z) Rz (next delta) W^T; f'' = -2 f f', and delta has the f' already
+            if self.activation == "tanh":  # f''(z) Rz (delta W^T); f'' = -2 f f', and the delta before has that f'
                 Rdelta -= 2.0 * tape.h[l] * Rz[l - 1] * tape.delta[l - 1]
+        return product
 
     # What users call. Leading axes of theta, x and v broadcast; x and y have the same ones.
 
