@@ -205,6 +205,7 @@ LEADING = [
     ("all of them a row", (3,), (3,), (3,), (3,)),
     ("replicas times tasks", (2, 1), (3,), (1, 3), (2, 3)),
     ("replicas with tasks of their own", (2, 1), (2, 3), (), (2, 3)),
+    ("three axes", (2, 1, 1), (3, 1), (2,), (2, 3, 2)),
 ]
 
 
