@@ -100,6 +100,7 @@ def test_a_wrong_derivative_costs_its_order_of_taylor_slopes():
 def test_taylor_slopes_go_where_they_are_sent():
     slopes = taylor_slopes(f, THETA, V, gradient(THETA), largest=0.1, halvings=2)
     assert slopes.shape == (2,) and slopes == pytest.approx(2, abs=0.1)
+    assert np.array_equal(taylor_slopes(f, THETA, V), taylor_slopes(f, THETA, V, largest=0.01, halvings=6))
     e = 0.1 / 2.0 ** np.arange(3)
     remainders = [f(THETA + h * V) - f(THETA) - h * gradient(THETA) @ V for h in e]
     assert slopes == pytest.approx(np.diff(np.log(np.abs(remainders))) / np.log(0.5))

@@ -46,6 +46,8 @@ def test_accuracy_is_the_share_of_points_whose_largest_output_is_right():
     curve = tm.adaptation_curve(model, theta, batch, 0.5, 5, metric="accuracy")
     assert relative_error(curve, by_a_loop(model, theta, batch, 0.5, 5, accuracy)) <= 1e-12
     assert len(np.unique(curve)) > 4
+    of_replicas = tm.adaptation_curve(model, np.stack((theta, -theta)), batch, 0.5, 5, metric="accuracy")
+    assert np.array_equal(of_replicas[0], curve) and of_replicas.shape == (2, 6, 25)
 
 
 @pytest.mark.parametrize("lead", [(), (3,)], ids=["shared batch", "batches of their own"])
@@ -126,4 +128,4 @@ def test_a_table_says_mean_range_of_seeds_median_and_how_many_diverged():
     assert header.split() == ["0", "steps", "2", "steps", "diverged"]
     assert one.split() == ["MAML", *"5.00 (4.00-6.00) 5.00".split(), *"1.00 (1.00-1.00) 1.00".split(), "0"]
     assert other.split() == ["one", "seed", *"6.00 (6.00-6.00) 6.00".split(), *"200.60 (200.60-200.60) 1.00".split(), "1"]
-    assert len(header) == len(one)
+    assert len(header) == len(one) and one.index("5.00") == other.index("6.00")

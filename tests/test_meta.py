@@ -153,7 +153,7 @@ WRONG = {  # name: least error, gradient
     "a step too few": (0.14, lambda m, t, b, a, k: tm.maml_grad(m, t, b, a, k - 1)[1]),
     "a step too many": (0.11, lambda m, t, b, a, k: tm.maml_grad(m, t, b, a, k + 1)[1]),
     "half the rate": (0.10, lambda m, t, b, a, k: tm.maml_grad(m, t, b, a / 2, k)[1]),
-    "the rate's sign": (0.40, lambda m, t, b, a, k: tm.maml_grad(m, t, b, -a, k)[1]),
+    "the rate's sign": (0.40, lambda m, t, b, a, k: tm.maml_grad(m, t, b, np.full(t.shape, -a), k)[1]),
 }
 
 

@@ -19,11 +19,12 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_snippet_prints_what_the_readme_says():
+@pytest.mark.parametrize("code, text", [(0, 0), (2, 1)], ids=["what it looks like", "your own tasks"])
+def test_a_snippet_prints_what_the_readme_says(code, text):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(blocks("python")[0], {})
-    assert printed.getvalue() == blocks("text")[0]
+        exec(blocks("python")[code], {})
+    assert printed.getvalue() == blocks("text")[text]
 
 
 def test_the_maml_that_it_shows_is_the_maml_that_runs():
@@ -36,14 +37,18 @@ def test_it_lists_every_lesson_and_every_path_exists():
     assert {f"lessons/{lesson.name}" for lesson in LESSONS} <= set(linked)
 
 
+NUMBERS = [  # (page, number, lesson, the lesson's name for it), written in the pages as 0.73<!--03: MAML after 10 steps-->
+    (page, *found)
+    for page in ("README.md", "lessons/README.md")
+    for found in re.findall(r"([\d.]+)<!--(\d\d): (.*?)-->", (ROOT / page).read_text(encoding="utf-8"))
+]
+
+
 @pytest.mark.slow
-def test_the_table_of_losses_is_what_lesson_03_measures(full_run):  # noqa: F811
-    _, folder = full_run(ROOT / "lessons" / "03_maml.py")
-    measured = results(folder, ROOT / "lessons" / "03_maml.py")
-    rows = re.findall(r"^\| (random|transfer|MAML) \| (\S+) \| (\S+) \| (\S+) \|$", README, re.MULTILINE)
-    assert len(rows) == 3
-    for method, *losses in rows:
-        for steps, printed in zip(("0 steps", "1 step", "10 steps"), losses):
-            result = measured[f"{method} after {steps}"]
-            assert result["low"] <= float(printed) <= result["high"]
-            assert float(printed) == pytest.approx(result["value"], rel=0.15)  # another BLAS is another chaotic run
+@pytest.mark.parametrize("page, number, lesson, name", NUMBERS)
+def test_a_number_in_a_readme_is_what_its_lesson_measures(page, number, lesson, name, full_run):  # noqa: F811
+    path = next(path for path in LESSONS if path.stem.startswith(lesson))
+    result = results(full_run(path)[1], path)[name]
+    assert result["low"] <= float(number) <= result["high"]
+    # another BLAS is another chaotic run; a number of steps or of wins may move further, within its bounds
+    assert float(number) == pytest.approx(result["value"], rel=0.25) or result["high"] > 2 * result["low"]

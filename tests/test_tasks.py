@@ -83,6 +83,17 @@ def test_support_and_query_points_are_different_points_of_one_task():
     assert np.allclose(fit_on_support, amplitude_and_phase(batch))
 
 
+def test_by_default_query_points_are_drawn_and_as_many_as_support_points():
+    default = tm.SineTasks().sample(np.random.default_rng(0), 3, 5)
+    assert all(map(np.array_equal, default, sample(3, 5, 5, grid=False)))
+
+
+def test_a_task_distribution_does_not_change():
+    with pytest.raises(AttributeError):
+        tm.SineTasks().phase = (0, np.pi)
+    assert len({tm.SineTasks(), tm.SineTasks(), PAPER}) == 2
+
+
 def test_a_grid_spaces_the_query_points_evenly_and_leaves_the_support_points_alone():
     gridded = sample(4, 5, 50, grid=True)
     assert np.array_equal(gridded.x_query, np.broadcast_to(np.linspace(-5, 5, 50)[:, None], (4, 50, 1)))
@@ -121,10 +132,10 @@ def test_the_example_to_look_at_is_one_wave_with_points_anywhere_and_on_one_side
 
 
 def test_the_left_side_keeps_the_query_points_left_of_0():
-    task = next(iter(tm.sine_examples(np.random.default_rng(0), 10).values()))
+    task = sample(1, 10, 101, grid=True)  # with 0 in the middle
     left = tm.left_side(task)
     assert np.array_equal(left.x_support, task.x_support) and np.array_equal(left.y_support, task.y_support)
-    assert np.array_equal(left.x_query, task.x_query[:, :100]) and np.array_equal(left.y_query, task.y_query[:, :100])
+    assert np.array_equal(left.x_query, task.x_query[:, :50]) and np.array_equal(left.y_query, task.y_query[:, :50])
 
 
 # Known answers: what a predictor that does not know the task can reach

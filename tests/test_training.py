@@ -67,6 +67,13 @@ def test_inner_lr_and_steps_are_used():
     assert np.array_equal(train(inner_lr=np.full(MODEL.n_params, 0.01))[0], usual)
 
 
+def test_one_inner_step_is_the_default():
+    theta = MODEL.init(np.random.default_rng(0))
+    given = dict(iterations=3, meta_batch_size=3, shots=5, inner_lr=0.01)
+    runs = [tm.meta_train(tm.maml_grad, MODEL, theta, SINES, rng=np.random.default_rng(1), **given, **steps)[0] for steps in ({}, {"inner_steps": 1})]
+    assert np.array_equal(*runs)
+
+
 def test_same_seed_same_digits():
     one, same, other = train(1), train(1), train(2)
     for a, b, c in zip(one, same, other):

@@ -54,7 +54,7 @@ class Summary(NamedTuple):
 def summarize(curve):
     """The Summary of an adaptation curve (S, steps + 1, T), or (steps + 1, T) for one seed."""
     curve = np.asarray(curve, dtype=float)
-    curve = curve[None] if curve.ndim == 2 else curve
+    curve = np.where(np.isnan(curve), np.inf, curve if curve.ndim == 3 else curve[None])  # nan is as bad as can be
     with np.errstate(invalid="ignore"):  # what diverged is counted
         seeds = curve.mean(axis=-1)
         low, median, high = np.quantile(curve.mean(axis=0), [0.25, 0.5, 0.75], axis=-1)

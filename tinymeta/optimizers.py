@@ -2,14 +2,20 @@
 
 import numpy as np
 
+from . import arguments
+
 
 class SGD:
     """theta - lr * grad."""
 
     def __init__(self, lr):
-        self.lr = float(lr)  # a NumPy number would widen float32
+        self.lr = arguments.number("lr", lr)
+
+    def __repr__(self):
+        return f"SGD({self.lr})"
 
     def step(self, theta, grad):
+        theta, grad = arguments.like_theta(theta, grad)
         return theta - self.lr * grad
 
 
@@ -19,12 +25,19 @@ class Adam:
     Elementwise, so theta (S, P) is S independent optimisers. The two moments are kept from step to step."""
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-        self.lr, self.beta1, self.beta2, self.eps = float(lr), beta1, beta2, eps
+        self.lr, self.eps = arguments.number("lr", lr), arguments.number("eps", eps)
+        self.beta1, self.beta2 = arguments.number("beta1", beta1, below=1), arguments.number("beta2", beta2, below=1)
         self.t, self.m, self.v = 0, None, None
 
+    def __repr__(self):
+        return f"Adam({self.lr})"
+
     def step(self, theta, grad):
+        theta, grad = arguments.like_theta(theta, grad)
         if self.t == 0:
             self.m, self.v = np.zeros_like(grad), np.zeros_like(grad)
+        if self.m.shape != grad.shape:
+            raise ValueError(f"grad: expected the shape of the steps before, {self.m.shape}; got {grad.shape}; take a new Adam")
         self.t += 1
         self.m += (1 - self.beta1) * (grad - self.m)
         self.v += (1 - self.beta2) * (grad * grad - self.v)

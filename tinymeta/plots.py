@@ -19,7 +19,7 @@ METHODS = {  # one look a method, the same in every lesson
 }
 LOOK = {
     "font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False,
-    "lines.linewidth": 1.8, "savefig.dpi": 150, "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6,
+    "lines.linewidth": 1.8, "savefig.dpi": 120, "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6,
 }  # fmt: skip
 windows = False
 
@@ -87,7 +87,7 @@ def adaptation_figure(model, theta, examples, inner_lr, steps=(0, 1, 10)):
     return figure
 
 
-def learning_curves(curves, title, ylabel="mean squared error on new points"):
+def learning_curves(curves, title, top=5.0, ylabel="mean squared error on new points"):
     """{method: curve (S, steps + 1, T)}: the mean over tasks and seeds, in a band from the lowest to the highest seed."""
     from .evaluation import summarize
 
@@ -100,7 +100,7 @@ def learning_curves(curves, title, ylabel="mean squared error on new points"):
         ax.fill_between(steps, s.low, s.high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(steps, s.mean, linestyle=style, color=colour)
         labels.append((s.mean[-1], method, colour))
-    ax.set(xlim=(0, len(steps) - 1), ylim=(0, None), xlabel="steps of gradient descent on the task's 10 points", ylabel=ylabel)
+    ax.set(xlim=(0, len(steps) - 1), ylim=(0, top), xlabel="steps of gradient descent on the task's 10 points", ylabel=ylabel)
     ax.set_title(title, loc="left")
     label_ends(ax, labels)
     return figure
@@ -156,7 +156,7 @@ def few_tasks(batch):
 def many_tasks(x, y, title):
     """Tasks y (T, n) over x (n,), laid over each other."""
     figure, ax = new_figure()
-    ax.plot(x, y.T, color=BLUE, linewidth=0.5, alpha=0.12)
+    ax.plot(x, y.T, color=BLUE, linewidth=0.5, alpha=0.12, antialiased=False)  # smoothing would double the file
     ax.set(xlim=(x[0], x[-1]), xlabel="x", ylabel="y")
     ax.set_title(title, loc="left")
     return figure

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import arguments
+
 
 class TaskBatch(NamedTuple):
     """Tasks side by side: what one adapts on (support; the post's "training set") and what one is judged on
@@ -20,6 +22,7 @@ class TaskBatch(NamedTuple):
 
     def blocks(self, n_tasks):
         """The batch in pieces of at most n_tasks tasks: small arrays stay in the processor's cache."""
+        arguments.count("n_tasks", n_tasks)
         for start in range(0, self.x_support.shape[-3], n_tasks):
             yield TaskBatch(*(array[..., start : start + n_tasks, :, :] for array in self))
 
@@ -34,11 +37,18 @@ class SineTasks:
     phase: tuple = (0.0, 2 * np.pi)
     x_range: tuple = (-5.0, 5.0)
 
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            arguments.interval(name, value)
+
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
         """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query` query points,
         by default as many; grid=True spaces the query points evenly over x_range."""
         lead = tuple(n_tasks) if isinstance(n_tasks, (tuple, list)) else (n_tasks,)
-        query = shots if query is None else query
+        query = shots if query is None else arguments.count("query", query)
+        for n in lead or (None,):
+            arguments.count("n_tasks", n)
+        arguments.generator(rng), arguments.count("shots", shots)
         u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
         low, high = self.x_range
         a = self.amplitude[0] + (self.amplitude[1] - self.amplitude[0]) * u[..., :1, :]
@@ -54,7 +64,7 @@ class SineTasks:
 def sine_examples(rng, shots):
     """One wave to look at, 3 sin(x + 1), as {title: TaskBatch of one task}: support points from anywhere, and the same
     points all moved to the right side; 200 evenly spaced query points trace the wave."""
-    anywhere = rng.uniform(-5.0, 5.0, (1, shots, 1))
+    anywhere = arguments.generator(rng).uniform(-5.0, 5.0, (1, arguments.count("shots", shots), 1))
     x_query = np.linspace(-5.0, 5.0, 200)[None, :, None]
     supports = {f"{shots} points anywhere": anywhere, f"{shots} points on one side": abs(anywhere)}
     return {title: TaskBatch(x, 3.0 * np.sin(x + 1.0), x_query, 3.0 * np.sin(x_query + 1.0)) for title, x in supports.items()}

@@ -15,14 +15,25 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Diverged(ArithmeticError):
-    """The meta-loss or the meta-gradient stopped being finite; `theta` and `history` are the last finite ones."""
+    """A number stopped being finite in the meta-loss, in the squares of the meta-gradient (where Adam would stand still) or
+    in theta; `theta` and `history` are the last finite ones, `replicas` the indices of those that diverged, or [()] for the one."""
 
-    def __init__(self, theta, history, inner_lr):
+    def __init__(self, theta, history, cause, inner_lr, optimizer):
+        self.theta, self.history, self.replicas = theta, history, cause.replicas
+        names = ", ".join(str(index[0] if len(index) == 1 else index) for index in self.replicas if index)
+        of = f", replica {names} of {theta.shape[:-1] if theta.ndim > 2 else len(theta)}" if names else ""
         super().__init__(
-            f"diverged at iteration {len(history)}: the meta-loss or the meta-gradient is not finite; "
-            f"a smaller inner_lr (now {inner_lr}) or outer rate may help; .theta and .history hold the last finite ones"
+            f"diverged at iteration {len(history)}{of}: {cause}; a smaller inner_lr (now {arguments.in_words(inner_lr)}) "
+            f"or outer rate (now {optimizer!r}) may help; .theta and .history hold the last finite ones"
         )
-        self.theta, self.history = theta, history
+
+
+def require_finite(loss, vectors):
+    """A loss (...) that is finite and vectors (..., P) whose squares are, or NotFinite with the indices of the wrong replicas."""
+    if not (arguments.is_finite(loss) and np.isfinite(np.vdot(vectors, vectors))):
+        wrong = np.argwhere(~(np.isfinite(loss) & np.isfinite(vectors * vectors).all(axis=-1)))
+        if len(wrong):
+            raise arguments.NotFinite("the meta-loss, the meta-gradient or theta is not finite", [*map(tuple, wrong.tolist())])
 
 
 def meta_train(
@@ -34,7 +45,11 @@ def meta_train(
     theta (S, P) trains S replicas on tasks of their own. optimizer: Adam(1e-3) unless given; callback(iteration, theta,
     loss) is called after every step. Raises Interrupted on Ctrl-C and Diverged when a number is not finite."""
     arguments.count("iterations", iterations, least=0)
-    theta = arguments.theta(model, theta)
+    for name, value in {"meta_batch_size": meta_batch_size, "shots": shots, "query": shots if query is None else query}.items():
+        arguments.count(name, value)
+    arguments.generator(rng)
+    theta = arguments.finite_theta(arguments.theta(model, theta))
+    arguments.inner_lr(theta, inner_lr)
     optimizer = Adam() if optimizer is None else optimizer
     lead, done = theta.shape[:-1], 0
     theta, history = theta.copy(), np.empty((iterations, *lead), theta.dtype)
@@ -42,10 +57,16 @@ def meta_train(
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # Diverged says it better
             while done < iterations:
                 batch = tasks.sample(rng, (*lead, meta_batch_size), shots, query)
-                loss, grad = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch)
-                if not (np.isfinite(loss).all() and np.isfinite(grad).all()):
-                    raise Diverged(theta, history[:done].copy(), inner_lr)
-                theta, history[done] = optimizer.step(theta, grad), loss
+                if not done:  # later ones are looked at when something goes wrong
+                    arguments.batch(model, theta, batch)
+                try:
+                    loss, grad = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch)
+                    require_finite(loss, grad)
+                    stepped = optimizer.step(theta, grad)
+                    require_finite(loss, stepped)
+                except arguments.NotFinite as cause:
+                    raise Diverged(theta, history[:done].copy(), cause, inner_lr, optimizer) from None
+                theta, history[done] = stepped, loss
                 done += 1
                 if callback is not None:
                     callback(done - 1, theta, loss)
