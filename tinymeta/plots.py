@@ -92,9 +92,9 @@ def learning_curves(curves, title, top=5.0, ylabel="mean squared error on new po
     from .evaluation import summarize
 
     figure, ax = new_figure()
-    labels = []
+    labels, spare = [], iter([look for method, look in METHODS.items() if method not in curves])
     for method, curve in curves.items():
-        colour, style = METHODS[method]
+        colour, style = METHODS[method] if method in METHODS else next(spare)
         s = summarize(curve)
         steps = np.arange(len(s.mean))
         ax.fill_between(steps, s.low, s.high, color=colour, alpha=0.15, linewidth=0)
@@ -220,4 +220,28 @@ def mean_and_median(curves, zero, ylabel="squared error on new points"):
     axes[0].set_ylabel(ylabel)
     for ax, labels in drawn:
         label_ends(ax, labels)
+    return figure
+
+
+def bars(values, title, ylabel):
+    """{label: {part: number}}: a group of bars for each part, a colour and a hatch for each label, the number on each."""
+    figure, ax = new_figure()
+    width = 0.8 / len(values)
+    for i, ((label, by_part), (colour, hatch)) in enumerate(zip(values.items(), [(BLUE, ""), (ORANGE, "//"), (GREEN, "..")])):
+        at = np.arange(len(by_part)) + (i - (len(values) - 1) / 2) * width
+        drawn = ax.bar(at, list(by_part.values()), 0.9 * width, color=colour, hatch=hatch, edgecolor="white")
+        ax.bar_label(drawn, [f"{label}\n{number:.2g}" for number in by_part.values()], fontsize=7)
+    ax.set(ylabel=ylabel)
+    ax.set_xticks(range(len(by_part)), list(by_part))
+    ax.margins(y=0.18)
+    ax.set_title(title, loc="left")
+    return figure
+
+
+def convergence(steps, errors, title, xlabel, ylabel="relative error"):
+    """Errors on a logarithmic axis over steps."""
+    figure, ax = new_figure()
+    ax.semilogy(steps, errors, "o-", color=BLUE, markersize=4)
+    ax.set(xlim=(min(steps), max(steps)), xlabel=xlabel, ylabel=ylabel)
+    ax.set_title(title, loc="left")
     return figure
