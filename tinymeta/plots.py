@@ -55,6 +55,8 @@ def label_ends(ax, labels, gap=0.075):
             if overlap > 1e-6:
                 heights[i] -= overlap / 2
                 heights[i + 1] += overlap / 2
+    order = gap * np.arange(len(labels))
+    heights = np.clip(heights, order, 1 - order[::-1])  # none leaves the axes
     for height, (_, text, colour) in zip(heights, labels):
         ax.annotate(text, (1.0, height), (5, 0), "axes fraction", "offset points", va="center", color=colour, annotation_clip=False)
 
@@ -224,13 +226,15 @@ def mean_and_median(curves, zero, ylabel="squared error on new points"):
 
 
 def bars(values, title, ylabel):
-    """{label: {part: number}}: a group of bars for each part, a colour and a hatch for each label, the number on each."""
+    """{label: {part: number}}: a group of bars for each part, a colour and a hatch for each label, its number on each."""
     figure, ax = new_figure()
     width = 0.8 / len(values)
-    for i, ((label, by_part), (colour, hatch)) in enumerate(zip(values.items(), [(BLUE, ""), (ORANGE, "//"), (GREEN, "..")])):
+    looks = [(BLUE, ""), (ORANGE, "//"), (GREEN, "..")]
+    for i, ((label, by_part), (colour, hatch)) in enumerate(zip(values.items(), looks)):
         at = np.arange(len(by_part)) + (i - (len(values) - 1) / 2) * width
-        drawn = ax.bar(at, list(by_part.values()), 0.9 * width, color=colour, hatch=hatch, edgecolor="white")
-        ax.bar_label(drawn, [f"{label}\n{number:.2g}" for number in by_part.values()], fontsize=7)
+        drawn = ax.bar(at, list(by_part.values()), 0.9 * width, color=colour, hatch=hatch, edgecolor="white", zorder=2)
+        ax.bar_label(drawn, [f"{number:.2g}" for number in by_part.values()], fontsize=7)
+        ax.annotate(label, (0.02, 0.94 - 0.07 * i), xycoords="axes fraction", color=colour, weight="bold")
     ax.set(ylabel=ylabel)
     ax.set_xticks(range(len(by_part)), list(by_part))
     ax.margins(y=0.18)
@@ -245,3 +249,97 @@ def convergence(steps, errors, title, xlabel, ylabel="relative error"):
     ax.set(xlim=(min(steps), max(steps)), xlabel=xlabel, ylabel=ylabel)
     ax.set_title(title, loc="left")
     return figure
+
+
+def bands(x, values, title, xlabel, ylabel):
+    """{method: (S, n)} over x (n,): the mean over seeds, in a band from the lowest to the highest."""
+    figure, ax = new_figure()
+    labels = []
+    for method, seeds in values.items():
+        colour, style = METHODS[method]
+        ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+        ax.plot(x, seeds.mean(axis=0), "o", linestyle=style, color=colour, markersize=3.5)
+        labels.append((seeds.mean(axis=0)[-1], method, colour))
+    ax.set(xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=xlabel, ylabel=ylabel)
+    ax.set_title(title, loc="left")
+    label_ends(ax, labels)
+    return figure
+
+
+def remainders(alphas, panels, ylabel):
+    """A panel for each {title: {method: remainder at each alpha}}, on log axes, with the slope of alpha squared in grey."""
+    figure, axes = new_figure(9.6, 3.6, len(panels), sharey=True)
+    drawn = []
+    for ax, (title, values) in zip(axes, panels.items()):
+        labels = []
+        for method, remainder in values.items():
+            colour, style = METHODS[method]
+            ax.loglog(alphas, remainder, "o", linestyle=style, color=colour, markersize=3.5)
+            labels.append((remainder[np.argmax(alphas)], method, colour))
+        square = min(r[np.argmax(alphas)] for r in values.values()) / 5 * (alphas / max(alphas)) ** 2
+        ax.loglog(alphas, square, color="#999999", linewidth=1.0)
+        labels.append((max(square), "alpha squared", "#666666"))
+        ax.set(xlim=(min(alphas), max(alphas)), xlabel="alpha, the rate of the inner steps")
+        ax.tick_params(axis="x", which="minor", labelbottom=False)
+        ax.set_title(title, loc="left")
+        drawn.append((ax, labels))
+    axes[0].set_ylabel(ylabel)
+    for ax, labels in drawn:
+        label_ends(ax, labels)
+    return figure
+
+
+def plane(curves, paths, title, limit=2.6):
+    """The plane of two weights: {label: solutions (n, 2)} as grey curves, {method: path (m, 2)} over them; (figure, paths, ends)."""
+    figure, ax = new_figure(5.2, 4.6)
+    for label, points in curves.items():
+        ax.plot(*points.T, color="#999999", linewidth=4, alpha=0.6)
+        ax.annotate(label, points[-1], (0, 6), textcoords="offset points", ha="right" if points[-1, 0] > 0 else "left", color="#666666")
+    lines, ends = {}, {}
+    for method, path in paths.items():
+        colour, style = METHODS[method]
+        (lines[method],) = ax.plot(*path.T, linestyle=style, color=colour, linewidth=1.3)
+        ends[method] = ax.annotate(method, path[-1], (7, 4), textcoords="offset points", color=colour)
+    ax.plot(*path[0], "s", color=BLACK, markersize=5, zorder=4)
+    ax.annotate("start", path[0], (7, 0), textcoords="offset points", va="center")
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="w1", ylabel="w2")
+    ax.set_title(title, loc="left")
+    return figure, lines, ends
+
+
+def gallery(panels, columns=3):
+    """A panel for each {title: (task, before, after)}: one task, a TaskBatch with T = 1, and what a network says on its
+    query points before and after adaptation."""
+    rows = -(-len(panels) // columns)
+    with rc_context(LOOK):
+        figure = new_figure(1.5 + 3.1 * columns, 2.5 * rows)[0]
+        figure.clear()
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax, (title, (task, before, after)) in zip(axes, panels.items()):
+        x, y = task.x_query[0, :, 0], task.y_query[0, :, 0]
+        top = 2.2 * abs(y).max()
+        ax.plot(x, y, color="#999999", linewidth=4, alpha=0.6)
+        ax.plot(x, before[:, 0], linestyle=":", color=PINK)
+        ax.plot(x, after[:, 0], color=BLUE)
+        ax.plot(task.x_support[0], task.y_support[0], "o", color=BLACK, markersize=3.5, zorder=3)
+        ax.set(ylim=(-top, top), xlim=(min(x[0], task.x_support.min()), x[-1]))
+        ax.set_title(title, loc="left")
+        label_ends(ax, [(y[-1], "true", "#666666"), (before[-1, 0], "before", PINK), (after[-1, 0], "after", BLUE)], gap=0.12)
+    return figure
+
+
+def animate_plane(curves, paths, frames, path):
+    """Save `plane` as an animated GIF, a picture for each number of steps in `frames`; returns where."""
+    from matplotlib.animation import PillowWriter
+
+    with rc_context(LOOK):
+        figure, lines, ends = plane(curves, paths, "Two tasks, two curves of good weights")
+        writer = PillowWriter(fps=8)
+        with writer.saving(figure, path, dpi=75):
+            for n in [*frames, *frames[-1:] * 8]:
+                for method, points in paths.items():
+                    lines[method].set_data(*points[: n + 1].T)
+                    ends[method].xy = points[n]
+                figure.axes[0].set_title(f"Two tasks, two curves of good weights: step {n}", loc="left")
+                writer.grab_frame()
+    return path
