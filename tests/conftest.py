@@ -2,8 +2,26 @@
 
 import os
 
+import pytest
+
 from hypothesis import settings
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory):
+    """Run a lesson in full, once for all tests that ask: what it printed, and the folder of what it saved."""
+    from test_lessons import run
+
+    done = {}
+
+    def once(lesson):
+        if lesson not in done:
+            folder = tmp_path_factory.mktemp(lesson.stem)
+            done[lesson] = run(lesson, "--out", str(folder), cwd=folder), folder
+        return done[lesson]
+
+    return once

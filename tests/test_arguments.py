@@ -1,5 +1,7 @@
 """What every public function promises of its arguments: they are left alone, theta decides the dtype, and misfits are named."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers import METHODS, PUBLIC, arrays, first_task, problem
@@ -109,6 +111,10 @@ X, Y = first_task(BATCH)
 XS, YS, XQ, YQ = BATCH
 
 MODELS = {
+    "no widths": (lambda: tm.MLP([]), r"sizes: expected at least two positive whole numbers.*got \[\]"),
+    "widths as words": (lambda: tm.MLP(["1", "1"]), r"sizes: .*got \['1', '1'\]"),
+    "true for a width": (lambda: tm.MLP([1, True]), r"sizes: .*got \[1, True\]"),
+    "no model": (lambda: tm.MLP(None), r"sizes: .*got None"),
     "one width": (lambda: tm.MLP([3]), r"sizes: expected at least two positive whole numbers.*got \[3\]"),
     "a width of 0": (lambda: tm.MLP([1, 0, 1]), r"sizes: .*got \[1, 0, 1\]"),
     "a negative width": (lambda: tm.MLP([1, -4, 1]), r"sizes: .*got \[1, -4, 1\]"),
@@ -125,6 +131,7 @@ MODELS = {
         lambda: tm.MLP([1, 1]).init(np.random.default_rng(0), scheme="he"),
         "scheme: expected one of 'uniform', 'truncated_normal'; got 'he'",
     ),
+    "a seed for a generator": (lambda: tm.MLP([1, 1]).init(0), r"rng: expected a NumPy Generator, such as np.random.default_rng\(seed\); got 0"),
     "an unknown metric": (
         lambda: tm.adaptation_curve(MODEL, THETA, BATCH, 0.1, 1, metric="error"),
         "metric: expected one of 'loss', 'accuracy'; got 'error'",
@@ -136,6 +143,13 @@ MODELS = {
 def test_a_model_names_what_it_does_not_know(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+
+def with_entry(array, place, value):
+    array = array.copy()
+    array[place] = value
+    return array
 
 
 # theta, x, y that do not fit MODEL, a perceptron of 1-4-1 with 13 parameters
@@ -161,6 +175,16 @@ POINTS = {
     "words for theta": (["a"] * 13, X, Y, "theta: expected real numbers; got an array of <U1"),
     "words for x": (THETA, X.astype(str), Y, "x: expected real numbers; got an array of <U"),
     "objects for y": (THETA, X, Y.astype(object), "y: expected real numbers; got an array of object"),
+    "complex x": (THETA, 1j * X, Y, "x: expected real numbers; got an array of complex128"),
+    "dates for x": (THETA, X.astype("M8[s]"), Y, "x: expected real numbers; got an array of datetime64"),
+    "objects for theta": (THETA.astype(object), X, Y, "theta: expected real numbers; got an array of object"),
+    "rows of different lengths": (THETA, [[1.0], [1.0, 2.0]], Y, "x: expected (an array of numbers; got list|real numbers; got an array of object)"),
+    "nan in x": (THETA, with_entry(X, (2, 0), np.nan), Y, r"x: expected finite numbers; got nan at \(2, 0\)"),
+    "inf in y": (THETA, X, with_entry(Y, (3, 0), -np.inf), r"y: expected finite numbers; got -inf at \(3, 0\)"),
+    "nan in theta": (with_entry(THETA, 7, np.nan), X, Y, r"theta: expected finite numbers; got nan at \(7,\).* a smaller rate"),
+    "inf in complex theta": (with_entry(THETA + 0j, 7, np.inf), X, Y, r"theta: expected finite numbers; got \(?inf\+0j\)? at \(7,\)"),
+    "theta of no replicas": (np.ones((0, 13)), X, Y, r"theta: expected at least one replica; got shape \(0, 13\)"),
+    "theta of another network": (tm.MLP([1, 5, 1]).init(np.random.default_rng(0)), X, Y, r"theta: expected .*; got \(16,\); is it of another network\?"),
     "complex y": (THETA, X, 1j * Y, "y: expected real numbers; got an array of complex128"),
 }
 
@@ -172,7 +196,7 @@ def test_points_and_parameters_that_do_not_fit_are_named(theta, x, y, message):
             call(theta, x, y)
 
 
-@pytest.mark.parametrize("case", ["x (K,)", "x transposed", "x too wide", "a number for x", "no points", "theta too short", "theta's leading axes"])
+@pytest.mark.parametrize("case", ["x (K,)", "x transposed", "x too wide", "a number for x", "no points", "theta too short", "theta's leading axes", "nan in x", "nan in theta", "complex x"])
 def test_predict_names_what_does_not_fit(case):
     theta, x, _, message = POINTS[case]
     with pytest.raises(ValueError, match=message):
@@ -182,6 +206,7 @@ def test_predict_names_what_does_not_fit(case):
 DIRECTIONS = {
     "v too short": (THETA[:12], r"v: expected shape \(\.\.\., 13\) .*; got \(12,\)"),
     "a number for v": (1.0, r"v: expected shape \(\.\.\., 13\) .*; got \(\)"),
+    "inf in v": (with_entry(THETA, 4, np.inf), r"v: expected finite numbers; got inf at \(4,\)"),
     "words for v": (["a"] * 13, "v: expected real numbers"),
     "complex v": (1j * THETA, "v: expected real numbers; got an array of complex128"),
     "v's leading axes": (np.ones((2, 13)), r"v: its leading axes \(2,\) do not broadcast with \(3,\)"),
@@ -192,6 +217,102 @@ DIRECTIONS = {
 def test_a_direction_that_does_not_fit_is_named(v, message):
     with pytest.raises(ValueError, match=message):
         MODEL.hvp(THETA, XS, YS, v)
+
+
+# Batches
+
+OF_BATCHES = {
+    **{method.__name__: method for method in METHODS}, "meta_loss": tm.meta_loss, "adaptation_curve": tm.adaptation_curve
+}  # fmt: skip
+EVERY_FUNCTION_OF_BATCHES = pytest.mark.parametrize("function", OF_BATCHES.values(), ids=OF_BATCHES)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+@pytest.mark.parametrize("batch", [tuple(BATCH), XS, None], ids=["tuple", "array", "None"])
+def test_what_is_no_batch_is_named(function, batch):
+    with pytest.raises(ValueError, match=r"batch: expected a TaskBatch\(x_support, .*\); got (tuple|ndarray|NoneType)"):
+        function(MODEL, THETA, batch, 0.1, 1)
+
+
+# Numbers that are not finite: the first place is named, and only of what went in
+
+NOT_FINITE = {
+    "x_support": ((2, 0, 0), np.nan), "y_support": ((1, 4, 0), np.inf), "x_query": ((0, 3, 0), np.inf), "y_query": ((2, 1, 0), -np.inf),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("name", ["joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss", "adaptation_curve"])
+@pytest.mark.parametrize("field", NOT_FINITE)
+def test_data_that_are_not_finite_are_named_with_their_first_place(name, field, activation):
+    if (name == "joint_grad" or name == "reptile_grad") and field.endswith("query"):
+        return  # which they do not use
+    model, (place, value) = tm.MLP([1, 4, 1], activation), NOT_FINITE[field]
+    array = with_entry(getattr(BATCH, field), place, value)
+    array[2, -1] = np.nan  # a later place
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=rf"^{field}: expected finite numbers; got {value} at {re.escape(str(place))}$"):
+        OF_BATCHES[name](model, THETA, BATCH._replace(**{field: array}), 0.1, 1)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("name", ["joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss", "adaptation_curve"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, 12])
+def test_a_theta_that_is_not_finite_is_named(name, value, place, activation):
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=rf"^theta: expected finite numbers; got {value} at \({place},\)"):
+        OF_BATCHES[name](tm.MLP([1, 4, 1], activation), with_entry(THETA, place, value), BATCH, 0.1, 1)
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(x=with_entry(XS, (0, 1, 0), np.inf)), r"^x: expected finite numbers; got inf at \(0, 1, 0\)"),
+    (dict(y=with_entry(YS, (2, 0, 0), np.nan)), r"^y: expected finite numbers; got nan at \(2, 0, 0\)"),
+    (dict(theta=with_entry(THETA, 3, np.nan)), r"^theta: expected finite numbers; got nan at \(3,\)"),
+])  # fmt: skip
+def test_adapt_names_what_is_not_finite(change, message):
+    with pytest.raises(ValueError, match=message):
+        tm.adapt(MODEL, **{"theta": THETA, "x": XS, "y": YS, "inner_lr": 0.1, "inner_steps": 1, **change})
+
+
+def test_what_diverges_by_itself_is_no_wrong_argument():
+    with np.errstate(all="ignore"):
+        for method in METHODS[1:]:
+            assert not np.isfinite(method(MODEL, THETA, BATCH, 1e300, 3)[1]).all()
+        assert not np.isfinite(tm.meta_loss(MODEL, THETA, BATCH, 1e300, 3))
+        assert not np.isfinite(tm.adapt(MODEL, THETA, XS, YS, 1e300, 3)).all()
+
+
+def test_numbers_whose_squares_are_not_finite_are_finite():
+    large = X * 1e200  # numbers are checked by their length first
+    assert np.isfinite(MODEL.predict(THETA, large)).all()
+
+
+# Labels
+
+CLASSIFIER, THETA_3, BATCH_3 = problem(sizes=(1, 4, 3), criterion="cross_entropy")
+LABELS = {
+    "half and half": [0.5, 0.5, 0.0],
+    "two ones": [1.0, 1.0, 0.0],
+    "none": [0.0, 0.0, 0.0],
+    "a two": [2.0, 0.0, 0.0],
+    "a minus one": [1.0, -1.0, 0.0],
+    "a little more": [1.0, 1e-9, 0.0],
+}
+
+
+@pytest.mark.parametrize("row", LABELS.values(), ids=LABELS)
+def test_labels_that_are_not_one_hot_rows_are_named(row):
+    for field in ("y_support", "y_query"):
+        spoiled = BATCH_3._replace(**{field: with_entry(getattr(BATCH_3, field), (1, 2), row)})
+        for function in OF_BATCHES.values():
+            with pytest.raises(ValueError, match=rf"{field}: expected one-hot rows, a single 1 among zeros; got \[.*\] at \(1, 2\)"):
+                function(CLASSIFIER, THETA_3, spoiled, 0.1, 1)
+    with pytest.raises(ValueError, match=r"y: expected one-hot rows, .* at \(0,\)"):
+        CLASSIFIER.loss(THETA_3, BATCH_3.x_query[0, :1], [row])
+
+
+def test_labels_without_rows_are_told_how_to_become_some():
+    with pytest.raises(ValueError, match=r"y: expected shape \(4, 3\), as x is \(4, 1\); got \(4,\); one-hot rows are np.eye\(3\)\[y\]"):
+        CLASSIFIER.loss(THETA_3, BATCH_3.x_query[0], [0, 1, 2, 1])
 
 
 # Changes to BATCH that make it unfit
@@ -209,12 +330,6 @@ BATCHES = {
     "no tasks": (dict(zip(BATCH._fields, (array[:0] for array in BATCH))), r"x_support: expected at least one point and one task; got shape \(0, 5, 1\)"),
     "no query points": (dict(x_query=XQ[:, :0], y_query=YQ[:, :0]), r"x_query: expected at least one point and one task; got shape \(3, 0, 1\)"),
 }
-
-OF_BATCHES = {
-    **{method.__name__: method for method in METHODS}, "meta_loss": tm.meta_loss, "adaptation_curve": tm.adaptation_curve
-}  # fmt: skip
-EVERY_FUNCTION_OF_BATCHES = pytest.mark.parametrize("function", OF_BATCHES.values(), ids=OF_BATCHES)
-
 
 @EVERY_FUNCTION_OF_BATCHES
 @pytest.mark.parametrize("change, message", BATCHES.values(), ids=BATCHES)
@@ -235,6 +350,38 @@ def test_replicas_that_do_not_fit_the_batch_are_named(function):
 def test_a_rate_that_does_not_fit_theta_is_named(function, shape):
     with pytest.raises(ValueError, match=r"inner_lr: expected a number or a shape that broadcasts against theta \(13,\); got \("):
         function(MODEL, THETA, BATCH, np.full(shape, 0.1), 1)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+@pytest.mark.parametrize("rate", [-0.1, -1, np.float64(-0.1), np.array(-0.1)], ids=repr)
+def test_a_negative_number_for_a_rate_is_named(function, rate):
+    with pytest.raises(ValueError, match="inner_lr: expected a number of at least 0; got .*-[01]"):
+        function(MODEL, THETA, BATCH, rate, 1)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+@pytest.mark.parametrize("rate", [np.nan, np.inf, -np.inf, with_entry(THETA, 5, np.nan)], ids=["nan", "inf", "-inf", "array"])
+def test_a_rate_that_is_not_finite_is_named(function, rate):
+    with pytest.raises(ValueError, match=r"inner_lr: expected finite numbers; got (nan|-?inf)( at \(5,\))?$"):
+        function(MODEL, THETA, BATCH, rate, 1)
+
+
+def test_a_rate_too_large_for_float32_is_named():
+    with pytest.raises(ValueError, match="inner_lr: expected finite numbers; got inf"):
+        tm.maml_grad(MODEL, THETA.astype(np.float32), BATCH, 1e39)
+    tm.adapt(MODEL, THETA.astype(np.float32), XS, YS, 1e38, 0)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+@pytest.mark.parametrize("rate", [0, 0.0, np.array(0.0)], ids=repr)
+def test_a_rate_of_0_is_a_rate(function, rate):
+    for got, want in zip(arrays(function(MODEL, THETA, BATCH, rate, 1)), arrays(function(MODEL, THETA, BATCH, np.zeros(13), 1))):
+        assert np.array_equal(got, want)
+
+
+@EVERY_FUNCTION_OF_BATCHES
+def test_learned_rates_in_an_array_may_be_negative(function):
+    assert np.isfinite(arrays(function(MODEL, THETA, BATCH, -0.1 * np.ones(13), 1))[0]).all()
 
 
 @pytest.mark.parametrize("rate", [None, "0.1", 0.1j])
@@ -296,3 +443,46 @@ ADAPT = {
 def test_adapt_names_what_does_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# Optimisers
+
+
+@pytest.mark.parametrize("rate", [-1e-3, np.nan, np.inf, "0.1", None, [0.1, 0.2], 1j], ids=repr)
+@pytest.mark.parametrize("optimizer", [tm.SGD, tm.Adam])
+def test_an_outer_rate_is_a_number_of_at_least_0(optimizer, rate):
+    with pytest.raises(ValueError, match="lr: expected a number of at least 0, finite; got "):
+        optimizer(rate)
+
+
+@pytest.mark.parametrize("name, value, expected", [
+    ("beta1", 1, "at least 0, below 1; got 1"), ("beta1", -0.1, "at least 0, below 1; got -0.1"), ("beta2", 1.5, "at least 0, below 1; got 1.5"),
+    ("beta2", "0.9", "at least 0, below 1; got '0.9'"), ("eps", -1e-8, "at least 0, finite; got -1e-08"), ("eps", np.nan, "at least 0, finite; got nan"),
+])  # fmt: skip
+def test_adams_constants_are_in_their_ranges(name, value, expected):
+    with pytest.raises(ValueError, match=f"{name}: expected a number of {expected}"):
+        tm.Adam(**{name: value})
+    assert tm.Adam(0, 0, 0, 0).lr == 0  # the ranges' ends
+
+
+@pytest.mark.parametrize("make", [lambda: tm.SGD(0.1), tm.Adam], ids=["SGD", "Adam"])
+@pytest.mark.parametrize("grad, message", [
+    (np.ones(3), r"grad: expected the shape of theta, \(2, 3\); got \(3,\)"), (np.ones((2, 1)), r"grad: .*\(2, 3\); got \(2, 1\)"),
+    (1.0, r"grad: .*; got \(\)"), ([["a"] * 3] * 2, "grad: expected real numbers; got an array of <U1"),
+])  # fmt: skip
+def test_a_gradient_has_thetas_shape(make, grad, message):
+    with pytest.raises(ValueError, match=message):
+        make().step(np.ones((2, 3)), grad)
+
+
+@pytest.mark.parametrize("make", [lambda: tm.SGD(0.1), tm.Adam], ids=["SGD", "Adam"])
+def test_an_optimizer_takes_whole_numbers_and_lists(make):
+    assert np.array_equal(make().step([1, 2], [3, 4]), make().step(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+
+
+def test_adam_takes_no_theta_of_another_network():
+    optimizer = tm.Adam()
+    optimizer.step(np.ones((2, 3)), np.ones((2, 3)))
+    for shape in ((4,), (3,), (1, 3)):
+        with pytest.raises(ValueError, match=r"grad: expected the shape of the steps before, \(2, 3\); got .*; take a new Adam"):
+            optimizer.step(np.ones(shape), np.ones(shape))

@@ -41,7 +41,8 @@ def test_accuracy_is_the_share_of_points_whose_largest_output_is_right():
     model, theta, batch = problem(criterion="cross_entropy", sizes=(2, 6, 4), tasks=25, query=7)
 
     def accuracy(theta, x, y):
-        return sum(out.index(max(out)) == label.index(1) for out, label in zip(model.predict(theta, x).tolist(), y.tolist())) / len(x)
+        pairs = zip(model.predict(theta, x).tolist(), y.tolist())
+        return sum(out.index(max(out)) == label.index(1) for out, label in pairs) / len(x)
 
     curve = tm.adaptation_curve(model, theta, batch, 0.5, 5, metric="accuracy")
     assert relative_error(curve, by_a_loop(model, theta, batch, 0.5, 5, accuracy)) <= 1e-12
@@ -96,14 +97,21 @@ def test_spread_between_tasks_is_that_of_their_means_over_seeds():
     assert summary.diverged.tolist() == [0, 0, 0]
 
 
+def test_a_summary_of_float32_is_taken_in_float64():
+    curve = np.full((1, 1, 3000), 1 + 2**-23, np.float32)  # whose running sum float32 cannot hold
+    assert tm.summarize(curve).mean.dtype == np.float64 and tm.summarize(curve).mean[0] == 1 + 2**-23
+    assert tm.summarize(CURVE.astype(int).tolist()).mean.tolist() == tm.summarize(CURVE).mean.tolist()
+
+
 def test_one_seed_needs_no_axis():
     for alone, one_of_one in zip(tm.summarize(CURVE[0]), tm.summarize(CURVE[:1])):
         assert np.array_equal(alone, one_of_one)
 
 
 def test_diverged_is_not_finite_or_above_100_times_the_start():
-    curve = np.array([[[1.0] * 6, [100.0, 100.1, np.inf, np.nan, -np.inf, 1.0]], [[2.0] * 6, [200.0, 200.1, 1.0, 1.0, 1.0, np.nan]]])
-    assert tm.summarize(curve).diverged.tolist() == [0, 6]
+    one = [[1.0] * 6, [100.0, 100.1, np.inf, np.nan, -np.inf, 1.0]]
+    other = [[2.0] * 6, [200.0, 200.1, 1.0, 1.0, 1.0, np.nan]]
+    assert tm.summarize([one, other]).diverged.tolist() == [0, 6]
 
 
 def test_a_start_that_is_not_finite_counts_as_diverged():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LESSONS = sorted((Path(__file__).parents[1] / "lessons").glob("[0-9]*.py"))
-FAST = {"03_maml"}
+FAST = {"01_sine_tasks", "03_maml"}
 
 
 def run(lesson, *flags, cwd, **environment):
@@ -40,17 +40,3 @@ def test_full_run_keeps_every_promised_number(lesson, full_run):
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(r["ok"] and r["low"] <= r["value"] <= r["high"] for r in results(folder, lesson).values())
     assert "OUT OF BOUNDS" not in done.stdout
-
-
-@pytest.fixture(scope="session")
-def full_run(tmp_path_factory):
-    """Run a lesson in full, once for all tests that ask."""
-    done = {}
-
-    def once(lesson):
-        if lesson not in done:
-            folder = tmp_path_factory.mktemp(lesson.stem)
-            done[lesson] = run(lesson, "--out", str(folder), cwd=folder), folder
-        return done[lesson]
-
-    return once

@@ -221,8 +221,15 @@ def test_leading_axes_broadcast_and_equal_a_loop(criterion, sizes, of_theta, of_
     assert [q.shape for q in got] == [
         (*without_v, 4, sizes[-1]), without_v, (*without_v, model.n_params), (*together, model.n_params)
     ]  # fmt: skip
-    full = [np.broadcast_to(q, (*together, *q.shape[q.ndim - n :])) for q, n in zip((theta, x, y, v, *got), (1, 2, 2, 1, 2, 0, 1, 1))]
+    own_axes = {"theta": 1, "x": 2, "y": 2, "v": 1, "predict": 2, "loss": 0, "grad": 1, "hvp": 1}.values()
+    full = [np.broadcast_to(q, (*together, *q.shape[q.ndim - n :])) for q, n in zip((theta, x, y, v, *got), own_axes)]
     for i in np.ndindex(*together):
         t, x_i, y_i, v_i, *got_i = (q[i] for q in full)
         want = model.predict(t, x_i), model.loss(t, x_i, y_i), model.grad(t, x_i, y_i), model.hvp(t, x_i, y_i, v_i)
         assert max(map(relative_error, got_i, want)) <= 1e-12
+
+
+def test_leading_axes_of_theta_and_v_that_do_not_fit_are_named():
+    model, theta, batch = problem(replicas=(3,))
+    with pytest.raises(ValueError, match=r"v: its leading axes \(2,\) do not broadcast with \(3,\)"):
+        model.hvp(theta, *first_task(batch), theta[:2])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tinymeta
-from test_lessons import LESSONS, full_run, results  # noqa: F401  (full_run is a fixture)
+from test_lessons import LESSONS, results
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ NUMBERS = [  # (page, number, lesson, the lesson's name for it), written in the 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page, number, lesson, name", NUMBERS)
-def test_a_number_in_a_readme_is_what_its_lesson_measures(page, number, lesson, name, full_run):  # noqa: F811
+def test_a_number_in_a_readme_is_what_its_lesson_measures(page, number, lesson, name, full_run):
     path = next(path for path in LESSONS if path.stem.startswith(lesson))
     result = results(full_run(path)[1], path)[name]
     assert result["low"] <= float(number) <= result["high"]

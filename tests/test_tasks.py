@@ -138,6 +138,63 @@ def test_the_left_side_keeps_the_query_points_left_of_0():
     assert np.array_equal(left.x_query, task.x_query[:, :50]) and np.array_equal(left.y_query, task.y_query[:, :50])
 
 
+# Arguments
+
+UNFIT = {
+    "a seed": (dict(rng=-1), r"rng: expected a NumPy Generator, such as np.random.default_rng\(seed\); got -1"),
+    "half a seed": (dict(rng=1.5), "rng: .*; got 1.5"),
+    "a word": (dict(rng="0"), "rng: .*; got '0'"),
+    "no tasks": (dict(n_tasks=0), "n_tasks: expected a whole number of at least 1; got 0"),
+    "no tasks for one replica": (dict(n_tasks=(2, 0)), "n_tasks: .*; got 0"),
+    "no replicas": (dict(n_tasks=(0, 2)), "n_tasks: .*; got 0"),
+    "nothing": (dict(n_tasks=()), "n_tasks: .*; got None"),
+    "a task and a half": (dict(n_tasks=1.5), "n_tasks: .*; got 1.5"),
+    "no shots": (dict(shots=0), "shots: expected a whole number of at least 1; got 0"),
+    "negative shots": (dict(shots=-1), "shots: .*; got -1"),
+    "half a shot": (dict(shots=0.5), "shots: .*; got 0.5"),
+    "negative query points": (dict(query=-1), "query: expected a whole number of at least 0; got -1"),
+    "true query points": (dict(query=True), "query: .*; got True"),
+}
+
+
+@pytest.mark.parametrize("change, message", UNFIT.values(), ids=UNFIT)
+def test_a_sample_names_what_is_wrong(change, message):
+    with pytest.raises(ValueError, match=message):
+        tm.SineTasks().sample(**{"rng": np.random.default_rng(0), "n_tasks": 2, "shots": 3} | change)
+
+
+@pytest.mark.parametrize("name", ["amplitude", "phase", "x_range"])
+@pytest.mark.parametrize("value, message", [
+    ((2, 1), r"expected \(low, high\) with low <= high; got \(2, 1\); the other way round\?"),
+    ((0, np.inf), r"expected two finite numbers, \(low, high\); got \(0, inf\)"), ((-np.inf, 0), "expected two finite numbers"),
+    ((np.nan, 1), "expected two finite numbers"), ((1,), "expected two finite numbers"), ((1, 2, 3), "expected two finite numbers"),
+    (5.0, "expected two finite numbers.*; got 5.0"), ("ab", "expected two finite numbers.*; got 'ab'"), (None, "expected two finite numbers"),
+])  # fmt: skip
+def test_a_range_that_is_none_is_named(name, value, message):
+    with pytest.raises(ValueError, match=f"{name}: {message}"):
+        tm.SineTasks(**{name: value})
+
+
+def test_a_sample_may_have_no_query_points():
+    for grid in (False, True):
+        batch = sample(5, 4, 0, grid)
+        assert batch.x_query.shape == batch.y_query.shape == (5, 0, 1) and batch.x_support.shape == (5, 4, 1)
+
+
+def test_a_range_may_be_a_single_point():
+    batch = sample(5, tasks=tm.SineTasks(amplitude=(2, 2), phase=[-1, -1]))
+    assert np.array_equal(batch.y_query, 2 * np.sin(batch.x_query - 1))
+
+
+def test_examples_and_blocks_name_what_is_wrong():
+    with pytest.raises(ValueError, match="rng: expected a NumPy Generator"):
+        tm.sine_examples(0, 10)
+    with pytest.raises(ValueError, match="shots: expected a whole number of at least 1; got 0"):
+        tm.sine_examples(np.random.default_rng(0), 0)
+    with pytest.raises(ValueError, match="n_tasks: expected a whole number of at least 1; got 0"):
+        next(sample().blocks(0))
+
+
 # Known answers: what a predictor that does not know the task can reach
 
 

@@ -26,7 +26,9 @@ class Loss(NamedTuple):
 def mse_value(out, y):
     residual = out - y
     residual *= residual
-    return np.add.reduce(residual, (-2, -1)) / (y.shape[-2] * y.shape[-1])
+    total = np.add.reduce(residual, (-2, -1), keepdims=True)
+    total /= y.shape[-2] * y.shape[-1]  # still an array: NumPy 1 would widen a float32 scalar
+    return total[..., 0, 0]
 
 
 def mse_delta(out, y):
@@ -48,7 +50,7 @@ def softmax(out):
 def cross_entropy_value(out, y):
     shifted = out - out.real.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return -np.add.reduce(y * log_p, (-2, -1)) / y.shape[-2]
+    return np.add.reduce(y * log_p / -y.shape[-2], (-2, -1))
 
 
 def cross_entropy_delta(out, y):

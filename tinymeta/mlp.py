@@ -37,14 +37,6 @@ def tanh(z):
     return h, 1.0 - h * h
 
 
-def keep_freed_memory():
-    """Let the C library reuse freed arrays of up to 16 MiB instead of handing each back to the system, which
-    would map and zero its pages again at the next step: glibc takes the largest block freed so far as its measure."""
-    np.empty(1 << 24, np.uint8)  # never touched, freed at once
-
-
-keep_freed_memory()
-
 ACTIVATIONS = {"relu": relu, "tanh": tanh}
 
 
@@ -104,6 +96,7 @@ class MLP:
         """A fresh theta (P,): W and b from U(-1, 1)/sqrt(fan_in), the default of PyTorch's linear layers;
         scheme="truncated_normal": W of standard deviation 0.01 redrawn beyond two of them, b = 0 (Finn et al. 2017)."""
         arguments.choice("scheme", scheme, ("uniform", "truncated_normal"))
+        arguments.generator(rng)
         theta = np.zeros(self.n_params)
         for W, b in self.unpack(theta):
             if scheme == "uniform":
