@@ -299,7 +299,11 @@ def plane(curves, paths, title, limit=2.6):
     for method, path in paths.items():
         colour, style = METHODS[method]
         (lines[method],) = ax.plot(*path.T, linestyle=style, color=colour, linewidth=1.3)
-        ends[method] = ax.annotate(method, path[-1], (7, 4), textcoords="offset points", color=colour)
+        side = -1 if len(ends) % 2 == 0 else 1
+        ends[method] = ax.annotate(
+            method, path[-1], (side * 12, side * 18), textcoords="offset points", ha="right" if side < 0 else "left", va="center", color=colour
+        )  # fmt: skip
+        ends[method].set_bbox({"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1})
     ax.plot(*path[0], "s", color=BLACK, markersize=5, zorder=4)
     ax.annotate("start", path[0], (7, 0), textcoords="offset points", va="center")
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="w1", ylabel="w2")
@@ -335,6 +339,8 @@ def animate_plane(curves, paths, frames, path):
     with rc_context(LOOK):
         figure, lines, ends = plane(curves, paths, "Two tasks, two curves of good weights")
         writer = PillowWriter(fps=8)
+        figure.draw_without_rendering()  # lays it out, once for all pictures
+        figure.set_layout_engine("none")
         with writer.saving(figure, path, dpi=75):
             for n in [*frames, *frames[-1:] * 8]:
                 for method, points in paths.items():
