@@ -17,7 +17,9 @@ What you need: lesson 01; the chain rule. Time: 40 minutes to read, half a minut
 # %%
 import numpy as np
 
-from tinymeta import MLP, SineTasks, adaptation_curve, checks, joint_grad, meta_train, plots, sine_examples, summarize
+from tinymeta import (
+    MLP, SineTasks, adaptation_curve, checks, figures, joint_grad, meta_train, plots, sine_examples, summarize,
+)  # fmt: skip
 from tinymeta.lesson import Lesson
 
 # %%
@@ -231,7 +233,7 @@ def ahead_for_good(statistic):
 
 by_mean, by_median = ahead_for_good(np.mean), ahead_for_good(np.median)
 lesson.save(
-    plots.mean_and_median(curves, zero),
+    figures.mean_and_median(curves, zero),
     "learning_curve",
     f"Random is below transfer for good from step {by_mean} on by the mean, from step {by_median} on by the median.",
 )

@@ -18,8 +18,8 @@ What you need: the chain rule; what a gradient step is. Time: 40 minutes to read
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adaptation_curve, checks, fomaml_grad, joint_grad, left_side, maml_grad, meta_loss, meta_train,
-    plots, sine_examples, summarize, table,
+    MLP, SineTasks, TaskBatch, adaptation_curve, checks, figures, fomaml_grad, joint_grad, left_side, maml_grad, meta_loss,
+    meta_train, plots, sine_examples, summarize, table,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
 
@@ -153,7 +153,7 @@ h = 10.0 ** np.arange(-11, 0, 0.5)
 differences = [checks.relative_error(checks.central_difference(smooth_loss, theta, directions, step), exact) for step in h]
 best = np.argmin(differences)
 lesson.save(
-    plots.gradient_check(h, differences, levels, "Error of a meta-gradient, by the complex step"),
+    figures.gradient_check(h, differences, levels, "Error of a meta-gradient, by the complex step"),
     "gradient_check",
     f"Central differences are at best {differences[best]:.0e} off, at h = {h[best]:.0e}; maml_grad is {levels['maml_grad']:.0e} off, "
     f"first-order MAML {levels['first-order MAML']:.2f}, the leaked gradient {levels['leaked']:.2f}.",

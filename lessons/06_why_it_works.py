@@ -20,8 +20,8 @@ import itertools
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adaptation_curve, autopsy, checks, fomaml_grad, joint_grad, maml_grad, meta_train, plots,
-    reptile_grad, summarize, table,
+    MLP, SineTasks, TaskBatch, adaptation_curve, autopsy, checks, figures, fomaml_grad, joint_grad, maml_grad, meta_train,
+    plots, reptile_grad, summarize, table,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
 
@@ -278,7 +278,7 @@ theta knows. What is left over then falls in jumps, as alpha gets too small for 
 kinked = left_over(model, 3)
 local = {act: np.concatenate([np.diff(np.log(r)) / np.log(0.5) for r in rows.values()]) for act, rows in (("tanh", remainders[3]), ("ReLU", kinked))}
 lesson.save(
-    plots.remainders(alphas, {"tanh, k = 3": remainders[3], "ReLU, k = 3": kinked}, "left over, relative to G"),
+    figures.remainders(alphas, {"tanh, k = 3": remainders[3], "ReLU, k = 3": kinked}, "left over, relative to G"),
     "taylor",
     "From one alpha to the next the slopes are "
     + " and ".join(f"{min(slope):.2f} to {max(slope):.2f} with {act}" for act, slope in local.items())
@@ -381,13 +381,13 @@ first = np.linspace(0.205, 2.6, 200)
 curve = np.stack((first, np.arctanh(np.clip(1.2 - np.tanh(first), -1 + 1e-9, 1 - 1e-9))), axis=1)
 drawn_curves = {"wants 1.2": curve, "wants -1.2": -curve}
 lesson.save(
-    plots.plane(drawn_curves, paths, "Two tasks, two curves of good weights")[0],
+    figures.plane(drawn_curves, paths, "Two tasks, two curves of good weights")[0],
     "plane",
     f"All three have the loss {after['MAML'][0]:.2f} before adaptation; after three steps transfer is at {after['transfer'][2]:.2f}, "
     f"MAML at {after['MAML'][2]:.2f}, Reptile at {after['Reptile'][2]:.2f}.",
 )
 frames = [*range(0, 30), *range(30, OUTER_STEPS + 1, 5)][:: 3 if lesson.quick else 1]
-print(f"animation {plots.animate_plane(drawn_curves, paths, frames, lesson.out / '06_why_it_works_plane.gif')}")
+print(f"animation {figures.animate_plane(drawn_curves, paths, frames, lesson.out / '06_why_it_works_plane.gif')}")
 
 # %% [markdown]
 """
@@ -544,7 +544,7 @@ for name, (task, *how) in gallery.items():
         out_of_sight = not (abs(end) < 100).all()
         panels[name + ": out of sight" * out_of_sight] = (one, before, np.clip(np.nan_to_num(end, nan=1e3), -1e3, 1e3))
 lesson.save(
-    plots.gallery(panels),
+    figures.gallery(panels),
     "failures",
     f"As trained MAML is at {failed['as trained', 'MAML']:.2f}; with the points on one side at {failed['points on the right, judged left', 'MAML']:.2f}, "
     f"outside the range at {failed['judged on x in (5, 10)', 'MAML']:.0f}, with momentum at {failed['momentum 0.9', 'MAML']:.2f}; "

@@ -22,7 +22,7 @@ import tracemalloc
 import numpy as np
 
 from tinymeta import (
-    MLP, Diverged, SineTasks, adaptation_curve, checks, maml_grad, meta_loss, meta_train, plots, summarize, table,
+    MLP, Diverged, SineTasks, adaptation_curve, checks, figures, maml_grad, meta_loss, meta_train, plots, summarize, table,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
 from tinymeta.variants import AdamWithRates, LearnedRates, imaml_grad, meta_sgd_grad, multi_step_grad, rates_by_part
@@ -116,7 +116,7 @@ cg_errors = [
 print("\niMAML's gradient off the exact implicit one, by steps of conjugate gradients:")
 print("  " + ", ".join(f"{n}: {error:.0e}" for n, error in zip(cg_steps, cg_errors)))
 lesson.save(
-    plots.convergence(cg_steps, cg_errors, "iMAML's gradient off the exact implicit one", "steps of conjugate gradients"),
+    figures.convergence(cg_steps, cg_errors, "iMAML's gradient off the exact implicit one", "steps of conjugate gradients"),
     "conjugate_gradients",
     f"3 steps leave an error of {cg_errors[3]:.0e}, 8 of {cg_errors[5]:.0e}; the network has {small.n_params} parameters.",
 )
@@ -228,7 +228,7 @@ maml, best_maml, multi_loss, kept_rates = (
 )
 shown = {"MAML": curves["MAML at 0.01"]} | {name: curves[name] for name in ("ANIL", "BOIL", "MAML++ loss", "Meta-SGD, rates >= 0")}
 lesson.save(
-    plots.learning_curves(shown, f"Five ways to adapt (MAML at 0.01); bands: all {SEEDS} seeds", top=3.0),
+    plots.learning_curves(shown, f"Five ways to adapt; bands: all {SEEDS} seeds"),
     "learning_curve",
     f"After one step Meta-SGD with rates >= 0 is at {kept_rates.mean[1]:.2f}, MAML at its best fixed rate at {best_maml.mean[1]:.2f}; "
     f"after ten at {kept_rates.mean[10]:.2f}, MAML at 0.01 at {maml.mean[10]:.2f}.",
@@ -243,7 +243,7 @@ mean_rates = {
 negative = float((rates_learned["free"] < 0).mean())
 diverged = {name: summarize(curves[name]).diverged[10] / (SEEDS * TEST_TASKS) for name in ("Meta-SGD", "Meta-SGD, rates >= 0")}
 lesson.save(
-    plots.bars(mean_rates, "Learned rates, mean of each block", "rate"),
+    figures.bars(mean_rates, "Learned rates, mean of each block", "rate"),
     "rates",
     f"{negative:.0%} of the free rates have turned negative. They serve the one step they were trained for; after ten, "
     f"{diverged['Meta-SGD']:.1%} of the adaptations have diverged, of those with rates >= 0 {diverged['Meta-SGD, rates >= 0']:.1%}.",

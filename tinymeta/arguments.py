@@ -78,7 +78,7 @@ def generator(value):
 
 
 def is_finite(array):
-    """Whether all entries are: those of finite length are, and a length is quickly found."""
+    """Whether all entries are: if the sum of their squares is, which is quickly found (and by vdot without warnings), they are too."""
     return math.isfinite(np.vdot(array, array).real) or bool(np.isfinite(array).all())
 
 
@@ -97,6 +97,8 @@ def finite_theta(array):
 
 def as_array(name, value):
     """NumPy's array of the value, of whatever dtype."""
+    if type(value) is np.ndarray:  # nearly always
+        return value
     try:
         return np.asarray(value)
     except (ValueError, Warning) as error:  # rows of different lengths
@@ -105,10 +107,10 @@ def as_array(name, value):
 
 def numbers(name, value, dtype):
     """An array of the dtype, from anything whose entries are real numbers (complex ones only for a complex dtype)."""
-    array = as_array(name, value)
+    array = value if type(value) is np.ndarray else as_array(name, value)
     if array.dtype == dtype:
         return array
-    if array.dtype.kind not in ("biufc" if np.dtype(dtype).kind == "c" else "biuf"):
+    if array.dtype.kind not in "biuf" and (array.dtype.kind, np.dtype(dtype).kind) != ("c", "c"):
         raise ValueError(f"{name}: expected real numbers; got an array of {array.dtype}")
     return array.astype(dtype)
 
@@ -117,8 +119,9 @@ def theta(model, value, name="theta", dtype=None):
     """Parameters (..., P) of the model, in their own dtype or in the one given."""
     array = as_array(name, value)
     if dtype is None:
-        dtype = array.dtype if array.dtype in (np.float32, np.complex128) else np.float64
-    array = numbers(name, array, dtype)
+        dtype = array.dtype if array.dtype in (np.float32, np.float64, np.complex128) else np.float64
+    if array.dtype is not dtype:
+        array = numbers(name, array, dtype)
     if array.ndim == 0 or array.shape[-1] != model.n_params:
         raise ValueError(f"{name}: expected shape (..., {model.n_params}) for {model!r}; got {array.shape}; is it of another network?")
     if array.size == 0:
@@ -153,13 +156,15 @@ def inputs(model, theta, x, name="x", tasks=False, contents=True):
         raise ValueError(f"{name}: expected at least one point and one task; got shape {x.shape}")
     leading("theta", theta.shape[:-1], x.shape[: -3 if tasks else -2], name)
     if contents:
-        finite_theta(theta), finite(name, x)
+        finite_theta(theta)
+        finite(name, x)
     return x
 
 
 def points(model, theta, x, y, names=("x", "y"), tasks=False, contents=True):
     """Points x with their y (..., K, d_out): as many, never broadcast; in one-hot rows where the model classifies."""
-    x, y = inputs(model, theta, x, names[0], tasks, contents), numbers(names[1], y, theta.real.dtype)
+    x = inputs(model, theta, x, names[0], tasks, contents)
+    y = numbers(names[1], y, x.dtype)
     expected = (*x.shape[:-1], model.sizes[-1])
     if y.shape != expected:
         hint = "; a column of values is y[..., None]" if y.shape == expected[:-1] else ""
@@ -194,9 +199,11 @@ def batch(model, theta, value, contents=True):
     return type(value)(x_s, y_s, x_q, y_q)
 
 
-def explain(theta, batch, loss, grad):
-    """Where a loss or a gradient is not finite and what went in was not either, say so; else it has diverged by itself."""
-    if not (is_finite(grad) and is_finite(loss)):
+def explain(theta, batch, grad):
+    """Where theta or what came out of it is not finite, say so if something that went in was not; else it diverged by itself."""
+    if grad.shape == theta.shape and math.isfinite(np.vdot(theta, grad).real):
+        return  # a product is finite only if both are
+    if not (is_finite(grad) and is_finite(theta)):
         finite_theta(theta)
         for name, array in batch._asdict().items():
             finite(name, array)
@@ -227,6 +234,11 @@ def inner_loop(inner_steps, minibatch, x):
 
 def like_theta(theta, grad):
     """theta and a gradient of its shape, as arrays of floating-point (or complex) numbers."""
+    try:
+        if theta.shape == grad.shape and theta.dtype.kind == grad.dtype.kind == "f":  # the usual case, quickly
+            return theta, grad
+    except AttributeError:
+        pass
     pair = []
     for name, value in (("theta", theta), ("grad", grad)):
         array = as_array(name, value)

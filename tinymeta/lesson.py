@@ -9,15 +9,19 @@
 """
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 from . import plots
+from .storage import replacing
 
 
 class Lesson:
@@ -28,10 +32,10 @@ class Lesson:
         parser = argparse.ArgumentParser(prog=f"{name}.py", description=f"Lesson {name}; the file itself is the text.")
         parser.add_argument("--quick", action="store_true", help="a short run of 10 s at most: same figures, rougher numbers")
         parser.add_argument("--seed", type=_whole(0), default=0, help="of all random streams (default: 0)")
-        parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="for the figures (default: output/ beside the lesson)")
+        parser.add_argument("--out", type=_folder, default=None, metavar="DIR", help="for the figures (default: output/ beside the lesson)")
         parser.add_argument("--show", action="store_true", help="open the figures in windows at the end")
         if iterations:
-            parser.add_argument("--iterations", type=_whole(1), help=f"meta-steps of the longest training (default: {iterations})")
+            parser.add_argument("--iterations", type=_whole(1, 10**7), help=f"meta-steps of the longest training (default: {iterations})")
         self.in_kernel = "ipykernel" in sys.modules
         flags = parser.parse_args([] if self.in_kernel else None)
         self.quick, self.seed, self.show = flags.quick, flags.seed, flags.show
@@ -41,13 +45,21 @@ class Lesson:
         self.out = flags.out or Path(getattr(sys.modules["__main__"], "__file__", "lessons/x")).resolve().parent / "output"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.out, os.W_OK):
-                raise PermissionError("not writable")
+            tempfile.TemporaryFile(dir=self.out).close()  # what may be written is known once it is tried
         except OSError as error:
-            parser.error(f"argument --out: cannot write to {self.out}: {error.strerror or error}")
-        plots.windows = self.show
+            other = "" if flags.out else "; --out DIR takes them elsewhere"
+            parser.error(f"argument --out: cannot write to {self.out}: {error.strerror or error}{other}")
         if not self.in_kernel:
             sys.excepthook = _one_line_for_ctrl_c
+            if hasattr(sys.stdout, "reconfigure"):
+                sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold letters that the terminal cannot show
+            if hasattr(signal, "SIGPIPE"):
+                signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough: end without a word
+        if self.show and not self.in_kernel and (why := _why_no_window()):
+            self.show = False
+            hint = "; MPLBACKEND is set: unset it" if "MPLBACKEND" in os.environ else ""
+            print(f"--show: no window can be opened here ({why}{hint}). The figures are saved in {self.out} all the same.", file=sys.stderr)
+        plots.windows = self.show
 
     def rng(self, purpose):
         """A random stream of its own for each purpose, from the start at each call: methods trained or judged on
@@ -73,7 +85,8 @@ class Lesson:
     def save(self, figure, name, sentence):
         """Save the figure as OUT/LESSON_name.png, and print its path with the sentence that says what it shows."""
         path = self.out / f"{self.name}_{name}.png"
-        plots.save(figure, path)
+        with _saying_why_not(path), replacing(path) as file:
+            plots.save(figure, file)
         self._figures.append(path)
         print(f"\nfigure {path}\n  {sentence}")
         if self.in_kernel:
@@ -97,7 +110,9 @@ class Lesson:
         for what, r in self.results.items():
             verdict = ("ok" if r["ok"] else "OUT OF BOUNDS") if self.full else ""
             print(f"  {what:{width}}  {r['value']:10.4g}   from {r['low']:g} to {r['high']:g}   {verdict}".rstrip())
-        (self.out / f"{self.name}.json").write_text(json.dumps(self.results, indent=1), encoding="utf-8")
+        path = self.out / f"{self.name}.json"
+        with _saying_why_not(path), replacing(path) as file:
+            file.write(json.dumps(self.results, indent=1).encode())
         if self.show and not self.in_kernel:
             from matplotlib import pyplot
 
@@ -106,19 +121,50 @@ class Lesson:
             sys.exit(1)
 
 
-def _whole(least):
+def _whole(least, most=10**30):
     def whole(text):
         value = int(text)
-        if value < least:
+        if not least <= value <= most:
             raise ValueError
         return value
 
-    whole.__name__ = f"whole number of at least {least}"  # argparse quotes it
+    whole.__name__ = f"whole number of at least {least}" + (f" and at most {most}" if most < 10**30 else "")  # argparse quotes it
     return whole
+
+
+def _folder(text):
+    if not text:
+        raise ValueError
+    return Path(text)
+
+
+_folder.__name__ = "folder"
+
+
+def _why_no_window():
+    """Why figures cannot be shown in windows, or nothing if they can: no screen, or a backend that only writes files."""
+    from matplotlib import pyplot
+
+    try:
+        figure = pyplot.figure()
+        pyplot.close(figure)
+    except Exception as error:  # each toolkit has its own
+        return str(error).partition("\n")[0]
+    if figure.canvas.required_interactive_framework is None:
+        return f"matplotlib's backend {pyplot.get_backend()} has none; a screen and a toolkit such as tkinter or PyQt6 are needed"
+
+
+@contextlib.contextmanager
+def _saying_why_not(path):
+    try:
+        yield
+    except OSError as error:
+        sys.exit(f"cannot write {path}: {error.strerror or error}")
 
 
 def _one_line_for_ctrl_c(kind, error, traceback):
     if issubclass(kind, KeyboardInterrupt):
-        print(f"\nStopped: {error or 'interrupted'}.", file=sys.stderr)
+        line = str(error).partition(";")[0] or "interrupted"
+        print(("\n" if sys.stderr.isatty() else "") + f"Stopped: {line}.", file=sys.stderr)
         sys.exit(130)
     sys.__excepthook__(kind, error, traceback)

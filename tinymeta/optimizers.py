@@ -44,8 +44,8 @@ class Adam:
         if self.t % 100 == 0:  # where the gradient stays 0, m decays into subnormal numbers, at which processors are slow
             self.m[abs(self.m) < 1e-30] = 0
         # m / (1 - beta1^t) over the root of v / (1 - beta2^t): both corrections in one number
-        root = np.sqrt(self.v)
-        root += self.eps * (1 - self.beta2**self.t) ** 0.5
+        root, correction = np.sqrt(self.v), (1 - self.beta2**self.t) ** 0.5
+        root += self.eps * correction
         step = self.m / root
-        step *= self.lr * (1 - self.beta2**self.t) ** 0.5 / (1 - self.beta1**self.t)
+        step *= self.lr * correction / (1 - self.beta1**self.t)
         return theta - step

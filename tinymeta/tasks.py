@@ -45,10 +45,11 @@ class SineTasks:
         """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query` query points,
         by default as many; grid=True spaces the query points evenly over x_range."""
         lead = tuple(n_tasks) if isinstance(n_tasks, (tuple, list)) else (n_tasks,)
-        query = shots if query is None else arguments.count("query", query)
+        query = shots if query is None else arguments.count("query", query, least=0)
         for n in lead or (None,):
             arguments.count("n_tasks", n)
-        arguments.generator(rng), arguments.count("shots", shots)
+        arguments.generator(rng)
+        arguments.count("shots", shots)
         u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
         low, high = self.x_range
         a = self.amplitude[0] + (self.amplitude[1] - self.amplitude[0]) * u[..., :1, :]
