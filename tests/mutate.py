@@ -31,20 +31,18 @@ OPERATORS = {
 }  # fmt: skip
 PAIRS = "mean sum|max min|zeros ones|zeros_like ones_like|sin cos|any all|reversed list|x_support x_query|y_support y_query|x y|RgW Rgb|gW gb|low high|h slope"
 NAMES = {a: b for pair in PAIRS.split("|") for a, b in (pair.split(), pair.split()[::-1])}
-EQUIVALENT = {  # module: {what the description contains: why no test can or should notice}
-    "mlp": {
-        "   in   24": "how much freed memory is kept: a matter of speed", "left out: keep_freed_memory()": "a matter of speed",
-        "-2 -> ": "stack broadcasts what need not be: a matter of speed", "in   -2": "stack broadcasts what need not be: a matter of speed",
-        "left out: if W.shape[-2] == 1:": "outer products by the slow road",
-    },
-    "meta": {
-        "x -> y   in   x": "x and y of a support set have as many points", "1 -> 0   in   1": "the mean over one task is itself: a matter of speed",
-        "left out: if loss.shape": "the mean over one task is itself: a matter of speed",
-    },
-    "optimizers": {"100 -> ": "when tiny moments are set to 0 is a matter of speed", "1e-30 -> ": "what is tiny may be twice as large"},
-    "evaluation": {"60: USub -> UAdd   in   -1": "of two axes the last is axis 1"},
-    "storage": {"True -> False   in   True": "where the file could not be opened, that it cannot be removed is the same kind of error"},
-}  # fmt: skip
+EQUIVALENT = {  # parts of a description: why no test can or should notice
+    "mlp.stack: & 2": "stack broadcasts what need not be: a matter of speed",
+    "mlp.matmul: & left out: if": "outer products by the slow road: a matter of speed",
+    "mlp.row_of_ones: & setflags": "a precaution against writers that there are none of",
+    "meta.support_steps: & x -> y": "x and y of a support set have as many points",
+    "meta.meta_grad: & 1 -> ": "the mean over one task is itself: a matter of speed",
+    "optimizers.step: & 100 -> ": "when tiny moments are set to 0 is a matter of speed",
+    "optimizers.step: & 1e-30 -> ": "what is tiny may be twice as large",
+    "evaluation.summarize: & USub -> UAdd & in   -1": "of the two axes of curve.mean(axis=0), the last is axis 1",
+    "storage.replacing: & True -> False": "as the next",
+    "storage.replacing: & missing_ok": "where the file could not be opened, that it cannot be removed is the same kind of error",
+}
 
 
 def changes(node):
@@ -103,8 +101,10 @@ def mutant(module, n, i):
     tree = ast.parse((ROOT / "tinymeta" / f"{module}.py").read_text(encoding="utf-8"))
     node = [*nodes(tree)][n]
     before, (what, change) = ast.unparse(node).splitlines()[0] if hasattr(node, "lineno") else "", [*changes(node)][i]
+    line = getattr(node, "lineno", 1)
+    around = [f.name for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.lineno <= line <= f.end_lineno]
     change()
-    return f"{module}:{getattr(node, 'lineno', 1)}: {what}   in   {before}", ast.unparse(ast.fix_missing_locations(tree))
+    return f"{module}.{around[-1] if around else ''}: line {line}: {what}   in   {before}", ast.unparse(ast.fix_missing_locations(tree))
 
 
 def survives(copies, module, source):
@@ -144,9 +144,9 @@ def main():
         passing = [*pool.map(lambda module: survives(copies, module, unchanged[module]), unchanged)]
         if not all(passing):
             sys.exit(f"without any change there fail the tests of {[name for name, passed in zip(unchanged, passing) if not passed]}")
-        for (module, what, _), alive in zip(mutants, pool.map(lambda m: survives(copies, m[0], m[2]), mutants)):
+        for (_, what, _), alive in zip(mutants, pool.map(lambda m: survives(copies, m[0], m[2]), mutants)):
             if alive:
-                why = next((why for text, why in EQUIVALENT.get(module, {}).items() if text in what), None)
+                why = next((why for parts, why in EQUIVALENT.items() if all(part in what for part in parts.split(" & "))), None)
                 survivors.append(why)
                 print(f"survived {what}" + (f"\n         {why}" if why else ""), flush=True)
     noticed, explained = len(mutants) - len(survivors), sum(why is not None for why in survivors)

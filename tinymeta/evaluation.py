@@ -22,7 +22,7 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     inner_lr = arguments.inner_lr(theta, inner_lr)
     arguments.count("steps", steps, least=0)
     arguments.choice("metric", metric, ("loss", "accuracy"))
-    measure = model._loss.value if metric == "loss" else accuracy
+    measure = model.losses.value if metric == "loss" else accuracy
     pieces = []
     with np.errstate(over="ignore", invalid="ignore"):
         for block in batch.blocks(20):

@@ -187,3 +187,17 @@ def convergence(steps, errors, title, xlabel, ylabel="relative error"):
     ax.set(xlim=(min(steps), max(steps)), xlabel=xlabel, ylabel=ylabel)
     ax.set_title(title, loc="left")
     return figure
+
+
+def either_side(panels, threshold, xlabel, ylabel):
+    """A panel for each {title: (x (n,), y (n,))}: a dot for each, in two looks left and right of the threshold; y on a log axis, a line at 1."""
+    figure, axes = new_figure(1.2 + 3.6 * len(panels), 3.4, len(panels), sharex=True, sharey=True, squeeze=False)
+    for ax, (title, (x, y)) in zip(axes[0], panels.items()):
+        for side, colour, marker in ((x <= threshold, BLUE, "o"), (x > threshold, ORANGE, "^")):
+            ax.plot(x[side], y[side], marker, color=colour, markersize=3.5, alpha=0.5, markeredgewidth=0)
+        ax.axvline(threshold, color="#666666", linewidth=1.0)
+        ax.axhline(1.0, color="#666666", linewidth=1.0)
+        ax.set(yscale="log", xlabel=xlabel)
+        ax.set_title(title, loc="left")
+    axes[0, 0].set_ylabel(ylabel)
+    return figure

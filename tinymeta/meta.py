@@ -57,20 +57,21 @@ def mean_over_tasks(algorithm):
     @functools.wraps(algorithm)
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
         theta = arguments.theta(model, theta)
-        batch = arguments.batch(model, theta, batch)
-        inner_lr = arguments.inner_lr(theta, inner_lr)
+        batch = arguments.batch(model, theta, batch, contents=False)
+        rates = arguments.inner_lr(theta, inner_lr)
         arguments.inner_loop(inner_steps, minibatch, batch.x_support)
-        loss, grad = algorithm(model, theta[..., None, :], batch, inner_lr, inner_steps, minibatch)
-        if loss.shape[-1] == 1:  # the mean over one task
-            return loss[..., 0], grad[..., 0, :]
-        return loss.mean(axis=-1), grad.mean(axis=-2)
+        loss, grad = algorithm(model, theta[..., None, :], batch, rates, inner_steps, minibatch)
+        one = loss.shape[-1] == 1  # and its mean is itself
+        loss, grad = (loss[..., 0], grad[..., 0, :]) if one else (loss.mean(axis=-1), grad.mean(axis=-2))
+        arguments.explain(theta, batch, grad)
+        return loss, grad
 
     return meta_grad
 
 
 def loss_and_grad(model, theta, x, y):
     tape = model.forward(theta, x)
-    return model._loss.value(tape.out, y), model.backward(tape, y)
+    return model.losses.value(tape.out, y), model.backward(tape, y)
 
 
 @mean_over_tasks
@@ -121,4 +122,4 @@ def meta_loss(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     """The mean query loss (...) after adaptation: what MAML minimises, and what its gradient is checked against."""
     batch = arguments.batch(model, arguments.theta(model, theta), batch)
     adapted = adapt(model, theta, batch.x_support, batch.y_support, inner_lr, inner_steps, minibatch)
-    return model.loss(adapted, batch.x_query, batch.y_query).mean(axis=-1)
+    return model.losses.value(model.forward(adapted, batch.x_query).out, batch.y_query).mean(axis=-1)

@@ -82,7 +82,7 @@ class MLP:
         self.sizes = arguments.sizes(sizes)
         self.activation = arguments.choice("activation", activation, ACTIVATIONS)
         self.criterion = arguments.choice("criterion", criterion, LOSSES)
-        self._f, self._loss = ACTIVATIONS[activation], LOSSES[criterion]
+        self._f, self.losses = ACTIVATIONS[activation], LOSSES[criterion]
         self._places, end = [], 0
         for d_in, d_out in zip(self.sizes, self.sizes[1:]):
             start, middle, end = end, end + d_in * d_out, end + (d_in + 1) * d_out
@@ -131,7 +131,7 @@ class MLP:
 
     def backward(self, tape, y):
         """delta from the last layer to the first, W's gradient h^T delta, b's the sum of delta; returns them as (..., P)."""
-        delta = self._loss.delta(tape.out, y)
+        delta = self.losses.delta(tape.out, y)
         tape.y, tape.delta = y, [delta]
         grad = np.empty((*delta.shape[:-2], self.n_params), delta.dtype)
         ones = row_of_ones(delta.shape[-2], delta.dtype)  # b is the weight of a constant input 1
@@ -156,7 +156,7 @@ class MLP:
             if l + 1 < len(directions):
                 Rh.append(tape.slope[l + 1] * Rz[l])
         # R-backward, likewise:  gW = h^T delta  gives  h^T Rdelta + Rh^T delta,  one product of what is stacked
-        Rdelta = self._loss.Rdelta(tape.out, tape.y, Rz[-1])
+        Rdelta = self.losses.Rdelta(tape.out, tape.y, Rz[-1])
         product = np.empty((*Rdelta.shape[:-2], self.n_params), Rdelta.dtype)
         ones = row_of_ones(Rdelta.shape[-2], Rdelta.dtype)
         for l, (RgW, Rgb) in reversed([*enumerate(self.unpack(product))]):
@@ -183,7 +183,7 @@ class MLP:
         """The loss (...) at theta (..., P) on the points x (..., K, d_in), y (..., K, d_out)."""
         theta = arguments.theta(self, theta)
         x, y = arguments.points(self, theta, x, y)
-        return self._loss.value(self.forward(theta, x).out, y)
+        return self.losses.value(self.forward(theta, x).out, y)
 
     def grad(self, theta, x, y):
         """The gradient (..., P) of `loss` in theta."""
@@ -195,9 +195,7 @@ class MLP:
         """The Hessian of `loss` in theta times v (..., P), never forming it; v = np.eye(P) gives its P rows."""
         theta = arguments.theta(self, theta)
         x, y = arguments.points(self, theta, x, y)
-        v = arguments.theta(self, v, "v", theta.dtype)
-        arguments.leading("v", v.shape[:-1], theta.shape[:-1], "theta")
-        arguments.leading("v", v.shape[:-1], x.shape[:-2], "x")
+        v = arguments.direction(self, theta, x, v)
         tape = self.forward(theta, x)
         self.backward(tape, y)
-        return self.rop(tape, v + np.zeros_like(theta))  # one row for each theta
+        return self.rop(tape, v)

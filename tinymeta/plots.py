@@ -4,6 +4,12 @@ for each, and labels at the curves instead of a legend. The one file that import
 A figure belongs to no window unless `windows` is set to true: saving one needs neither a screen nor a backend.
 """
 
+import os
+import sys
+
+if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswith("module://matplotlib_inline"):
+    del os.environ["MPLBACKEND"]  # a notebook's, inherited by a command that it runs, where matplotlib would not even import
+
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -37,9 +43,9 @@ def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
 
 
 def save(figure, path):
-    """Write the figure to a PNG file."""
+    """Write the figure as PNG to a path, or to an open file."""
     with rc_context(LOOK):
-        figure.savefig(path)
+        figure.savefig(path, format="png")
 
 
 def save_animation(figure, draw, frames, path):
@@ -104,8 +110,9 @@ def adaptation_figure(model, theta, examples, inner_lr, steps=(0, 1, 10)):
     return figure
 
 
-def learning_curves(curves, title, top=5.0, ylabel="mean squared error on new points"):
-    """{method: curve (S, steps + 1, T)}: the mean over tasks and seeds, in a band from the lowest to the highest seed."""
+def learning_curves(curves, title, top=5.0, shots=10, printed=None):
+    """{method: curve (S, steps + 1, T)}: the mean over tasks and seeds, in a band from the lowest to the highest seed;
+    printed: {method: {step: loss}}, somebody else's numbers for it, as rings."""
     from .evaluation import summarize
 
     figure, ax = new_figure()
@@ -117,7 +124,10 @@ def learning_curves(curves, title, top=5.0, ylabel="mean squared error on new po
         ax.fill_between(steps, s.low, s.high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(steps, s.mean, linestyle=style, color=colour)
         labels.append((s.mean[-1], method, colour))
-    ax.set(xlim=(0, len(steps) - 1), ylim=(0, top), xlabel="steps of gradient descent on the task's 10 points", ylabel=ylabel)
+        for n, loss in (printed or {}).get(method, {}).items():
+            ax.plot(n, loss, "o", color=colour, markerfacecolor="white", markersize=7, zorder=3, clip_on=False)
+    ax.set(xlim=(0, len(steps) - 1), ylim=(0, top), xlabel=f"steps of gradient descent on the task's {shots} points")
+    ax.set_ylabel("mean squared error on new points")
     ax.set_title(title, loc="left")
     label_ends(ax, labels)
     return figure
