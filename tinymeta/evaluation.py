@@ -36,7 +36,7 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
 
 
 class Summary(NamedTuple):
-    """An adaptation curve (S, steps + 1, T) in numbers, each (steps + 1,) but for the first.
+    """An adaptation curve of losses (S, steps + 1, T) in numbers, each (steps + 1,) but for the first.
 
     Between seeds: every seed's mean over the tasks, their mean, lowest and highest. Between tasks, after the mean over
     seeds: median and quartiles. Last, how many of the S * T adaptations diverged (not finite, or above
@@ -52,7 +52,7 @@ class Summary(NamedTuple):
 
 
 def summarize(curve):
-    """The Summary of an adaptation curve (S, steps + 1, T), or (steps + 1, T) for one seed."""
+    """The Summary of an adaptation curve of losses (S, steps + 1, T), or (steps + 1, T) for one seed."""
     curve = np.asarray(curve, dtype=float)
     curve = np.where(np.isnan(curve), np.inf, curve if curve.ndim == 3 else curve[None])  # nan is as bad as can be
     with np.errstate(invalid="ignore"):  # what diverged is counted
