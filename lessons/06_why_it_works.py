@@ -21,7 +21,7 @@ import numpy as np
 
 from tinymeta import (
     MLP, SineTasks, TaskBatch, adaptation_curve, autopsy, checks, figures, fomaml_grad, joint_grad, maml_grad, meta_train,
-    plots, reptile_grad, summarize, table,
+    plots, reptile_grad, summarize, table, variants,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
 
@@ -403,10 +403,11 @@ A rate of 0 freezes a parameter: `inner_lr` may be a vector. Is it the head (the
 """
 
 # %%
-head = np.zeros(model.n_params)
-for parameters in model.unpack(head)[-1]:
-    parameters[...] = INNER_LR
-rates = {"all": INNER_LR, "head": head, "body": INNER_LR - head}
+rates = {
+    "all": INNER_LR,
+    "head": variants.rates_by_part(model, body=0.0, head=INNER_LR),
+    "body": variants.rates_by_part(model, body=INNER_LR, head=0.0),
+}
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 kept, every_curve = {}, {}
 print(f"\nWhat adapts: mean squared error on {TEST_TASKS} test tasks, mean of {SEEDS} seeds (lowest-highest), median task")
