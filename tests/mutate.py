@@ -40,6 +40,8 @@ EQUIVALENT = {  # parts of a description: why no test can or should notice
     "optimizers.step: & 100 -> ": "when tiny moments are set to 0 is a matter of speed",
     "optimizers.step: & 1e-30 -> ": "what is tiny may be twice as large",
     "evaluation.summarize: & USub -> UAdd & in   -1": "of the two axes of curve.mean(axis=0), the last is axis 1",
+    "tasks.left_side: & 0 -> -1": "the task is one of one: the first is the last",
+    "training.__init__: & 0 -> -1": "an index of length one: its first entry is its last",
     "storage.replacing: & True -> False": "as the next",
     "storage.replacing: & missing_ok": "where the file could not be opened, that it cannot be removed is the same kind of error",
 }

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import tinymeta as tm
 from tinymeta.checks import complex_step, relative_error
+from tinymeta.losses import LOSSES
 
 
 def echo(d, criterion):
@@ -89,3 +90,10 @@ def test_one_loss_is_not_taken_for_the_other():
     for criterion, loss in (("mse", (0.25 + 0.0625) / 2), ("cross_entropy", np.log(1 + np.exp(-0.25)))):
         model, theta = echo(2, criterion)
         assert model.loss(theta, out, y) == pytest.approx(loss)
+
+
+def test_rows_far_apart_do_not_drown_each_other():
+    out, y = np.array([[0.0, 1.0], [1000.0, 1001.0]]), np.eye(2)
+    want = (1 / (1 + np.exp([[1.0, -1.0]])) - y) / 2  # softmax does not see what a row is shifted by
+    for got in (LOSSES["cross_entropy"].delta(out, y), LOSSES["cross_entropy"].delta(out - 2000, y)):
+        assert relative_error(got, want) <= 1e-12
