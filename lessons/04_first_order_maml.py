@@ -20,7 +20,7 @@ import time
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adaptation_curve, checks, fomaml_grad, joint_grad, left_side, maml_grad, meta_train, plots,
+    MLP, SineTasks, TaskBatch, adaptation_curve, autopsy, checks, fomaml_grad, left_side, maml_grad, meta_train, plots,
     reptile_grad, sine_examples, summarize, table,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
@@ -172,16 +172,7 @@ support points and one on the query points, added up, are *Reptile* with two inn
 """
 
 # %%
-def leaked(meta_grad):
-    """The meta-gradient as the post's notebook computes it: with the support gradient added."""
-
-    def leaked_grad(*arguments):
-        loss, grad = meta_grad(*arguments)
-        return loss, grad + joint_grad(*arguments)[1]
-
-    return leaked_grad
-
-
+leaked = autopsy.leaked  # meta_grad -> meta_grad with the support gradient, joint_grad, added
 pooled = one_task._replace(
     x_support=np.concatenate((one_task.x_support, one_task.x_query), axis=-2),
     y_support=np.concatenate((one_task.y_support, one_task.y_query), axis=-2),

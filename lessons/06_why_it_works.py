@@ -140,10 +140,6 @@ no_curvature.activation = "relu"  # its hvp now leaves f'' out; forward and back
 few = tasks.sample(lesson.rng("validation tasks"), 4, SHOTS)
 
 
-def leaked(meta_grad):
-    return lambda *arguments: (meta_grad(*arguments)[0], meta_grad(*arguments)[1] + joint_grad(*arguments)[1])
-
-
 def summed(model, theta, batch, *rest):
     loss, grad = maml_grad(model, theta, batch, *rest)
     return loss, grad * len(batch.x_support)
@@ -160,8 +156,8 @@ def on_the_same_points(model, theta, batch, *rest):
 candidates = {  # what was done: the function, and what the verdict should say
     "nothing wrong": (maml_grad, "yes: this is MAML, second order included"),
     "no create_graph": (fomaml_grad, "no: this is first-order MAML"),
-    "leaking": (leaked(maml_grad), "no: this is MAML with the support gradient leaked in"),
-    "leaking, first order": (leaked(fomaml_grad), "no: this is first-order MAML with the support gradient leaked in"),
+    "leaking": (autopsy.leaked(maml_grad), "no: this is MAML with the support gradient leaked in"),
+    "leaking, first order": (autopsy.leaked(fomaml_grad), "no: this is first-order MAML with the support gradient leaked in"),
     "f'' forgotten": (without_curvature, "no: this is MAML with f'' missing"),
     "one set for both losses": (on_the_same_points, "no: this is MAML, inner and outer loss on the support points"),
     "tasks added up": (summed, "no: this is MAML, the sum over 4 tasks for their mean"),

@@ -19,8 +19,8 @@ What you need: lessons 03 to 05. Time: 20 minutes to read, five to run.
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adapt, adaptation_curve, figures, fomaml_grad, joint_grad, maml_grad, meta_train, plots,
-    reptile_grad, summarize,
+    MLP, SineTasks, TaskBatch, adapt, adaptation_curve, figures, fomaml_grad, joint_grad, largest_eigenvalue, maml_grad,
+    meta_train, plots, reptile_grad, summarize,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
 
@@ -229,17 +229,6 @@ largest eigenvalue of each task's support loss *after* one step, found by power 
 
 
 # %%
-def largest_eigenvalue(theta, x, y, iterations=20):
-    """Of the Hessian of each task's support loss, theta (T, P): multiply by it again and again, and see by how much that stretches."""
-    v = lesson.rng("directions").standard_normal(theta.shape, theta.dtype)
-    for _ in range(iterations):
-        v = v / np.linalg.norm(v, axis=-1, keepdims=True)
-        Hv = model.hvp(theta, x, y, v)
-        eigenvalue = (v * Hv).sum(axis=-1)
-        v = Hv
-    return eigenvalue
-
-
 def share(which, among):
     return np.count_nonzero(which & among) / max(1, np.count_nonzero(among))
 
@@ -251,7 +240,7 @@ def second_step(theta, alpha, shots):
     for network in theta:
         once = adapt(model, network, x, y, alpha, 1)
         twice = once - alpha * model.grad(once, x, y)
-        sharpness = [alpha * largest_eigenvalue(place, x, y) for place in (once, twice)]
+        sharpness = [alpha * largest_eigenvalue(model, place, x, y, lesson.rng("directions")) for place in (once, twice)]
         found.append((*sharpness, model.loss(twice, x, y) / model.loss(once, x, y)))
     return np.swapaxes(found, 0, 1)
 

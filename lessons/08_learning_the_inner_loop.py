@@ -22,7 +22,8 @@ import tracemalloc
 import numpy as np
 
 from tinymeta import (
-    MLP, Diverged, SineTasks, adaptation_curve, checks, figures, maml_grad, meta_loss, meta_train, plots, summarize, table,
+    MLP, Diverged, SineTasks, adaptation_curve, checks, figures, largest_eigenvalue, maml_grad, meta_loss,
+    meta_train, plots, summarize, table,
 )  # fmt: skip
 from tinymeta.lesson import Lesson
 from tinymeta.variants import AdamWithRates, LearnedRates, imaml_grad, meta_sgd_grad, multi_step_grad, rates_by_part
@@ -298,21 +299,16 @@ iMAML does not, and lets the curvature grow until its own inner descent overshoo
 """
 
 # %%
-def largest_curvature(theta):
-    """The largest eigenvalue of the Hessian of each task's support loss, by power iteration: (SEEDS * tasks,)."""
+def curvature_of(theta):
+    """The largest eigenvalue of the Hessian of each task's support loss, by Hessian-vector products: (SEEDS, tasks)."""
     few = validation.x_support[:50], validation.y_support[:50]
-    v = lesson.rng("directions").standard_normal((SEEDS, 50, model.n_params))
-    for _ in range(30):
-        v = model.hvp(theta[:, None].astype(float), *few, v)
-        eigenvalue = np.linalg.norm(v, axis=-1, keepdims=True)
-        v /= eigenvalue
-    return eigenvalue.ravel()
+    return largest_eigenvalue(model, theta[:, None].astype(float), *few, lesson.rng("directions"), iterations=30)
 
 
 curvature = {
-    "random": largest_curvature(start),
-    "MAML at 0.01": largest_curvature(maml_theta),
-    "iMAML": largest_curvature(implicit_theta),
+    "random": curvature_of(start),
+    "MAML at 0.01": curvature_of(maml_theta),
+    "iMAML": curvature_of(implicit_theta),
 }
 print(f"\niMAML reached meta-step {reached} of {lesson.iterations}. Largest curvature of the support loss:")
 for name, values in curvature.items():

@@ -137,3 +137,14 @@ def test_a_table_says_mean_range_of_seeds_median_and_how_many_diverged():
     assert one.split() == ["MAML", *"5.00 (4.00-6.00) 5.00".split(), *"1.00 (1.00-1.00) 1.00".split(), "0"]
     assert other.split() == ["one", "seed", *"6.00 (6.00-6.00) 6.00".split(), *"200.60 (200.60-200.60) 1.00".split(), "1"]
     assert len(header) == len(one) and one.index("5.00") == other.index("6.00")
+
+
+def test_the_largest_eigenvalue_is_that_of_the_dense_hessian():
+    model, theta, batch = problem(sizes=(2, 4, 2), tasks=3)
+    dense = [model.hvp(theta, x, y, np.eye(model.n_params)) for x, y in zip(batch.x_support, batch.y_support)]
+    eigenvalues = np.linalg.eigvalsh(dense)
+    assert (eigenvalues[:, -1] > 1.05 * abs(eigenvalues[:, :-1]).max(axis=-1)).all()  # or power iteration would be slow
+    want = eigenvalues[:, -1]
+    got = tm.largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 300)
+    assert relative_error(got, want) <= 1e-9
+    assert relative_error(tm.largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 1), want) > 0.01

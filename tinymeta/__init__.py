@@ -19,7 +19,7 @@ Data flows one way: tasks -> meta (-> mlp -> losses) -> optimizers, driven by tr
 """
 
 from . import autopsy, checks, variants
-from .evaluation import adaptation_curve, summarize, table
+from .evaluation import adaptation_curve, largest_eigenvalue, summarize, table
 from .memory import keep_freed_memory
 from .meta import adapt, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_grad
 from .mlp import MLP
@@ -30,7 +30,7 @@ from .training import Diverged, Interrupted, meta_train
 
 __all__ = [
     "MLP", "TaskBatch", "SineTasks", "adapt", "joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss",
-    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table",
+    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table", "largest_eigenvalue",
     "save_init", "load_init", "save_checkpoint", "load_checkpoint", "BadFile", "sine_examples", "left_side",
     "autopsy", "checks", "variants",
 ]  # fmt: skip

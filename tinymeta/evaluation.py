@@ -35,6 +35,20 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     return np.concatenate(pieces, axis=-1)
 
 
+def largest_eigenvalue(model, theta, x, y, rng, iterations=20):
+    """Of the Hessian of the loss at theta (..., P) on x, y: (...). By power iteration from a random direction: multiply by it
+    again and again, and see by how much that stretches. Descent at a rate is stable where rate * eigenvalue < 2."""
+    theta = arguments.theta(model, theta)
+    x, y = arguments.points(model, theta, x, y)
+    arguments.count("iterations", iterations)
+    lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
+    Hv = arguments.generator(rng).standard_normal((*lead, theta.shape[-1]), theta.dtype)
+    for _ in range(iterations):
+        v = Hv / np.linalg.norm(Hv, axis=-1, keepdims=True)
+        Hv = model.hvp(theta, x, y, v)
+    return (v * Hv).sum(axis=-1)
+
+
 class Summary(NamedTuple):
     """An adaptation curve of losses (S, steps + 1, T) in numbers, each (steps + 1,) but for the first.
 
