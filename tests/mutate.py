@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = {
     "mlp": "mlp meta arguments", "losses": "losses mlp arguments", "meta": "meta arguments", "optimizers": "optimizers arguments",
     "training": "training arguments", "evaluation": "evaluation arguments", "tasks": "tasks training", "storage": "storage",
+    "glyphs": "glyphs",
 }  # fmt: skip
 OPERATORS = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.Mod: ast.FloorDiv, ast.MatMult: ast.Mult,

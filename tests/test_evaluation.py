@@ -148,3 +148,29 @@ def test_the_largest_eigenvalue_is_that_of_the_dense_hessian():
     got = tm.largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 300)
     assert relative_error(got, want) <= 1e-9
     assert relative_error(tm.largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 1), want) > 0.01
+
+
+@pytest.mark.parametrize("tasks", [3, 8, 600])
+def test_an_interval_holds_the_mean_of_all_tasks_nineteen_times_in_twenty(tasks):
+    """Of normal tasks, seen by two seeds with errors of their own; and one of half its width would not."""
+    rng = np.random.default_rng(0)
+    of_tasks = rng.standard_normal((1, 4000, tasks)) + 0.5 * rng.standard_normal((2, 4000, tasks))
+    means, half = of_tasks.mean(axis=(0, 2)), tm.interval(of_tasks)
+    assert half.shape == (4000,)
+    assert 0.94 < (abs(means) < half).mean() < 0.96
+    assert (abs(means) < half / 2).mean() < 0.85
+
+
+def test_an_interval_is_of_tasks_and_not_of_seeds():
+    curve = np.array([[0.1, 0.2, 0.6]])[:, None]
+    assert tm.interval(np.concatenate((curve, curve + 0.3)))[0] == pytest.approx(4.303 * np.std([0.1, 0.2, 0.6], ddof=1) / 3**0.5, rel=0.04)
+    with pytest.raises(ValueError, match="curve: expected at least 3 tasks, to tell how they differ; got 2"):
+        tm.interval(curve[..., :2])
+
+
+def test_the_table_of_accuracies_has_mean_interval_and_seeds():
+    curve = np.array([[[0.2, 0.2, 0.2], [0.5, 0.7, 0.9]], [[0.2, 0.2, 0.2], [0.7, 0.9, 1.1]]])
+    half = 100 * tm.interval(curve)[1]
+    lines = tm.accuracy_table({"MAML": curve}, (0, 1)).splitlines()
+    assert lines[0].split() == ["0", "steps", "1", "steps"]
+    assert lines[1].split() == ["MAML", "20.0", "+-0.0", "(20-20)", "80.0", f"+-{half:.1f}", "(70-90)"]

@@ -11,6 +11,7 @@ Read in this order; each file is an evening's chapter at most:
     checks           numerical derivatives that prove the written ones
     variants         Meta-SGD, ANIL, BOIL, MAML++'s loss, iMAML: what grows out of MAML's recursion
     autopsy          what a meta-gradient is made of, and whether it is the one it is said to be
+    glyphs           GlyphTasks: few-shot classification of letters
     storage          initialisations and checkpoints in files
 
 and what serves them: arguments (what public functions accept), memory, plots, and lesson (what makes a lesson a command).
@@ -19,7 +20,8 @@ Data flows one way: tasks -> meta (-> mlp -> losses) -> optimizers, driven by tr
 """
 
 from . import autopsy, checks, variants
-from .evaluation import adaptation_curve, largest_eigenvalue, summarize, table
+from .evaluation import accuracy_table, adaptation_curve, interval, largest_eigenvalue, summarize, table
+from .glyphs import AllLetters, GlyphTasks, with_head
 from .memory import keep_freed_memory
 from .meta import adapt, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_grad
 from .mlp import MLP
@@ -30,9 +32,9 @@ from .training import Diverged, Interrupted, meta_train
 
 __all__ = [
     "MLP", "TaskBatch", "SineTasks", "adapt", "joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss",
-    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table", "largest_eigenvalue",
+    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table", "interval", "accuracy_table", "largest_eigenvalue",
     "save_init", "load_init", "save_checkpoint", "load_checkpoint", "BadFile", "sine_examples", "left_side",
-    "autopsy", "checks", "variants",
+    "GlyphTasks", "AllLetters", "with_head", "autopsy", "checks", "variants",
 ]  # fmt: skip
 keep_freed_memory()
 __version__ = "0.1.0"

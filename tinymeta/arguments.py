@@ -77,6 +77,17 @@ def generator(value):
     return value
 
 
+def task_sizes(rng, n_tasks, shots, query):
+    """What `sample` of a task distribution is asked for: the leading axes that n_tasks gives, and the number of query points."""
+    lead = tuple(n_tasks) if isinstance(n_tasks, (tuple, list)) else (n_tasks,)
+    query = shots if query is None else count("query", query, least=0)
+    for n in lead or (None,):
+        count("n_tasks", n)
+    generator(rng)
+    count("shots", shots)
+    return lead, query
+
+
 def is_finite(array):
     """Whether all entries are: if the sum of their squares is, which is quickly found (and by vdot without warnings), they are too."""
     return math.isfinite(np.vdot(array, array).real) or bool(np.isfinite(array).all())

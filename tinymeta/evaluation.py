@@ -78,6 +78,31 @@ def summarize(curve):
     )
 
 
+def interval(curve):
+    """Half the width (n,) of the 95 % interval of a curve's mean, (S, n, T) with T >= 3: for other tasks, and these seeds.
+
+    Student's t times the standard error of the tasks' means over seeds; t by three terms in 1 / (T - 1) (Abramowitz & Stegun 26.7.5)."""
+    of_tasks = np.asarray(curve, float).mean(axis=0)
+    n = of_tasks.shape[-1]
+    if n < 3:
+        raise ValueError(f"curve: expected at least 3 tasks, to tell how they differ; got {n}")
+    z, f = 1.959964, n - 1
+    t = z + (z**3 + z) / (4 * f) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * f**2) + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * f**3)
+    return t * of_tasks.std(axis=-1, ddof=1) / n**0.5
+
+
+def accuracy_table(curves, steps):
+    """{method: curve of accuracies (S, steps + 1, T)} as text, in per cent: at each of `steps` the mean, its 95 % interval over tasks,
+    and (the lowest and highest seed's mean)."""
+    width = max(map(len, curves))
+    lines = [f"  {'':{width}}" + "".join(f"{f'{n} steps':>22s}" for n in steps)]
+    for name, curve in curves.items():
+        seeds, half = 100 * curve.mean(axis=-1), 100 * interval(curve)
+        cells = (f"{seeds[:, n].mean():.1f} +-{half[n]:.1f} ({seeds[:, n].min():.0f}-{seeds[:, n].max():.0f})" for n in steps)
+        lines.append(f"  {name:{width}}" + "".join(f"{cell:>22s}" for cell in cells))
+    return "\n".join(lines)
+
+
 def table(curves, steps):
     """{method: curve (S, steps + 1, T)} as text: at each of `steps` the mean, (the lowest and highest seed's) and the median task."""
     summaries = {name: summarize(curve) for name, curve in curves.items()}

@@ -201,3 +201,87 @@ def either_side(panels, threshold, xlabel, ylabel):
         ax.set_title(title, loc="left")
     axes[0, 0].set_ylabel(ylabel)
     return figure
+
+
+def tiles(rows):
+    """Images (n, m, h, w) as one picture, dark on light, with a gap between them."""
+    n, m, h, w = rows.shape
+    padded = np.pad(rows, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    return 1 - padded.swapaxes(1, 2).reshape(n * (h + 2), m * (w + 2))
+
+
+def picture(ax, image):
+    """A grey picture, without axes."""
+    ax.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set(xticks=[], yticks=[], frame_on=False)
+    ax.grid(False)
+
+
+def alphabets(rows):
+    """{label: (clean letters (n, h, w), drawings (m, h, w) of one)}: a row for each alphabet."""
+    clean, drawings = (np.stack(images) for images in zip(*rows.values()))
+    ratios = [clean.shape[1], drawings.shape[1]]
+    figure, axes = new_figure(8.4, 0.36 * len(rows) + 0.4, 2, width_ratios=ratios)
+    for ax, images, title in zip(axes, (clean, drawings), ("letters", "drawings of one of them")):
+        picture(ax, tiles(images))
+        ax.set_title(title, loc="left")
+    axes[0].set_yticks((np.arange(len(rows)) + 0.5) * (clean.shape[2] + 2), list(rows))
+    axes[0].tick_params(length=0)
+    return figure
+
+
+def episode(support, query, before, after, most=8):
+    """One task, a column for each of its letters (the first `most`): a support drawing, and the query drawings with the number that the network
+    gives them before and after adaptation. support (shots, ways, h, w), query (n, ways, h, w), before and after (n, ways)."""
+    ways = min(most, support.shape[1])
+    figure, axes = new_figure(1.05 * ways + 0.8, 1.0 * (1 + len(query)), ways, 1 + len(query), squeeze=False)
+    for way in range(ways):
+        picture(axes[0, way], 1 - support[0, way])
+        axes[0, way].set_title(f"number {way + 1}", loc="center", weight="bold")
+        for ax, image, first, then in zip(axes[1:, way], query[:, way], before[:, way], after[:, way]):
+            right = then == way
+            picture(ax, 1 - image)
+            ax.set_title(f"{first + 1} > {then + 1}" + ("" if right else "  wrong"), loc="center", fontsize=9, color=BLUE if right else ORANGE)
+    for ax, label in ((axes[0, 0], "support"), (axes[1, 0], "query")):
+        ax.set_ylabel(label)
+    return figure
+
+
+def band_panels(x, panels, xlabel, ylabel, columns=2):
+    """A panel for each {title: {method: accuracies (S, n)}} over x (n,), on a log axis: means over seeds, in bands from the lowest to the highest."""
+    rows = -(-len(panels) // columns)
+    figure, axes = new_figure(1.4 + 3.3 * columns, 0.6 + 2.6 * rows, columns, rows, sharex=True, sharey=True, squeeze=False)
+    for ax, (title, values) in zip(axes.ravel(), panels.items()):
+        labels = []
+        for method, seeds in values.items():
+            colour, style = METHODS[method]
+            ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+            ax.plot(x, seeds.mean(axis=0), "o", linestyle=style, color=colour, markersize=3)
+            labels.append((seeds[:, -1].mean(), method, colour))
+        ax.set_xscale("symlog", linthresh=1)
+        ax.set(xlim=(min(x), max(x)), ylim=(0, 1))
+        ax.set_xticks(x[:: 1 if len(x) < 8 else 3], x[:: 1 if len(x) < 8 else 3])
+        ax.set_title(title, loc="left")
+        label_ends(ax, labels, gap=0.09 * rows)
+    for ax in axes[-1]:
+        ax.set_xlabel(xlabel)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(ylabel)
+    return figure
+
+
+def differences(x, values, title, xlabel, ylabel):
+    """{label: (means (n,), halves of their intervals (n,))} over x (n,), on a log axis, about a line at 0."""
+    figure, ax = new_figure()
+    ax.axhline(0, color="#666666", linewidth=1.0)
+    labels = []
+    for i, ((label, (mean, half)), (colour, style)) in enumerate(zip(values.items(), [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-.")])):
+        at = np.array(x) * 1.04**i  # beside each other
+        ax.errorbar(at, mean, half, color=colour, linestyle=style, marker="o", markersize=4, capsize=3)
+        labels.append((mean[-1], label, colour))
+    ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel, xlim=(min(x) * 0.9, max(x) * 1.2))
+    ax.set_xticks(x, x)
+    ax.minorticks_off()
+    ax.set_title(title, loc="left")
+    label_ends(ax, labels)
+    return figure

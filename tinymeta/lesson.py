@@ -25,9 +25,9 @@ from .storage import replacing
 
 
 class Lesson:
-    """The flags of the command line, read at once: quick, seed, iterations, out, show, and seeds where a lesson has it."""
+    """The flags of the command line, read at once: quick, seed, iterations, out, show, and seeds or problem where a lesson has them."""
 
-    def __init__(self, name, iterations=None, quick=None, seeds=None):
+    def __init__(self, name, iterations=None, quick=None, seeds=None, problems=()):
         self.name, self.results, self._figures = name, {}, []
         parser = argparse.ArgumentParser(prog=f"{name}.py", description=f"Lesson {name}; the file itself is the text.")
         parser.add_argument("--quick", action="store_true", help="a short run of 10 s at most: same figures, rougher numbers")
@@ -38,13 +38,16 @@ class Lesson:
             parser.add_argument("--iterations", type=_whole(1, 10**7), help=f"meta-steps of the longest training (default: {iterations})")
         if seeds:
             parser.add_argument("--seeds", type=_whole(1, 100), default=seeds, help=f"networks trained side by side (default: {seeds})")
+        if problems:
+            parser.add_argument("--problem", choices=problems, default=problems[0], help=f"what is to be learned (default: {problems[0]})")
         self.in_kernel = "ipykernel" in sys.modules
         flags = parser.parse_args([] if self.in_kernel else None)
         self.quick, self.seed, self.show = flags.quick, flags.seed, flags.show
-        self.seeds = getattr(flags, "seeds", None)
+        self.seeds, self.problem = getattr(flags, "seeds", None), getattr(flags, "problem", None)
         chosen = getattr(flags, "iterations", None)
         self.iterations = chosen or (quick if flags.quick else iterations)
-        self.full = not self.quick and not chosen and self.seed == 0 and self.seeds == seeds  # the run whose numbers are promised
+        usual = self.seed == 0 and self.seeds == seeds and self.problem in (None, *problems[:1])
+        self.full = usual and not self.quick and not chosen  # the run whose numbers are promised
         self.out = flags.out or Path(getattr(sys.modules["__main__"], "__file__", "lessons/x")).resolve().parent / "output"
         try:
             self.out.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe & Ito (2008)
+GREY = "#666666"
 DASH_DOTS = (0, (5, 1.5, 1, 1.5, 1, 1.5))
 METHODS = {  # one look a method, the same in every lesson
     "random": (BLACK, ":"),
@@ -22,6 +23,7 @@ METHODS = {  # one look a method, the same in every lesson
     "MAML": (BLUE, "-"),
     "first-order MAML": (ORANGE, "--"),
     "Reptile": (GREEN, "-."),
+    "joint": (GREY, (0, (6, 4))),
 }
 LOOK = {
     "font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False,
@@ -110,9 +112,10 @@ def adaptation_figure(model, theta, examples, inner_lr, steps=(0, 1, 10)):
     return figure
 
 
-def learning_curves(curves, title, top=5.0, shots=10, printed=None):
+def learning_curves(curves, title, top=5.0, shots=10, printed=None, ylabel="mean squared error on new points", line=None):
     """{method: curve (S, steps + 1, T)}: the mean over tasks and seeds, in a band from the lowest to the highest seed;
-    printed: {method: {step: loss}}, somebody else's numbers for it, as rings."""
+    printed: {method: {step: loss}}, somebody else's numbers for it, as rings;
+    line: (label, level) of what takes no steps."""
     from .evaluation import summarize
 
     figure, ax = new_figure()
@@ -126,8 +129,11 @@ def learning_curves(curves, title, top=5.0, shots=10, printed=None):
         labels.append((s.mean[-1], method, colour))
         for n, loss in (printed or {}).get(method, {}).items():
             ax.plot(n, loss, "o", color=colour, markerfacecolor="white", markersize=7, zorder=3, clip_on=False)
+    for label, level in filter(None, [line]):
+        ax.axhline(level, color=GREY, linewidth=1.0)
+        labels.append((level, label, GREY))
     ax.set(xlim=(0, len(steps) - 1), ylim=(0, top), xlabel=f"steps of gradient descent on the task's {shots} points")
-    ax.set_ylabel("mean squared error on new points")
+    ax.set_ylabel(ylabel)
     ax.set_title(title, loc="left")
     label_ends(ax, labels)
     return figure

@@ -20,6 +20,11 @@ class TaskBatch(NamedTuple):
     x_query: np.ndarray
     y_query: np.ndarray
 
+    def joined(self):
+        """All points as support points, and as query points: for algorithms that know no query set, to learn from as many."""
+        x, y = (np.concatenate(pair, axis=-2) for pair in (self[::2], self[1::2]))
+        return TaskBatch(x, y, x, y)
+
     def blocks(self, n_tasks):
         """The batch in pieces of at most n_tasks tasks: small arrays stay in the processor's cache."""
         arguments.count("n_tasks", n_tasks)
@@ -44,12 +49,7 @@ class SineTasks:
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
         """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query` query points,
         by default as many; grid=True spaces the query points evenly over x_range."""
-        lead = tuple(n_tasks) if isinstance(n_tasks, (tuple, list)) else (n_tasks,)
-        query = shots if query is None else arguments.count("query", query, least=0)
-        for n in lead or (None,):
-            arguments.count("n_tasks", n)
-        arguments.generator(rng)
-        arguments.count("shots", shots)
+        lead, query = arguments.task_sizes(rng, n_tasks, shots, query)
         u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
         low, high = self.x_range
         a = self.amplitude[0] + (self.amplitude[1] - self.amplitude[0]) * u[..., :1, :]
