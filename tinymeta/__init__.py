@@ -20,7 +20,7 @@ Data flows one way: tasks -> meta (-> mlp -> losses) -> optimizers, driven by tr
 """
 
 from . import autopsy, checks, variants
-from .evaluation import accuracy_table, adaptation_curve, interval, largest_eigenvalue, summarize, table
+from .evaluation import accuracy_table, adaptation_curve, best_rate, interval, largest_eigenvalue, summarize, table
 from .glyphs import AllLetters, GlyphTasks, with_head
 from .memory import keep_freed_memory
 from .meta import adapt, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_grad
@@ -32,7 +32,7 @@ from .training import Diverged, Interrupted, meta_train
 
 __all__ = [
     "MLP", "TaskBatch", "SineTasks", "adapt", "joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss",
-    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table", "interval", "accuracy_table", "largest_eigenvalue",
+    "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table", "best_rate", "interval", "accuracy_table", "largest_eigenvalue",
     "save_init", "load_init", "save_checkpoint", "load_checkpoint", "BadFile", "sine_examples", "left_side",
     "GlyphTasks", "AllLetters", "with_head", "autopsy", "checks", "variants",
 ]  # fmt: skip

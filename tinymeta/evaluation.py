@@ -35,6 +35,12 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     return np.concatenate(pieces, axis=-1)
 
 
+def best_rate(model, theta, batch, rates, steps):
+    """Of some rates the one with the highest mean accuracy after `steps` steps, and that accuracy."""
+    after = [adaptation_curve(model, theta, batch, rate, steps, "accuracy")[..., steps, :].mean() for rate in rates]
+    return rates[np.argmax(after)], max(after)
+
+
 def largest_eigenvalue(model, theta, x, y, rng, iterations=20):
     """Of the Hessian of the loss at theta (..., P) on x, y: (...). By power iteration from a random direction: multiply by it
     again and again, and see by how much that stretches. Descent at a rate is stable where rate * eigenvalue < 2."""

@@ -5,6 +5,7 @@
     MAML++      query losses after every inner step, weighted           multi_step_grad
     iMAML       descend to a minimum near theta, and differentiate
                 that instead of the way to it                           imaml_grad
+    same points Reptile on as many as MAML sees                         on_all_points
 
 Their meta-gradients take and return what the four of tinymeta.meta do. Shapes: see the legend in tinymeta.mlp.
 """
@@ -65,6 +66,16 @@ def meta_sgd_grad(learned, phi, batch, inner_lr=None, inner_steps=1, minibatch=N
         rates_grad = rates_grad - v * g
         v = v - model.rop(tape, rates * v)
     return loss, np.concatenate((v, rates_grad + np.zeros_like(v)), axis=-1)
+
+
+def on_all_points(meta_grad):
+    """The meta-gradient with a batch's query points among its support points: for joint_grad and reptile_grad, which know no query
+    set, to learn from as many points as MAML does."""
+
+    def grad(model, theta, batch, *inner_loop):
+        return meta_grad(model, theta, batch.joined(), *inner_loop)
+
+    return grad
 
 
 def rates_by_part(model, body, head):
