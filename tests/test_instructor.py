@@ -52,7 +52,7 @@ def test_a_plan_has_all_its_parts_and_its_minutes_add_up(lesson):
 def test_every_measured_number_names_what_its_lesson_calls_it():
     """Outside code, a number with a point is checked (0.73<!--03: ...-->; see test_readme.py), or it is a setting, or printed in the paper."""
     text = re.sub(r"```.*?```|`.*?`|[\d.]+<!--\d\d: .*?-->", "", GUIDE, flags=re.DOTALL)
-    settings, printed = {"0.01", "0.001", "0.03", "0.1", "3.10", "3.11"}, {"2.41"}
+    settings, printed = {"0.01", "0.001", "0.03", "0.1", "3.10", "3.11", "3.13"}, {"2.41"}
     assert set(re.findall(r"\d+\.\d+", text)) <= settings | printed
 
 
@@ -79,8 +79,14 @@ def test_a_misconception_has_its_thread_its_place_in_the_lessons_and_what_settle
 
 # The commands, in a fresh clone
 
+
+def blocks(text):
+    """What is to be typed: the blocks marked sh, and tests named within a sentence or a table."""
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL) + re.findall(r"`(python -m pytest tests/[^`]*)`", text)
+
+
 OFFLINE = "Without a network"
-COMMANDS = [block for heading, text in SECTIONS.items() if heading != OFFLINE for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
+COMMANDS = [block for heading, text in SECTIONS.items() if heading != OFFLINE for block in blocks(text)]
 needs_sh = pytest.mark.skipif(os.name == "nt" or not (ROOT / ".git").exists(), reason="needs a POSIX shell and the repository")
 
 
@@ -109,7 +115,7 @@ def test_a_command_runs_in_a_fresh_clone(block, tmp_path):
 @needs_sh
 @pytest.mark.slow
 def test_the_wheelhouse_is_made_with_a_network_and_installs_without(tmp_path):
-    at_the_desk, in_the_room = re.findall(r"```sh\n(.*?)```", SECTIONS[OFFLINE], re.DOTALL)
+    at_the_desk, in_the_room = blocks(SECTIONS[OFFLINE])
     path = os.pathsep.join((str(Path(sys.base_prefix) / "bin"), os.environ["PATH"]))  # of python3: none but this test's own
     desk, room = clone(tmp_path / "desk" / "tinymeta"), clone(tmp_path / "room" / "tinymeta")
     probe = sh(f'"{sys.executable}" -m pip download -q --no-deps --dest ../probe iniconfig', desk)
