@@ -186,8 +186,12 @@ def suspects(model, theta, task, inner_lr, inner_steps, minibatch, derivative):
     for rate in (0.1, 10):
         known[f"MAML at {rate} times the inner rate"], known[f"first-order MAML at {rate} times the inner rate"] = both(support, query, rate * inner_lr)
     for steps in {abs(inner_steps - 1), inner_steps + 1}:
-        known[f"MAML of {steps} step{'s' * (steps != 1)}"] = both(support, query, steps=steps)[0]
+        of = f"of {steps} step{'s' * (steps != 1)}"
+        known[f"MAML {of}"], known[f"first-order MAML {of}"] = both(support, query, steps=steps)
+    known["MAML with each Hessian one step late"] = back(model, thetas[1:], points, first, inner_lr, derivative)
+    known["MAML with the query loss's Hessian"] = back(model, thetas[:-1], [query] * inner_steps, first, inner_lr, derivative)
     if inner_steps > 1:
+        known["MAML taken back first step first"] = back(model, thetas[-2::-1], points[::-1], first, inner_lr, derivative)
         known["MAML with every Hessian at the start"] = back(model, [theta] * inner_steps, points, first, inner_lr, derivative)
         known["MAML with the last step's Hessian alone"] = back(model, thetas[-2:-1], points[-1:], first, inner_lr, derivative)
     if getattr(model, "activation", None) == "tanh":
@@ -197,15 +201,21 @@ def suspects(model, theta, task, inner_lr, inner_steps, minibatch, derivative):
     return {name: vector for name, vector in known.items() if np.isfinite(vector).all()}
 
 
-def name_of(got, known, n_tasks, tolerance):
-    """The first of the known that it is, or is a multiple of; None if it is none."""
+def match(got, known, tolerance):
+    """(name, factor) of the first of the known that it is a multiple of; (None, 0) if it is of none."""
     for name, vector in known.items():
         factor = got @ vector / max(vector @ vector, 1e-300)
         if relative_error(got, factor * vector) < tolerance:
-            if abs(factor - 1) < tolerance:
-                return name
-            return f"{name}, " + (f"the sum over {n_tasks} tasks for their mean" if abs(factor / n_tasks - 1) < tolerance else f"times {factor:.4g}")
-    return None
+            return name, factor
+    return None, 0.0
+
+
+def name_of(got, known, n_tasks, tolerance):
+    """The first of the known that it is, or is a multiple of; None if it is none."""
+    name, factor = match(got, known, tolerance)
+    if name is None or abs(factor - 1) < tolerance:
+        return name
+    return f"{name}, " + (f"the sum over {n_tasks} tasks for their mean" if abs(factor / n_tasks - 1) < tolerance else f"times {factor:.4g}")
 
 
 def own_slips(model, theta, x, y, derivative, tolerance):

@@ -1,0 +1,27 @@
+# %% [markdown]
+"""
+# Exercise 6: learn the rates
+
+Before it: lesson 08. Meta-SGD learns a rate for each parameter: theta_s+1 = theta_s - alpha g_s, entry by entry, alpha of shape (P,).
+Return the gradient (P,) in *alpha* of the query loss after inner_steps such steps on the support points; the mean over the tasks.
+
+    model.grad(theta, x, y), model.hvp(theta, x, y, v)      the gradient of a task's loss, the Hessian times v, (P,)
+    for x, y, x_query, y_query in zip(*batch)               the tasks: x (K, d_in), y (K, d_out)
+
+    python 06_meta_sgd.py             checks your answer against numerical derivatives
+    python 06_meta_sgd.py --hint 1    or 2, when you want one
+"""
+
+# %%
+import numpy as np
+
+from tinymeta import exercises
+
+
+def rates_grad(model, theta, alpha, batch, inner_steps):
+    raise NotImplementedError
+
+
+# %%
+if __name__ == "__main__":
+    exercises.check("06_meta_sgd", rates_grad)

@@ -1,0 +1,246 @@
+"""What is wrong with an answer to an exercise, in a sentence: the likeliest cause, and the layers that it shows in.
+
+An answer is held against the known mistakes of its exercise, computed here: the right formula with one term changed, or
+what tinymeta.autopsy takes for a meta-gradient. If it is a multiple of one of them, that is the cause, and the factor is put
+into words. Nothing here decides whether an answer is right: numerical derivatives do that, in tinymeta.exercises.
+"""
+
+import linecache
+import traceback
+
+import numpy as np
+
+from . import autopsy
+from .checks import block_errors, complex_step, relative_error
+
+NEAR = 1e-6  # as near as an answer has to be, to the truth or to a known mistake
+
+
+def in_words(factor, scales):
+    """What a factor of -1, n or 1/n is, or both, for an n of `scales` {n: what it counts}."""
+    size = abs(factor)
+    words = "" if abs(size - 1) < NEAR else f"it is {size:.4g} times what it should be"
+    for n, what in scales.items():
+        if words and n and min(abs(size / n - 1), abs(size * n - 1)) < NEAR:
+            times = "multiplied" if abs(size / n - 1) < NEAR else "divided"
+            count = {"multiplied": ": a sum for a mean?", "divided": ": a mean for a sum?"}[times] if n > 1 else ""
+            words = f"it is {times} by {n:.4g}, {what}{count}"
+    return " and ".join(filter(None, ("its sign is turned" if factor < 0 else "", words)))
+
+
+def named(got, known, right, scales):
+    """What `got` is, by `known` {name: vector}, where `right` names the right one; None if it is a multiple of none."""
+    if not np.any(got):
+        return "every entry is 0"
+    name, factor = autopsy.match(got, known, NEAR)
+    if name is None:
+        return None
+    words = "" if abs(factor - 1) < NEAR else in_words(factor, scales)
+    return (words or None) if name == right else f"this is {name}" + (f", and {words}" if words else "")
+
+
+def in_blocks(model, got, truth, scales):
+    """Which parameter blocks are wrong, the layer that the way back meets first, and the factor if they are all off by one."""
+    wrong = [block for block, error in block_errors(model, got, truth).items() if not error < NEAR]
+    parts = {f"{kind}{layer}": pair for layer, pairs in enumerate(zip(model.unpack(got), model.unpack(truth)), 1) for kind, *pair in zip("Wb", *pairs)}
+    got_wrong, true_wrong = (np.concatenate([parts[block][side].ravel() for block in wrong]) for side in (0, 1))
+    name, factor = autopsy.match(got_wrong, {"truth": true_wrong}, NEAR)
+    cause = "" if name is None else ": they are 0" if not np.any(got_wrong) else ": " + in_words(factor, scales)
+    if len(wrong) == len(parts):
+        return "every layer is wrong, from the last one on" + cause
+    first = max(int(block[1:]) for block in wrong)
+    return f"wrong in {', '.join(wrong)} and right elsewhere; going back from the output, layer {first} is the first that is wrong" + cause
+
+
+# Exercises 1 and 2: the two passes, each term with a factor of its own
+
+
+def bent_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_output=False):
+    """The gradient with something else for the slopes, or with a slope at the output as well."""
+    tape = model.forward(theta, x)
+    grad, delta = np.empty_like(theta), model.losses.delta(tape.out, y)
+    if at_output:
+        delta = delta * model._f(tape.out.copy())[1]
+    for l, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
+        gW[...], gb[...] = tape.h[l].T @ delta, delta.sum(axis=0)
+        if l > 0:
+            delta = (delta @ tape.layers[l][0].T) * slope(tape.slope[l], tape.h[l])
+    return grad
+
+
+def backward(answer, got, truth, model, theta, x, y):
+    """Of a gradient."""
+    bent = {
+        "the gradient with the slope f'(z) missing": dict(slope=lambda slope, h: 1.0),
+        "the gradient with f(z) in place of the slope f'(z)": dict(slope=lambda slope, h: h),
+        "the gradient with the slope f'(z) taken twice": dict(slope=lambda slope, h: slope * slope),
+        "the gradient with a slope f'(z) at the output, where there is no f": dict(at_output=True),
+    }
+    known = {"truth": truth} | {name: bent_gradient(model, theta, x, y, **slip) for name, slip in bent.items()}
+    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: "which a square leaves in its derivative"}
+    return named(got, known, "truth", scales) or in_blocks(model, got, truth, scales)
+
+
+TERMS = ("h V", "Rh W", "Vb", "f'(z) Rz", "Rdelta W^T", "delta V^T", "f'(z) in Rdelta", "f''(z) Rz (delta W^T)", "Rh^T delta", "h^T Rdelta")
+
+
+def bent_product(model, tape, v, factor={}, Rx=0.0, per_slope=False, Rdelta=None):
+    """The Hessian-vector product with a `factor` on each term; Rx: of x, as if it moved; per_slope: f'' = -2 f, without f';
+    Rdelta: another one at the output."""
+    c = {term: factor.get(term, 1.0) for term in TERMS}
+    V, Rh, Rz, product = model.unpack(v), [Rx * tape.h[0]], [], np.empty_like(v)
+    for l, (W, _) in enumerate(tape.layers):
+        Rz.append(c["h V"] * tape.h[l] @ V[l][0] + c["Rh W"] * Rh[l] @ W + c["Vb"] * V[l][1])
+        if l + 1 < len(V):
+            Rh.append(Rz[l] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[l + 1] * Rz[l])
+    Rdelta = model.losses.Rdelta(tape.out, tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
+    for l, (RgW, Rgb) in reversed([*enumerate(model.unpack(product))]):
+        RgW[...], Rgb[...] = c["h^T Rdelta"] * tape.h[l].T @ Rdelta + c["Rh^T delta"] * Rh[l].T @ tape.delta[l], Rdelta.sum(axis=0)
+        if l > 0:
+            W = tape.layers[l][0]
+            Rdelta = c["Rdelta W^T"] * Rdelta @ W.T + c["delta V^T"] * tape.delta[l] @ V[l][0].T
+            Rdelta = Rdelta if c["f'(z) in Rdelta"] == 0 else c["f'(z) in Rdelta"] * tape.slope[l] * Rdelta
+            if model.activation == "tanh":
+                second = -2.0 * tape.h[l] * (1.0 if per_slope else tape.slope[l])
+                Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * second * Rz[l - 1] * (tape.delta[l] @ W.T)
+    return product
+
+
+def hvp(answer, got, truth, model, theta, x, y, v):
+    """Of a Hessian-vector product."""
+    tape = model.forward(theta, x)
+    gradient = model.backward(tape, y)
+    known = {"truth": truth, "the gradient, which no v has changed": gradient}
+    for term in TERMS:
+        for factor, words in {0.0: "missing", -1.0: "with the wrong sign", 2.0: "taken twice", 0.5: "halved"}.items():
+            known[f"the product with the term {term} {words}"] = bent_product(model, tape, v, {term: factor})
+    known["the product with Rh of the input not 0 but x: the input does not move"] = bent_product(model, tape, v, Rx=1.0)
+    known["the product with f''(z) = -2 f(z), which lacks its factor f'(z)"] = bent_product(model, tape, v, per_slope=True)
+    known["the product with Rdelta at the output equal to Rout: the loss's second derivative (Rdelta of the losses) is missing"] = bent_product(
+        model, tape, v, Rdelta=lambda Rout: Rout
+    )
+    known["the product with Rdelta at the output equal to delta"] = bent_product(model, tape, v, Rdelta=lambda Rout: tape.delta[-1])
+    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: "which a square leaves in its derivative"}
+    return named(got, known, "truth", scales) or in_blocks(model, got, truth, scales)
+
+
+# Exercises 3 to 6: meta-gradients, each the mean over the tasks
+
+
+def over_tasks(call, got, each, right, scales):
+    """What a meta-gradient is, by the known ones of `each` task; `call` is the answer as a function of the tasks by their numbers."""
+    known = {name: np.mean([task[name] for task in each], axis=0) for name in each[0]}
+    found = named(got, known, right, scales)
+    if found is None:
+        alone = {named(call(i), task, right, scales) or autopsy.match(call(i), task, NEAR)[0] for i, task in enumerate(each)}
+        if len(alone) == 1 and None not in alone:
+            found = f"of one task alone this is {alone.pop()}, but not of {len(each)} together: they mix, or not all are there"
+    return found or "none of the mistakes known here"
+
+
+def alone(batch, i):
+    """The i-th task, as a batch of one."""
+    return type(batch)(*(array[i : i + 1] for array in batch))
+
+
+def scales_of(batch, inner_lr, inner_steps):
+    return {len(batch.x_support): "the number of tasks", inner_steps: "the number of inner steps", inner_lr: "alpha", inner_lr**2: "alpha squared"}
+
+
+def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
+    """Of a meta-gradient that should be MAML's: the autopsy's verdict."""
+    found = autopsy.examine(lambda m, t, tasks, *inner_loop: (0.0, answer(m, t, tasks, *inner_loop[:2])), model, theta, batch, inner_lr, inner_steps)
+    first, second, support = found.parts.values()
+    if found.verdict.startswith(autopsy.UNKNOWN) and found.left_over < NEAR and abs(first - 1) + abs(support) < NEAR:
+        return f"this is MAML but for its second-order term: {in_words(second, scales_of(batch, inner_lr, inner_steps))}"
+    return found.verdict.removeprefix("no: ")
+
+
+def first_order(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
+    """Of what should be first-order MAML."""
+
+    def uphill(task):
+        support, query = task[:2], task[2:]
+        return model.grad(autopsy.way(model, theta, *support, -inner_lr, inner_steps, None)[0][-1], *query)
+
+    each = [autopsy.suspects(model, theta, task, inner_lr, inner_steps, None, complex_step) for task in zip(*batch)]
+    for known, task in zip(each, zip(*batch)):
+        known["first-order MAML after steps uphill: theta + alpha g"] = uphill(task)
+        known["MAML, all of it: the second order is still there"] = known.pop("MAML")
+    each = [{"first-order MAML": known["first-order MAML"], **known} for known in each]
+    return over_tasks(lambda i: answer(model, theta, alone(batch, i), inner_lr, inner_steps), got, each, "first-order MAML", scales_of(batch, inner_lr, inner_steps))
+
+
+def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
+    """Of what should be (theta - theta_k) / alpha."""
+
+    def known(support, query):
+        thetas, _, grads = autopsy.way(model, theta, *support, inner_lr, inner_steps, None)
+        last, query_last = (model.grad(thetas[-1], *points) for points in (support, query))
+        on_query = sum(autopsy.way(model, theta, *query, inner_lr, inner_steps, None)[2])
+        return {
+            "Reptile": sum(grads),
+            "Reptile on the query points": on_query,
+            "inner_steps times the support gradient at theta: every step starts there": inner_steps * grads[0],
+            f"Reptile of {inner_steps - 1} step{'s' * (inner_steps != 2)}: the last gradient is missing": sum(grads[:-1]),
+            f"Reptile of {inner_steps + 1} steps: one too many": sum(grads) + last,
+            "the way one step late: g_1 + ... + g_k": sum(grads[1:]) + last,
+            "the last step's gradient alone": grads[-1],
+            "the first step's gradient alone": grads[0],
+            "Reptile and the query gradient after the last step": sum(grads) + query_last,
+            "first-order MAML, the query gradient after the last step": query_last,
+            "theta_k itself": thetas[-1],
+        }
+
+    each = [known(task[:2], task[2:]) for task in zip(*batch)]
+    return over_tasks(lambda i: answer(model, theta, alone(batch, i), inner_lr, inner_steps), got, each, "Reptile", scales_of(batch, inner_lr, inner_steps))
+
+
+def rates(answer, got, truth, model, theta, inner_lr, batch, inner_steps):
+    """Of the gradient in Meta-SGD's rates."""
+
+    def known(support, query):
+        thetas, _, g = autopsy.way(model, theta, *support, inner_lr, inner_steps, None)
+        q = model.grad(thetas[-1], *query)
+        v, outside = [q], [q]
+        for t in thetas[-2::-1]:
+            v.append(v[-1] - model.hvp(t, *support, inner_lr * v[-1]))
+            outside.append(outside[-1] - inner_lr * model.hvp(t, *support, outside[-1]))
+        v, outside = v[::-1], outside[::-1]  # v[s] is the query loss's gradient in theta_s
+        after, late = v[1:], [*g[1:], model.grad(thetas[-1], *support)]
+        return {
+            "the gradient in alpha": -sum(map(np.multiply, after, g)),
+            "the gradient in alpha, first order: every v is q": -q * sum(g),
+            "the gradient in alpha with v one step off: v is taken back before it meets g": -sum(map(np.multiply, v, g)),
+            "the gradient in alpha with every g taken at theta": -sum(after) * g[0],
+            "the gradient in alpha with g one step late: at theta_s+1": -sum(map(np.multiply, after, late)),
+            "the last step's part alone": -after[-1] * g[-1],
+            "the first step's part alone": -after[0] * g[0],
+            "the gradient in alpha with alpha outside the Hessian-vector product, which for one rate a parameter is another": -sum(
+                map(np.multiply, outside[1:], g)
+            ),
+            "the gradient in alpha with the query gradient for g": -sum(vs * model.grad(t, *query) for vs, t in zip(after, thetas)),
+            "the gradient in alpha times alpha, entry by entry": -inner_lr * sum(map(np.multiply, after, g)),
+            "the sum over all parameters: v and g are multiplied entry by entry": np.full_like(theta, -sum(map(np.vdot, after, g))),
+            "the gradient in theta, not in alpha": v[0],
+        }
+
+    each = [known(task[:2], task[2:]) for task in zip(*batch)]
+    scales = {len(batch.x_support): "the number of tasks", inner_steps: "the number of inner steps"}
+    return over_tasks(lambda i: answer(model, theta, inner_lr, alone(batch, i), inner_steps), got, each, "the gradient in alpha", scales)
+
+
+# What does not even return
+
+
+def crash(answer, error):
+    """Where in the student's file it stopped, and with what: the line, and the whole numbers there (which layer was it?)."""
+    source = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]
+    integers = ", ".join(f"{name} = {value}" for name, value in frame.f_locals.items() if type(value) is int)
+    line = linecache.getline(frame.f_code.co_filename, number).strip()
+    where = f"line {number}, `{line}`" + (f", where {integers}" if integers else "")
+    shapes = any(word in str(error) for word in ("shape", "broadcast", "mismatch", "dimension"))
+    likely = ". Is something transposed, or of another layer (l - 1, l + 1)?" if shapes else ""
+    return f"it stops with {type(error).__name__} in {where}: {error}{likely}"
