@@ -1,6 +1,7 @@
 """Hypothesis profiles: no deadline ever (a first call is slow), the same examples every time in CI."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,11 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_addoption(parser):
+    default = Path(__file__).parents[1] / "lessons" / "exercises"
+    parser.addoption("--exercises", type=Path, default=default, metavar="DIR", help="answers for -m exercise to grade; default: the blanks")
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,20 @@
     python tests/wrong_answers.py        the table of lessons/exercises/README.md: what it does say
 """
 
+import ast
 import contextlib
+import functools
 import io
+import linecache
+import re
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from mutate import changes
+
 from tinymeta import exercises
+from tinymeta.problems import EXERCISES
 
 SOLUTIONS = Path(__file__).parent / "solutions"
 
@@ -32,7 +39,7 @@ WRONG = {
         Slip("slope at the output too", "model.losses.delta(tape.out, y)", "model.losses.delta(tape.out, y) * model._f(tape.out + 0)[1]", "slope f'(z) at the output"),
         Slip("gW transposed", "tape.h[l].T @ delta", "delta.T @ tape.h[l]", "transposed"),
         Slip("W not transposed", "tape.layers[l][0].T", "tape.layers[l][0]", "transposed"),
-        Slip("biases: mean for sum", "delta.sum(axis=0)", "delta.mean(axis=0)", "wrong in b1, b2, b3 and right elsewhere"),
+        Slip("biases: mean for sum", "delta.sum(axis=0)", "delta.mean(axis=0)", "the number of points: a mean for a sum"),
         Slip("points: sum for mean", "model.losses.delta(tape.out, y)", "len(x) * model.losses.delta(tape.out, y)", "the number of points: a sum for a mean"),
         Slip("stops before the first layer", "reversed(range(len(blocks)))", "reversed(range(1, len(blocks)))", "wrong in W1, b1"),
     ],
@@ -51,8 +58,7 @@ WRONG = {
     "03_maml": [
         Slip("first order", "v - inner_lr * model.hvp(thetas[s], x, y, v)", "v", "first-order MAML"),
         Slip("plus for minus", "v - inner_lr * model.hvp", "v + inner_lr * model.hvp", "second-order term: its sign is turned"),
-        Slip("alpha twice", "model.hvp(thetas[s], x, y, v)", "model.hvp(thetas[s], x, y, inner_lr * v)", "is alpha"),
-        Slip("alpha forgotten", "v - inner_lr * model.hvp", "v - model.hvp", "is alpha"),
+        Slip("alpha twice", "model.hvp(thetas[s], x, y, v)", "model.hvp(thetas[s], x, y, inner_lr * v)", "multiplied by 0.1, alpha"),
         Slip("support gradient leaks", "each.append(v)", "each.append(v + model.grad(theta, x, y))", "support gradient leaked in"),
         Slip("tasks: sum for mean", "np.mean(each, axis=0)", "np.sum(each, axis=0)", "the sum over"),
         Slip("every Hessian at the start", "model.hvp(thetas[s], ", "model.hvp(theta, ", "every Hessian at the start"),
@@ -60,7 +66,6 @@ WRONG = {
         Slip("product in the wrong order", "for s in reversed(range(inner_steps))", "for s in range(inner_steps)", "first step first"),
         Slip("query = support", "model.grad(thetas[-1], x_query, y_query)", "model.grad(thetas[-1], x, y)", "on the support points"),
         Slip("Hessian of the query loss", "model.hvp(thetas[s], x, y, v)", "model.hvp(thetas[s], x_query, y_query, v)", "query loss's Hessian"),
-        Slip("support and query swapped", "for x, y, x_query, y_query in", "for x_query, y_query, x, y in", "swapped"),
     ],
     "04_first_order_maml": [
         Slip("support gradient leaks", "model.grad(adapted, x_query, y_query)", "model.grad(adapted, x_query, y_query) + model.grad(theta, x, y)", "leaked in"),
@@ -71,16 +76,16 @@ WRONG = {
         Slip("query = support", "model.grad(adapted, x_query, y_query)", "model.grad(adapted, x, y)", "on the support points"),
         Slip("support = query", "model.grad(adapted, x, y)", "model.grad(adapted, x_query, y_query)", "on the query points"),
         Slip("tasks: sum for mean", "np.mean(each, axis=0)", "np.sum(each, axis=0)", "the number of tasks: a sum for a mean"),
-        Slip("uphill", "adapted - inner_lr", "adapted + inner_lr", "uphill"),
-        Slip("times alpha", "np.mean(each, axis=0)", "inner_lr * np.mean(each, axis=0)", "is alpha"),
+        Slip("uphill", "adapted - inner_lr", "adapted + inner_lr", "at -1 times the inner rate"),
+        Slip("times alpha", "np.mean(each, axis=0)", "inner_lr * np.mean(each, axis=0)", "multiplied by 0.1, alpha"),
     ],
     "05_reptile": [
         Slip("the wrong way", "theta - adapted", "adapted - theta", "sign is turned"),
-        Slip("not divided by alpha", "(theta - adapted) / inner_lr", "theta - adapted", "is alpha"),
+        Slip("not divided by alpha", "(theta - adapted) / inner_lr", "theta - adapted", "multiplied by 0.1, alpha"),
         Slip("tasks: sum for mean", "np.mean(each, axis=0)", "np.sum(each, axis=0)", "the number of tasks: a sum for a mean"),
         Slip("steps: mean for sum", "/ inner_lr", "/ inner_lr / inner_steps", "the number of inner steps"),
-        Slip("one step short", "range(inner_steps)", "range(inner_steps - 1)", "the last gradient is missing"),
-        Slip("one step too many", "range(inner_steps)", "range(inner_steps + 1)", "one too many"),
+        Slip("one step short", "range(inner_steps)", "range(inner_steps - 1)", "one step short"),
+        Slip("one step too many", "range(inner_steps)", "range(inner_steps + 1)", "one step too many"),
         Slip("on the query points", "for x, y, *_ in", "for _, _, x, y in", "on the query points"),
         Slip("tasks in a chain", "adapted = theta\n", "adapted = theta if not each else adapted\n", "not of"),
         Slip("every step from theta", "adapted - inner_lr * model.grad(adapted, x, y)", "adapted - inner_lr * model.grad(theta, x, y)", "at theta"),
@@ -89,13 +94,13 @@ WRONG = {
     "06_meta_sgd": [
         Slip("plus for minus", "total -= v", "total += v", "sign is turned"),
         Slip("v one step off", "total -= v * gs[s]\n            v = v - model.hvp(thetas[s], x, y, alpha * v)", "v = v - model.hvp(thetas[s], x, y, alpha * v)\n            total -= v * gs[s]", "one step off"),
-        Slip("first order", "v - model.hvp(thetas[s], x, y, alpha * v)", "v", "first order"),
+        Slip("first order", "v - model.hvp(thetas[s], x, y, alpha * v)", "v", "every v equal to q"),
         Slip("every g at theta", "total -= v * gs[s]", "total -= v * gs[0]", "every g taken at theta"),
         Slip("alpha outside the product", "model.hvp(thetas[s], x, y, alpha * v)", "alpha * model.hvp(thetas[s], x, y, v)", "alpha outside"),
         Slip("first step alone", "total -= v", "total = -v", "the first step's part alone"),
         Slip("query gradient for g", "v * gs[s]", "v * model.grad(thetas[s], x_query, y_query)", "query gradient for g"),
         Slip("a number for a vector", "v * gs[s]", "v @ gs[s]", "entry by entry"),
-        Slip("times alpha", "total -= v * gs[s]", "total -= alpha * v * gs[s]", "times alpha"),
+        Slip("times alpha", "total -= v * gs[s]", "total -= alpha * v * gs[s]", "alpha as one factor too many"),
         Slip("the gradient in theta", "each.append(total)", "each.append(v)", "in theta, not in alpha"),
     ],
 }
@@ -108,26 +113,45 @@ def wrong_source(name, slip):
     return source.replace(slip.right, slip.wrong)
 
 
-def message(name, slip, folder, seed=0):
-    """(whether it was found right, the sentence that says what is wrong)."""
-    path = Path(folder) / f"{name}_{'_'.join(filter(str.isalpha, slip.name))}.py"
-    path.write_text(wrong_source(name, slip), encoding="utf-8")
+def said(name, source, path, seed):
+    """(whether an answer with this source is found right, the sentence that says what is wrong)."""
+    path.write_text(source, encoding="utf-8")
+    linecache.checkcache(str(path))
     values = {}
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), values)
+    exec(compile(source, str(path), "exec"), values)  # a name of a file: what stops in it is told with its line
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        right = exercises.report(name, values[exercises.EXERCISES[name].answer], seed)
-    sentences = [line.strip() for line in printed.getvalue().splitlines() if line.startswith("    ")]
-    return right, " ".join(sentences)
+        right = exercises.report(name, values[EXERCISES[name].answer], seed)
+    return right, " ".join(line.strip() for line in printed.getvalue().splitlines() if line.startswith("    "))
+
+
+@functools.cache
+def message(name, slip, seed):
+    """`said` of the solution with the slip in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return said(name, wrong_source(name, slip), Path(folder) / f"{name}.py", seed)
+
+
+def changed(name, folder):
+    """(what is changed, whether it is found right, what is said), for every single change that mutate.py makes to the solution."""
+    source = (SOLUTIONS / f"{name}.py").read_text(encoding="utf-8")
+    lines = ast.unparse(ast.parse(source)).splitlines()
+    for i, _ in enumerate(change for node in ast.walk(ast.parse(source)) for change in changes(node)):
+        tree = ast.parse(source)
+        what, change = [change for node in ast.walk(tree) for change in changes(node)][i]
+        change()
+        mutant = ast.unparse(ast.fix_missing_locations(tree))
+        here = " ".join(line.strip() for line in mutant.splitlines() if line not in lines)
+        yield f"{what}: {here}", *said(name, mutant, Path(folder) / f"{name}_changed_{i}.py", 0)
 
 
 def table():
     """The rows of the page, as it has them."""
     rows = ["| exercise | wrong answer | the check says |", "|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder:
-        for name, slips in WRONG.items():
-            for slip in slips:
-                says = message(name, slip, folder)[1].replace("|", "\\|")
-                rows.append(f"| {name} | {slip.name} | {says} |")
+    for name, slips in WRONG.items():
+        for slip in slips:
+            says = message(name, slip, 0)[1]
+            says = re.sub(r"(Error in line \d+, `.*?`, where .*?): .*(?=Is something)", r"\1. ", says)  # NumPy's words change
+            rows.append(f"| {name} | {slip.name} | {says} |")
     return "\n".join(rows)
 
 

@@ -13,6 +13,7 @@ Read in this order; each file is an evening's chapter at most:
     autopsy          what a meta-gradient is made of, and whether it is the one it is said to be
     glyphs           GlyphTasks: few-shot classification of letters
     storage          initialisations and checkpoints in files
+    exercises        the checks of lessons/exercises, on problems, with a diagnosis of what is wrong
 
 and what serves them: arguments (what public functions accept), memory, plots, and lesson (what makes a lesson a command).
 

@@ -183,11 +183,14 @@ def suspects(model, theta, task, inner_lr, inner_steps, minibatch, derivative):
         others = {}
     for name, pair in {"inner and outer loss on the support points": (support, support), **others}.items():
         known[f"MAML, {name}"], known[f"first-order MAML, {name}"] = both(*pair)
-    for rate in (0.1, 10):
+    for rate in (0.1, 10, -1):
         known[f"MAML at {rate} times the inner rate"], known[f"first-order MAML at {rate} times the inner rate"] = both(support, query, rate * inner_lr)
     for steps in {abs(inner_steps - 1), inner_steps + 1}:
         of = f"of {steps} step{'s' * (steps != 1)}"
         known[f"MAML {of}"], known[f"first-order MAML {of}"] = both(support, query, steps=steps)
+    known["MAML with the query gradient taken before adaptation"] = back(
+        model, thetas[:-1], points, known["the query gradient before adaptation"], inner_lr, derivative
+    )
     known["MAML with each Hessian one step late"] = back(model, thetas[1:], points, first, inner_lr, derivative)
     known["MAML with the query loss's Hessian"] = back(model, thetas[:-1], [query] * inner_steps, first, inner_lr, derivative)
     if inner_steps > 1:

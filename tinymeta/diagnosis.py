@@ -42,7 +42,8 @@ def named(got, known, right, scales):
 def in_blocks(model, got, truth, scales):
     """Which parameter blocks are wrong, the layer that the way back meets first, and the factor if they are all off by one."""
     wrong = [block for block, error in block_errors(model, got, truth).items() if not error < NEAR]
-    parts = {f"{kind}{layer}": pair for layer, pairs in enumerate(zip(model.unpack(got), model.unpack(truth)), 1) for kind, *pair in zip("Wb", *pairs)}
+    layers = enumerate(zip(model.unpack(got), model.unpack(truth)), start=1)
+    parts = {f"{kind}{layer}": pair for layer, two in layers for kind, *pair in zip("Wb", *two)}
     got_wrong, true_wrong = (np.concatenate([parts[block][side].ravel() for block in wrong]) for side in (0, 1))
     name, factor = autopsy.match(got_wrong, {"truth": true_wrong}, NEAR)
     cause = "" if name is None else ": they are 0" if not np.any(got_wrong) else ": " + in_words(factor, scales)
@@ -116,10 +117,9 @@ def hvp(answer, got, truth, model, theta, x, y, v):
             known[f"the product with the term {term} {words}"] = bent_product(model, tape, v, {term: factor})
     known["the product with Rh of the input not 0 but x: the input does not move"] = bent_product(model, tape, v, Rx=1.0)
     known["the product with f''(z) = -2 f(z), which lacks its factor f'(z)"] = bent_product(model, tape, v, per_slope=True)
-    known["the product with Rdelta at the output equal to Rout: the loss's second derivative (Rdelta of the losses) is missing"] = bent_product(
-        model, tape, v, Rdelta=lambda Rout: Rout
-    )
-    known["the product with Rdelta at the output equal to delta"] = bent_product(model, tape, v, Rdelta=lambda Rout: tape.delta[-1])
+    starts = {"Rout: the loss's second derivative is missing": lambda Rout: Rout, "delta": lambda Rout: tape.delta[-1]}
+    for name, start in starts.items():
+        known[f"the product with Rdelta at the output equal to {name}"] = bent_product(model, tape, v, Rdelta=start)
     scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: "which a square leaves in its derivative"}
     return named(got, known, "truth", scales) or in_blocks(model, got, truth, scales)
 
@@ -127,20 +127,16 @@ def hvp(answer, got, truth, model, theta, x, y, v):
 # Exercises 3 to 6: meta-gradients, each the mean over the tasks
 
 
-def over_tasks(call, got, each, right, scales):
-    """What a meta-gradient is, by the known ones of `each` task; `call` is the answer as a function of the tasks by their numbers."""
+def over_tasks(call, batch, got, each, right, scales):
+    """What a meta-gradient is, by the known ones of `each` task; `call` is the answer as a function of the batch alone."""
     known = {name: np.mean([task[name] for task in each], axis=0) for name in each[0]}
     found = named(got, known, right, scales)
     if found is None:
-        alone = {named(call(i), task, right, scales) or autopsy.match(call(i), task, NEAR)[0] for i, task in enumerate(each)}
+        ones = [call(one) for one in batch.blocks(1)]
+        alone = {named(one, task, right, scales) or autopsy.match(one, task, NEAR)[0] for one, task in zip(ones, each)}
         if len(alone) == 1 and None not in alone:
             found = f"of one task alone this is {alone.pop()}, but not of {len(each)} together: they mix, or not all are there"
     return found or "none of the mistakes known here"
-
-
-def alone(batch, i):
-    """The i-th task, as a batch of one."""
-    return type(batch)(*(array[i : i + 1] for array in batch))
 
 
 def scales_of(batch, inner_lr, inner_steps):
@@ -149,7 +145,11 @@ def scales_of(batch, inner_lr, inner_steps):
 
 def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
     """Of a meta-gradient that should be MAML's: the autopsy's verdict."""
-    found = autopsy.examine(lambda m, t, tasks, *inner_loop: (0.0, answer(m, t, tasks, *inner_loop[:2])), model, theta, batch, inner_lr, inner_steps)
+
+    def with_loss(model, theta, batch, inner_lr, inner_steps, minibatch):
+        return 0.0, answer(model, theta, batch, inner_lr, inner_steps)  # its verdict is of the gradient alone
+
+    found = autopsy.examine(with_loss, model, theta, batch, inner_lr, inner_steps)
     first, second, support = found.parts.values()
     if found.verdict.startswith(autopsy.UNKNOWN) and found.left_over < NEAR and abs(first - 1) + abs(support) < NEAR:
         return f"this is MAML but for its second-order term: {in_words(second, scales_of(batch, inner_lr, inner_steps))}"
@@ -158,17 +158,11 @@ def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
 
 def first_order(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
     """Of what should be first-order MAML."""
-
-    def uphill(task):
-        support, query = task[:2], task[2:]
-        return model.grad(autopsy.way(model, theta, *support, -inner_lr, inner_steps, None)[0][-1], *query)
-
     each = [autopsy.suspects(model, theta, task, inner_lr, inner_steps, None, complex_step) for task in zip(*batch)]
-    for known, task in zip(each, zip(*batch)):
-        known["first-order MAML after steps uphill: theta + alpha g"] = uphill(task)
-        known["MAML, all of it: the second order is still there"] = known.pop("MAML")
-    each = [{"first-order MAML": known["first-order MAML"], **known} for known in each]
-    return over_tasks(lambda i: answer(model, theta, alone(batch, i), inner_lr, inner_steps), got, each, "first-order MAML", scales_of(batch, inner_lr, inner_steps))
+    each = [{"first-order MAML": known["first-order MAML"]} | known for known in each]  # what is right comes first
+    return over_tasks(
+        lambda tasks: answer(model, theta, tasks, inner_lr, inner_steps), batch, got, each, "first-order MAML", scales_of(batch, inner_lr, inner_steps)
+    )
 
 
 def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
@@ -176,24 +170,26 @@ def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
 
     def known(support, query):
         thetas, _, grads = autopsy.way(model, theta, *support, inner_lr, inner_steps, None)
-        last, query_last = (model.grad(thetas[-1], *points) for points in (support, query))
-        on_query = sum(autopsy.way(model, theta, *query, inner_lr, inner_steps, None)[2])
+        end, q = (model.grad(thetas[-1], *points) for points in (support, query))
         return {
             "Reptile": sum(grads),
-            "Reptile on the query points": on_query,
+            "Reptile on the query points": sum(autopsy.way(model, theta, *query, inner_lr, inner_steps, None)[2]),
+            "Reptile of steps uphill, theta + alpha g": sum(autopsy.way(model, theta, *support, -inner_lr, inner_steps, None)[2]),
             "inner_steps times the support gradient at theta: every step starts there": inner_steps * grads[0],
-            f"Reptile of {inner_steps - 1} step{'s' * (inner_steps != 2)}: the last gradient is missing": sum(grads[:-1]),
-            f"Reptile of {inner_steps + 1} steps: one too many": sum(grads) + last,
-            "the way one step late: g_1 + ... + g_k": sum(grads[1:]) + last,
-            "the last step's gradient alone": grads[-1],
+            "Reptile without the last gradient, one step short": sum(grads[:-1]),
+            "Reptile with one step too many": sum(grads) + end,
+            "the way one step late: g_1 + ... + g_k": sum(grads[1:]) + end,
             "the first step's gradient alone": grads[0],
-            "Reptile and the query gradient after the last step": sum(grads) + query_last,
-            "first-order MAML, the query gradient after the last step": query_last,
+            "the last step's gradient alone": grads[-1],
+            "Reptile and the query gradient after the last step": sum(grads) + q,
+            "first-order MAML, the query gradient after the last step": q,
             "theta_k itself": thetas[-1],
         }
 
     each = [known(task[:2], task[2:]) for task in zip(*batch)]
-    return over_tasks(lambda i: answer(model, theta, alone(batch, i), inner_lr, inner_steps), got, each, "Reptile", scales_of(batch, inner_lr, inner_steps))
+    return over_tasks(
+        lambda tasks: answer(model, theta, tasks, inner_lr, inner_steps), batch, got, each, "Reptile", scales_of(batch, inner_lr, inner_steps)
+    )
 
 
 def rates(answer, got, truth, model, theta, inner_lr, batch, inner_steps):
@@ -201,33 +197,48 @@ def rates(answer, got, truth, model, theta, inner_lr, batch, inner_steps):
 
     def known(support, query):
         thetas, _, g = autopsy.way(model, theta, *support, inner_lr, inner_steps, None)
-        q = model.grad(thetas[-1], *query)
-        v, outside = [q], [q]
-        for t in thetas[-2::-1]:
-            v.append(v[-1] - model.hvp(t, *support, inner_lr * v[-1]))
-            outside.append(outside[-1] - inner_lr * model.hvp(t, *support, outside[-1]))
-        v, outside = v[::-1], outside[::-1]  # v[s] is the query loss's gradient in theta_s
-        after, late = v[1:], [*g[1:], model.grad(thetas[-1], *support)]
-        return {
-            "the gradient in alpha": -sum(map(np.multiply, after, g)),
-            "the gradient in alpha, first order: every v is q": -q * sum(g),
-            "the gradient in alpha with v one step off: v is taken back before it meets g": -sum(map(np.multiply, v, g)),
-            "the gradient in alpha with every g taken at theta": -sum(after) * g[0],
-            "the gradient in alpha with g one step late: at theta_s+1": -sum(map(np.multiply, after, late)),
-            "the last step's part alone": -after[-1] * g[-1],
-            "the first step's part alone": -after[0] * g[0],
-            "the gradient in alpha with alpha outside the Hessian-vector product, which for one rate a parameter is another": -sum(
-                map(np.multiply, outside[1:], g)
-            ),
-            "the gradient in alpha with the query gradient for g": -sum(vs * model.grad(t, *query) for vs, t in zip(after, thetas)),
-            "the gradient in alpha times alpha, entry by entry": -inner_lr * sum(map(np.multiply, after, g)),
-            "the sum over all parameters: v and g are multiplied entry by entry": np.full_like(theta, -sum(map(np.vdot, after, g))),
-            "the gradient in theta, not in alpha": v[0],
+        q, end = model.grad(thetas[-1], *query), model.grad(thetas[-1], *support)
+
+        def H(t, v):
+            return model.hvp(t, *support, v)
+
+        def back(move, q=q, way=thetas[-2::-1]):
+            """v at each step of the way back, the last step first; the first is q."""
+            vs = [q]
+            for t in way:
+                vs.append(move(vs[-1], t))
+            return vs
+
+        def right(v, t):
+            return v - H(t, inner_lr * v)
+
+        def total(vs, gs=g[::-1]):
+            return -sum(v * g for v, g in zip(vs, gs))
+
+        v = back(right)
+        slips = {
+            "v one step off: taken back before it meets g": total(v[1:]),
+            "every v equal to q, which is first order": total([q] * inner_steps),
+            "v taken back with a plus for a minus": total(back(lambda v, t: v + H(t, inner_lr * v))),
+            "v taken back with alpha outside the product, as if all rates were equal": total(back(lambda v, t: v - inner_lr * H(t, v))),
+            "v taken back first step first": total(back(right, way=thetas[:-1]), g),
+            "the query gradient taken before adaptation": total(back(right, model.grad(theta, *query))),
+            "every g taken at theta": total(v, [g[0]] * inner_steps),
+            "g one step late, at theta_s+1": total(v, [end, *g[:0:-1]]),
+            "the query gradient for g": total(v, [model.grad(t, *query) for t in thetas[-2::-1]]),
+            "the last step's part alone": total(v[:1]),
+            "the first step's part alone": total(v[-2:-1], g[:1]),
+            "alpha as one factor too many": inner_lr * total(v),
+            "a sum over all parameters: v and g are multiplied entry by entry": np.full_like(theta, total(v).sum()),
         }
+        named = {f"the gradient in alpha with {slip}": vector for slip, vector in slips.items()}
+        return {"the gradient in alpha": total(v), **named, "the gradient in theta, not in alpha": v[-1]}
 
     each = [known(task[:2], task[2:]) for task in zip(*batch)]
     scales = {len(batch.x_support): "the number of tasks", inner_steps: "the number of inner steps"}
-    return over_tasks(lambda i: answer(model, theta, inner_lr, alone(batch, i), inner_steps), got, each, "the gradient in alpha", scales)
+    return over_tasks(
+        lambda tasks: answer(model, theta, inner_lr, tasks, inner_steps), batch, got, each, "the gradient in alpha", scales
+    )
 
 
 # What does not even return

@@ -4,208 +4,36 @@
     exercises.hint("03_maml", 1)                                   # in a notebook; on the command line: --hint 1
     python -m tinymeta.exercises lessons/exercises/03_maml.py 1 2  # what the grader does: on the problems of seeds 1 and 2
 
-A problem is a tanh network of widths that all differ, with several tasks whose support and query sets are not equally
-many: what is transposed does not fit, and what is of another layer, or divided by another number, shows.
+What is asked is in tinymeta.problems, what is said of a wrong answer in tinymeta.diagnosis.
 """
 
+import ast
 import copy
 import hashlib
 import inspect
 import runpy
 import sys
 from pathlib import Path
-from typing import Callable, NamedTuple
 
 import numpy as np
 
-from . import diagnosis
-from .checks import complex_step, relative_error
-from .meta import adapt, meta_loss
+from . import arguments, diagnosis
+from .checks import relative_error
 from .mlp import MLP
-from .tasks import TaskBatch
+from .problems import EXERCISES
 
 BOUND = diagnosis.NEAR
-INNER_LR = 0.1
 
 
 class Blank(Exception):
     """The answer is still `raise NotImplementedError`."""
 
 
-class Case(NamedTuple):
-    """One check: what it is called, the answer's arguments, what it should return, and what says why it does not."""
-
-    label: str
-    arguments: tuple
-    truth: np.ndarray
-    explain: Callable
-
-
-def problem(seed, activation="tanh", criterion="mse"):
-    """A model, a theta (P,) and a TaskBatch of numbers that mean nothing."""
-    rng = np.random.default_rng([7, seed])
-    widths = rng.permutation([2, 3, 4, 5]).tolist()
-    shots, query = rng.permutation([6, 7, 8])[:2].tolist()
-    model, tasks = MLP(widths, activation, criterion), int(rng.integers(4, 6))
-    theta = 2 * model.init(rng)  # out of tanh's linear middle, where f'' is nearly 0
-    x, y = rng.standard_normal((tasks, shots + query, widths[0])), rng.standard_normal((tasks, shots + query, widths[-1]))
-    if criterion == "cross_entropy":
-        y = np.eye(widths[-1])[y.argmax(axis=-1)]
-    return model, theta, TaskBatch(x[:, :shots], y[:, :shots], x[:, shots:], y[:, shots:])
-
-
-NETWORKS = {
-    "tanh, squared error": ("tanh", "mse"),
-    "tanh, cross-entropy": ("tanh", "cross_entropy"),
-    "ReLU, squared error": ("relu", "mse"),
-}
-
-
-def backward_cases(seed):
-    for label, kind in NETWORKS.items():
-        model, theta, (x, y, *_) = problem(seed, *kind)
-        truth = complex_step(lambda t: model.loss(t, x[0], y[0]), theta)
-        yield Case(label, (model, theta, x[0], y[0]), truth, diagnosis.backward)
-
-
-def hvp_cases(seed):
-    for label, kind in NETWORKS.items():
-        model, theta, (x, y, *_) = problem(seed, *kind)
-        v = np.random.default_rng([8, seed]).standard_normal(theta.shape)
-        truth = complex_step(lambda t: model.grad(t, x[0], y[0]), theta, v)
-        yield Case(label, (model, theta, x[0], y[0], v), truth, diagnosis.hvp)
-
-
-def plural(n):
-    return f"{n} inner step{'s' * (n != 1)}"
-
-
-def meta_cases(truth, explain, steps):
-    """Cases of a meta-gradient on `steps` numbers of inner steps; truth(model, theta, batch, inner_lr, inner_steps)."""
-
-    def cases(seed):
-        for n in steps:
-            arguments = (*problem(seed), INNER_LR, n)
-            yield Case(plural(n), arguments, truth(*arguments), explain)
-
-    return cases
-
-
-def true_maml(model, theta, batch, inner_lr, inner_steps):
-    return complex_step(lambda t: meta_loss(model, t, batch, inner_lr, inner_steps), theta)
-
-
-def way_down(model, theta, x, y, inner_lr, inner_steps):
-    """theta_k of one task, by the numerical gradient of its loss."""
-    for _ in range(inner_steps):
-        theta = theta - inner_lr * complex_step(lambda t: model.loss(t, x, y), theta)
-    return theta
-
-
-def true_first_order(model, theta, batch, inner_lr, inner_steps):
-    each = []
-    for x, y, x_query, y_query in zip(*batch):
-        end = way_down(model, theta, x, y, inner_lr, inner_steps)
-        each.append(complex_step(lambda t: model.loss(t, x_query, y_query), end))
-    return np.mean(each, axis=0)
-
-
-def true_reptile(model, theta, batch, inner_lr, inner_steps):
-    ends = [way_down(model, theta, x, y, inner_lr, inner_steps) for x, y, *_ in zip(*batch)]
-    return np.mean([(theta - end) / inner_lr for end in ends], axis=0)
-
-
-def rates_cases(seed):
-    model, theta, batch = problem(seed)
-    rates = np.random.default_rng([9, seed]).uniform(0.5, 1.5, theta.shape) * INNER_LR
-
-    def loss_of(rates, n):  # a meta-loss whose rates may be complex
-        ends = (descend_at(model, theta, rates, x, y, n) for x, y, *_ in zip(*batch))
-        return np.mean([model.loss(end, *query) for end, query in zip(ends, zip(*batch[2:]))], axis=0)
-
-    for n in (2, 3, 1):
-        yield Case(plural(n), (model, theta, rates, batch, n), complex_step(lambda r: loss_of(r, n), rates), diagnosis.rates)
-
-
-def descend_at(model, theta, rates, x, y, inner_steps):
-    for _ in range(inner_steps):
-        theta = theta - rates * model.grad(theta, x, y)
-    return theta
-
-
-class Exercise(NamedTuple):
-    """The name of the function to write, the cases of a seed, and two hints."""
-
-    answer: str
-    cases: Callable
-    hints: tuple
-
-
-EXERCISES = {
-    "01_backward": Exercise(
-        "backward",
-        backward_cases,
-        (
-            "Start at the output: delta = model.losses.delta(tape.out, y). Going back, a layer's W has the gradient h^T delta and its b the "
-            "sum of delta over the points. Check the shapes: W is (d_in, d_out), h is (K, d_in), delta is (K, d_out).",
-            "To the layer before: delta W^T is (K, d_in), and tape.slope[l], of the same shape, is the f'(z) that made tape.h[l]. The output has "
-            "no slope, the input needs no delta. model.unpack(grad) gives views: what you assign to them with [...] is in grad.",
-        ),
-    ),
-    "02_hvp": Exercise(
-        "hvp",
-        hvp_cases,
-        (
-            "Differentiate each line of forward by the product rule: z = h W + b gives Rz = h V + Rh W + Vb, h' = f(z) gives Rh' = f'(z) Rz. "
-            "The input does not move, so its Rh is 0. Keep every Rz and Rh: the way back needs them.",
-            "Then each line of backward: gW = h^T delta gives Rh^T delta + h^T Rdelta, and delta_before = f'(z) (delta W^T) gives three terms, one of "
-            "them f''(z) Rz (delta W^T). For tanh f'' = -2 f f'; for ReLU it is 0. It starts with model.losses.Rdelta(out, y, Rz of the output).",
-        ),
-    ),
-    "03_maml": Exercise(
-        "maml_grad",
-        meta_cases(true_maml, diagnosis.maml, (1, 2, 3, 0)),
-        (
-            "Take one task first: descend on its support points and keep every theta_s on the way. Then v is the gradient of the query loss at theta_k.",
-            "A step theta - alpha g(theta) has the Jacobian I - alpha H. The chain rule takes v back through the steps, last step first: "
-            "v - alpha H v, with H that of the support loss at the theta_s where the step began. At the end, the mean over the tasks.",
-        ),
-    ),
-    "04_first_order_maml": Exercise(
-        "first_order_maml_grad",
-        meta_cases(true_first_order, diagnosis.first_order, (1, 2, 3, 0)),
-        (
-            "First-order MAML says that theta_k does not depend on theta. Which lines of MAML exist only because it does?",
-            "Without the way back nothing but theta_k is needed of the way down. Once the function is right, running the file prints what the claims are about.",
-        ),
-    ),
-    "05_reptile": Exercise(
-        "reptile_grad",
-        meta_cases(true_reptile, diagnosis.reptile, (3, 2, 1)),
-        (
-            "Descend on the support points of a task, from theta, for inner_steps steps. No query points, no second derivative.",
-            "The optimiser subtracts what you return, so it points from theta_k to theta: (theta - theta_k) / alpha, the mean over the tasks. "
-            "Each task starts from theta anew.",
-        ),
-    ),
-    "06_meta_sgd": Exercise(
-        "rates_grad",
-        rates_cases,
-        (
-            "Write theta_s+1 = theta_s - alpha g_s for one parameter: how does it change with that parameter's alpha, theta_s being held? "
-            "And how does the query loss change with theta_s+1?",
-            "Let v be the query loss's gradient in theta_s+1. Step s adds -v g_s, entry by entry; then v goes back as in MAML, to v - H_s (alpha v). "
-            "Which of the two comes first?",
-        ),
-    ),
-}
-
-
 def hint(name, number):
     """Print one of the two hints of an exercise."""
-    hints = EXERCISES[name].hints
-    if number not in range(1, len(hints) + 1):
-        sys.exit(f"hint: expected a number from 1 to {len(hints)}; got {number}")
+    hints = EXERCISES[arguments.choice("name", name, EXERCISES)].hints
+    if number not in (1, 2):
+        raise ValueError(f"number: expected 1 or 2; got {number!r}")
     print(f"{name}, hint {number} of {len(hints)}: {hints[number - 1]}")
 
 
@@ -254,6 +82,8 @@ def judge(answer, case):
     error = relative_error(got, case.truth)
     if error <= BOUND:
         return error, ""
+    if not got.any():
+        return error, "every entry is 0"
     try:
         return error, case.explain(answer, got, case.truth, *case.arguments)
     except Exception as reason:  # the answer fails on what the diagnosis tries, such as one task alone
@@ -291,6 +121,40 @@ def claimed(answer, first_to_fail, by):
     return False
 
 
+BUGS = ("right", "first order", "leak", "f''", "same points", "tasks mix", "fine-tuning")
+KEY = {  # of exercise 7: what the sentence "tinymeta, bug hunt, A: right" has for its SHA-256, were that the answer
+    "A": "04bad611eaee",
+    "B": "2b9cf3f2f015",
+    "C": "a388181434fc",
+    "D": "a85e0d2bd170",
+    "E": "4097e1c86ee9",
+    "F": "42907c5ca0c2",
+    "G": "5beec0d7a71a",
+}
+
+
+def name_bugs(answers):
+    """Print how many of exercise 7's answers {"A": "right", ...} are right, not which; True if all are."""
+    if not isinstance(answers, dict) or not any(answers.values()):
+        print("07_bug_hunt: still blank: fill in ANSWERS")
+        return False
+    strange = [answer for answer in answers.values() if answer is not None and answer not in BUGS]
+    if strange or set(answers) != set(KEY):
+        print(f"07_bug_hunt: expected for each of {', '.join(KEY)} one of {', '.join(BUGS)}; got {answers}")
+        return False
+    sentences = {letter: f"tinymeta, bug hunt, {letter}: {answer}" for letter, answer in answers.items()}
+    right = sum(hashlib.sha256(sentences[letter].encode()).hexdigest().startswith(KEY[letter]) for letter in KEY)
+    print(f"07_bug_hunt: {right} of {len(KEY)} are right" + (": all checks OK" if right == len(KEY) else ""))
+    return right == len(KEY)
+
+
+def literal(path, name):
+    """The value that a file gives to a name in its own words, without running it: exercise 7 takes half a minute."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [name]:
+            return ast.literal_eval(node.value)
+
+
 def grade(name, values, seeds):
     """Report on the answers among `values` {name: what the file holds}; True if all are right on the problems of all seeds."""
     if name == "07_bug_hunt":
@@ -318,7 +182,7 @@ def check(name, answer, **claims):
     """What an exercise does when it is run: a hint if one is asked for (--hint 1), otherwise the report; not right: exit code 1."""
     in_kernel = "ipykernel" in sys.modules
     flags = [] if in_kernel else sys.argv[1:]
-    if flags[:1] == ["--hint"] and len(flags) == 2 and flags[1].isdecimal():
+    if flags in (["--hint", "1"], ["--hint", "2"]):
         return hint(name, int(flags[1]))
     if flags:
         sys.exit(f"usage: python {name}.py [--hint 1 or 2]")
@@ -328,5 +192,5 @@ def check(name, answer, **claims):
 
 if __name__ == "__main__":  # the grader: python -m tinymeta.exercises FILE SEED ...
     path = Path(sys.argv[1])
-    sys.path.insert(0, str(path.parent))  # a file may import its neighbours, as when it is run
-    sys.exit(not grade(path.stem, runpy.run_path(str(path)), [*map(int, sys.argv[2:])] or [0]))
+    values = {"ANSWERS": literal(path, "ANSWERS")} if path.stem == "07_bug_hunt" else runpy.run_path(str(path))
+    sys.exit(not grade(path.stem, values, [*map(int, sys.argv[2:])] or [0]))

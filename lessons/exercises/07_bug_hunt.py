@@ -1,0 +1,126 @@
+# %% [markdown]
+"""
+# Exercise 7: hunt six bugs
+
+Before it: lessons 03, 04 and 06. implementations.py has seven implementations of MAML, A to G. Six are wrong, each in a way
+that has been published; one is right. All seven train, and all seven curves look well. Find out which is which, from numbers,
+before you read the code. Time: an hour; the training takes half a minute.
+
+    python 07_bug_hunt.py             the whole hunt; --quick: a short training
+"""
+
+# %%
+import numpy as np
+from implementations import ALL
+
+from tinymeta import MLP, Adam, SineTasks, autopsy, checks, exercises, maml_grad, meta_loss, meta_train, plots
+from tinymeta.lesson import Lesson
+
+# %%
+INNER_LR = 0.05  # alpha
+lesson = Lesson("07_bug_hunt", iterations=800, quick=100)
+model = MLP([1, 20, 20, 1], "tanh")
+start = model.init(lesson.rng("initialisation"))
+tasks = SineTasks()
+test = tasks.sample(lesson.rng("test tasks"), 100, shots=10, query=50, grid=True)
+
+# %% [markdown]
+"""
+## They all train
+
+Two tasks a meta-step, one inner step. The curve is the loss that each implementation reports itself; then 100 new tasks, each
+fine-tuned by the implementation's own `adapt`.
+"""
+
+# %%
+curves, initialisations = {}, {}
+for letter, implementation in ALL.items():
+    initialisations[letter], history = meta_train(
+        implementation.meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=lesson.iterations,
+        meta_batch_size=2, shots=10, inner_lr=INNER_LR, optimizer=Adam(6e-3), callback=lesson.progress(letter),
+    )  # fmt: skip
+    curves[letter] = [part.mean() for part in np.array_split(history, 10)]
+
+
+def after(letter, steps):
+    """The mean squared error on the test tasks, each fine-tuned for some steps."""
+    adapted = (ALL[letter].adapt(model, initialisations[letter], x, y, INNER_LR, steps) for x, y, *_ in zip(*test))
+    return np.mean([model.loss(theta, *query) for theta, query in zip(adapted, zip(*test[2:]))])
+
+
+print("\n   loss that it reports, first and last tenth of training; on test tasks after 0, 1, 10 steps of its own")
+for letter, curve in curves.items():
+    print(f"{letter}  {curve[0]:6.2f} {curve[-1]:6.2f}           ", *(f"{after(letter, n):6.2f}" for n in (0, 1, 10)))
+
+# %%
+figure, ax = plots.new_figure()
+looks = zip((plots.BLUE, plots.ORANGE, plots.GREEN, plots.PINK, plots.BLACK, plots.BLUE, plots.ORANGE), ("-", "--", "-", "-.", "-", "--", "-."))
+ends = []
+for (letter, curve), (colour, style) in zip(curves.items(), looks):
+    ax.plot((np.arange(10) + 0.5) * lesson.iterations / 10, curve, style, color=colour, zorder=2 + (style != "-"))
+    ends.append((curve[-1], letter, colour))
+ax.set(xlim=(0, lesson.iterations), ylim=(0, None), xlabel="meta-steps", ylabel="loss that each reports")
+ax.set_title("Seven implementations, one of them right", loc="left")
+plots.label_ends(ax, ends)
+first, last = (np.array([curve[i] for curve in curves.values()]) for i in (0, -1))
+lesson.save(
+    figure,
+    "curves",
+    f"From between {first.min():.2f} and {first.max():.2f} all seven fall, to between {last.min():.2f} and {last.max():.2f}; "
+    f"the lowest is {[*curves][last.argmin()]}.",
+)
+
+# %% [markdown]
+"""
+## Your tools
+
+`off` says how far a meta-gradient is from the derivative of the meta-loss. It should be 1e-15 on *every* problem. Where it is not is the
+clue: on tanh but not on ReLU? With three tasks but not with one? With no inner step at all? On a network without hidden layers?
+`off_fine_tuning` holds `adapt` against the gradient. `autopsy.examine` says more, where it knows the mistake.
+"""
+
+
+# %%
+def example(sizes=(2, 5, 4, 3), activation="tanh", n_tasks=3):
+    """A model, a theta, and tasks of numbers that mean nothing."""
+    rng = np.random.default_rng(1)
+    model = MLP(sizes, activation)
+    x, y = rng.standard_normal((n_tasks, 11, sizes[0])), rng.standard_normal((n_tasks, 11, sizes[-1]))
+    batch = type(test)(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
+    return model, 2 * model.init(rng), batch
+
+
+def off(meta_grad, steps=1, inner_lr=0.1, **problem):
+    model, theta, batch = example(**problem)
+    truth = checks.complex_step(lambda t: meta_loss(model, t, batch, inner_lr, steps), theta)
+    return checks.relative_error(meta_grad(model, theta, batch, inner_lr, steps)[1], truth)
+
+
+def off_fine_tuning(adapt, inner_lr=0.1, **problem):
+    model, theta, (x, y, *_) = example(**problem)
+    way = (theta - adapt(model, theta, x[0], y[0], inner_lr, 1)) / inner_lr
+    return checks.relative_error(way, model.grad(theta, x[0], y[0]))
+
+
+print("\nThe library's own maml_grad, to see how the tools are used; A to G are yours")
+print(f"  tanh {off(maml_grad):.0e}, ReLU {off(maml_grad, activation='relu'):.0e}, one task {off(maml_grad, n_tasks=1):.0e}")
+print(autopsy.examine(maml_grad, *example(), inner_lr=0.1))
+
+# %% [markdown]
+"""
+## Which is which?
+
+    "right"          it is MAML                                      "same points"    the outer loss is on the support points
+    "first order"    the second-order term is not there              "tasks mix"      one task's gradient gets into another's
+    "leak"           the support gradient is added                   "fine-tuning"    the meta-gradient is right, adapt is not
+    "f''"            the second-order term lacks f''
+"""
+
+# %%
+ANSWERS = {"A": None, "B": None, "C": None, "D": None, "E": None, "F": None, "G": None}
+
+# %%
+exercises.name_bugs(ANSWERS)
+for letter, curve in curves.items():
+    lesson.expect(f"{letter}: last tenth of training over the first", curve[-1] / curve[0], 0, 0.7)
+lesson.end()
