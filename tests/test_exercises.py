@@ -149,7 +149,7 @@ def test_there_are_ten_wrong_answers_to_each_exercise():
     assert [len(slips) for slips in WRONG.values()] == [10] * len(EXERCISES) and [*WRONG] == [*EXERCISES]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 @EACH
 def test_ten_wrong_answers_are_rejected_and_at_least_eight_named(name, seed):
     said = {slip: wrong_answers.message(name, slip, seed) for slip in WRONG[name]}
@@ -254,7 +254,10 @@ def test_a_file_that_does_not_get_to_its_check_fails(body, says, seconds, tmp_pa
     assert graded(tmp_path / "06_meta_sgd.py") == (False, "06_meta_sgd.py: not handed in")
 
 
-@pytest.mark.parametrize("flags, failed", [(["--exercises={}"], 6), (["tests", "-k", "03 or 05", "--exercises", "{}"], 1)])
+BESIDE = pytest.param(["tests", "-k", "03 or 05", "--exercises", "{}"], 1, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("flags, failed", [(["--exercises={}"], 6), BESIDE])
 def test_a_folder_is_graded_by_the_marker(flags, failed, tmp_path):
     shutil.copy(SOLUTIONS / "05_reptile.py", tmp_path)
     shutil.copy(ROOT / "lessons" / "exercises" / "03_maml.py", tmp_path)

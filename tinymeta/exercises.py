@@ -13,6 +13,7 @@ import hashlib
 import inspect
 import runpy
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,10 @@ def attempt(answer, case):
     if got is None:
         return None, "it returns None; is there a `return` at its end?"
     try:
-        array = np.asarray(got)
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy 1 only warns of arrays that do not fit together
+            array = np.asarray(got)
+    except (ValueError, Warning):
         array = np.asarray(None)
     if array.dtype.kind not in "iuf":
         kind = f"complex numbers {array.shape}" if array.dtype.kind == "c" else type(got).__name__
