@@ -170,8 +170,12 @@ def test_the_keywords_tell_the_slips_apart(name):
 @EACH
 def test_every_single_change_to_a_solution_is_rejected(name, tmp_path, capsys):
     """Mistakes that nobody chose. Only what is written over at once, and the claims, which are checked elsewhere, make no difference."""
-    accepted = [change for change, right, _ in wrong_answers.changed(name, tmp_path) if right]
+    said = [*wrong_answers.changed(name, tmp_path)]
+    accepted = [change for change, right, _ in said if right]
     assert all("ones_like(theta)" in change or "FIRST_TO_FAIL" in change or "BY" in change for change in accepted), accepted
+    vague = [text for _, right, text in said if "none of the mistakes" in text or text == "every layer is wrong, from the last one on"]
+    print(f"{name}: {len(said) - len(accepted)} rejected, {len(said) - len(accepted) - len(vague)} of them with a likely cause or a line")
+    assert len(vague) < 0.4 * len(said)
 
 
 def test_the_page_has_what_the_checks_say():
@@ -279,6 +283,9 @@ def test_the_hunt_runs_and_every_curve_falls(flags, least, tmp_path):
     assert (tmp_path / "07_bug_hunt_curves.png").exists() and "07_bug_hunt: still blank" in done.stdout
     falls = [result["value"] for result in results(tmp_path, path).values()]
     assert len(falls) == len(ALL) and max(falls) < least
+    if not flags:  # the sign of A that the key page speaks of: on new tasks after a step, far above what it reports
+        rows = {row[0]: [float(number) for number in row[1:].split()] for row in re.findall(r"^[A-G]  .*", done.stdout, re.MULTILINE)}
+        assert {letter for letter, (_, last, _, after, _) in rows.items() if after > 1.5 * last} == {"A"} and len(rows) == len(ALL)
 
 
 def wrong_by(letter):
@@ -299,16 +306,16 @@ def test_a_bug_is_wrong_by_that_much_and_shows_only_where_it_should(letter, by, 
     errors = wrong_by(letter)
     assert errors["tanh"] > by and [name for name, error in errors.items() if error < 1e-12] == unseen_on
     assert says in bug_hunt_key.verdict(letter)
-    assert bug_hunt_key.off_fine_tuning(letter)["all"] < 1e-12
+    assert bug_hunt_key.off_fine_tuning(letter) < 1e-12
 
 
 def test_two_meta_gradients_are_right_and_one_of_them_fine_tunes_wrongly():
     for letter in "BC":
         assert max(wrong_by(letter).values()) < 1e-12 and bug_hunt_key.verdict(letter).startswith("yes")
-    wrong, right = (bug_hunt_key.off_fine_tuning(letter) for letter in "BC")
-    assert max(right.values()) < 1e-12
+    wrong, right = (bug_hunt_key.blocks_off(letter) for letter in "BC")
+    assert max(right.values()) < 1e-12 and bug_hunt_key.off_fine_tuning("B") > 0.1
     assert {block for block, error in wrong.items() if error > 0.3} == {"W1", "b1"} and wrong["W2"] < 1e-12
-    assert bug_hunt_key.off_fine_tuning("B", sizes=(2, 3))["all"] < 1e-12
+    assert bug_hunt_key.off_fine_tuning("B", sizes=(2, 3)) < 1e-12
 
 
 def test_the_key_page_has_the_numbers():

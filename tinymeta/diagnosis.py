@@ -22,9 +22,10 @@ def in_words(factor, scales):
     words = "" if abs(size - 1) < NEAR else f"it is {size:.4g} times what it should be"
     for n, what in scales.items():
         if words and n and min(abs(size / n - 1), abs(size * n - 1)) < NEAR:
-            times = "multiplied" if abs(size / n - 1) < NEAR else "divided"
-            count = {"multiplied": ": a sum for a mean?", "divided": ": a mean for a sum?"}[times] if n > 1 else ""
-            words = f"it is {times} by {n:.4g}, {what}{count}"
+            times, why = ("multiplied", "a sum for a mean?") if abs(size / n - 1) < NEAR else ("divided", "a mean for a sum?")
+            if n < 1:  # a rate
+                why = "once too often?" if times == "multiplied" else "is it missing?"
+            words = f"it is {times} by {n:.4g}, {what}: {why}"
     return " and ".join(filter(None, ("its sign is turned" if factor < 0 else "", words)))
 
 

@@ -152,7 +152,7 @@ def name_bugs(answers):
 
 
 def literal(path, name):
-    """The value that a file gives to a name in its own words, without running it: exercise 7 takes half a minute."""
+    """The value that a file gives to a name in its own words, without running it: exercise 7 trains for some seconds."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [name]:
             return ast.literal_eval(node.value)

@@ -4,7 +4,7 @@
 
 Before it: lessons 03, 04 and 06. implementations.py has seven implementations of MAML, A to G. Six are wrong, each in a way
 that has been published; one is right. All seven train, and all seven curves look well. Find out which is which, from numbers,
-before you read the code. Time: an hour; the training takes half a minute.
+before you read the code. Time: an hour; the training takes ten seconds or so.
 
     python 07_bug_hunt.py             the whole hunt; --quick: a short training
 """
@@ -13,7 +13,7 @@ before you read the code. Time: an hour; the training takes half a minute.
 import numpy as np
 from implementations import ALL
 
-from tinymeta import MLP, Adam, SineTasks, autopsy, checks, exercises, maml_grad, meta_loss, meta_train, plots
+from tinymeta import MLP, Adam, SineTasks, TaskBatch, autopsy, checks, exercises, maml_grad, meta_loss, meta_train, plots
 from tinymeta.lesson import Lesson
 
 # %%
@@ -86,8 +86,7 @@ def example(sizes=(2, 5, 4, 3), activation="tanh", n_tasks=3):
     rng = np.random.default_rng(1)
     model = MLP(sizes, activation)
     x, y = rng.standard_normal((n_tasks, 11, sizes[0])), rng.standard_normal((n_tasks, 11, sizes[-1]))
-    batch = type(test)(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
-    return model, 2 * model.init(rng), batch
+    return model, 2 * model.init(rng), TaskBatch(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
 
 
 def off(meta_grad, steps=1, inner_lr=0.1, **problem):
@@ -102,6 +101,7 @@ def off_fine_tuning(adapt, inner_lr=0.1, **problem):
     return checks.relative_error(way, model.grad(theta, x[0], y[0]))
 
 
+# %%
 print("\nThe library's own maml_grad, to see how the tools are used; A to G are yours")
 print(f"  tanh {off(maml_grad):.0e}, ReLU {off(maml_grad, activation='relu'):.0e}, one task {off(maml_grad, n_tasks=1):.0e}")
 print(autopsy.examine(maml_grad, *example(), inner_lr=0.1))
