@@ -33,6 +33,5 @@ def graded(path, seconds=30):
 @pytest.mark.parametrize("name", [path.name for path in BLANKS])
 def test_an_answer(name, request):
     right, text = graded(request.config.getoption("exercises") / name)
-    print(text)
     if not right:
         pytest.fail(text, pytrace=False)

@@ -13,6 +13,7 @@ import numpy as np
 from . import autopsy
 from .checks import block_errors, complex_step, relative_error
 
+SQUARE = "which a square leaves in its derivative"
 NEAR = 1e-6  # as near as an answer has to be, to the truth or to a known mistake
 
 
@@ -25,7 +26,7 @@ def in_words(factor, scales):
             times, why = ("multiplied", "a sum for a mean?") if abs(size / n - 1) < NEAR else ("divided", "a mean for a sum?")
             if n < 1:  # a rate
                 why = "once too often?" if times == "multiplied" else "is it missing?"
-            words = f"it is {times} by {n:.4g}, {what}: {why}"
+            words = f"it is {times} by {n:.4g}, {what}" + (f": {why}" if what != SQUARE else "")
     return " and ".join(filter(None, ("its sign is turned" if factor < 0 else "", words)))
 
 
@@ -79,7 +80,7 @@ def backward(answer, got, truth, model, theta, x, y):
         "the gradient with a slope f'(z) at the output, where there is no f": dict(at_output=True),
     }
     known = {"truth": truth} | {name: bent_gradient(model, theta, x, y, **slip) for name, slip in bent.items()}
-    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: "which a square leaves in its derivative"}
+    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: SQUARE}
     return named(got, known, "truth", scales) or in_blocks(model, got, truth, scales)
 
 
@@ -121,7 +122,7 @@ def hvp(answer, got, truth, model, theta, x, y, v):
     starts = {"Rout: the loss's second derivative is missing": lambda Rout: Rout, "delta": lambda Rout: tape.delta[-1]}
     for name, start in starts.items():
         known[f"the product with Rdelta at the output equal to {name}"] = bent_product(model, tape, v, Rdelta=start)
-    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: "which a square leaves in its derivative"}
+    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: SQUARE}
     return named(got, known, "truth", scales) or in_blocks(model, got, truth, scales)
 
 
