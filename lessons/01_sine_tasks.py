@@ -46,7 +46,8 @@ lesson.save(figures.few_tasks(three), "three_tasks", f"Three tasks, which reach 
 
 The points to learn from are the task's *support set*. Whether anything was learned shows on other points of the same
 task, its *query set*. (The post says training set and test set. But there will be training tasks and test tasks as
-well, and each of them has both sets.) The two are drawn apart; they need not have the same size.
+well, and each of them has both sets.) The two are drawn apart and share no points, or the query set would
+reward memorising; they need not have the same size.
 
 A batch of tasks is four arrays: T tasks, K points, d numbers a point.
 """

@@ -87,6 +87,8 @@ for k in (2, 3, 10):
 
 *Outer update.* The paper moves a fraction epsilon of the way:  theta + epsilon (theta_k - theta).  In terms of the "gradient" above this is plain
 descent at the rate epsilon * alpha. The post's notebook gives the same vector to Adam instead, which divides out its length.
+(The paper's code descends on a task by Adam as well. Its averages then belong to that task; kept, they would push the next one. Here the
+inner loop is plain descent, which has nothing to keep: Adam is the outer loop's alone.)
 
 *Inner data.* The notebook takes every step on the same 10 points. The paper draws more points and takes each step on
 a minibatch of its own: then the second gradient asks whether the first helped on *other* points, as MAML's query set does.
