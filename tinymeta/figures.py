@@ -24,7 +24,7 @@ def few_tasks(batch):
 def many_tasks(x, y, title):
     """Tasks y (T, n) over x (n,), laid over each other."""
     figure, ax = new_figure()
-    ax.plot(x, y.T, color=BLUE, linewidth=0.5, alpha=0.12, antialiased=False)  # smoothing would double the file
+    ax.plot(x, y.T, color=BLUE, linewidth=0.5, alpha=0.12, antialiased=False, rasterized=True)  # smoothing would double the file
     ax.set(xlim=(x[0], x[-1]), xlabel="x", ylabel="y")
     ax.set_title(title, loc="left")
     return figure

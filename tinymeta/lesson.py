@@ -31,13 +31,14 @@ class Lesson:
         self.name, self.results, self._figures = name, {}, []
         parser = argparse.ArgumentParser(prog=f"{name}.py", description=f"Lesson {name}; the file itself is the text.")
         parser.add_argument("--quick", action="store_true", help="a short run of 10 s at most: same figures, rougher numbers")
-        parser.add_argument("--seed", type=_whole(0), default=0, help="of all random streams (default: 0)")
+        parser.add_argument("--seed", type=whole(0), default=0, help="of all random streams (default: 0)")
         parser.add_argument("--out", type=_folder, default=None, metavar="DIR", help="for the figures (default: output/ beside the lesson)")
+        parser.add_argument("--slides", choices=("svg", "pdf"), help="save the figures for slides: 16:9, large type, lines that scale")
         parser.add_argument("--show", action="store_true", help="open the figures in windows at the end")
         if iterations:
-            parser.add_argument("--iterations", type=_whole(1, 10**7), help=f"meta-steps of the longest training (default: {iterations})")
+            parser.add_argument("--iterations", type=whole(1, 10**7), help=f"meta-steps of the longest training (default: {iterations})")
         if seeds:
-            parser.add_argument("--seeds", type=_whole(1, 100), default=seeds, help=f"networks trained side by side (default: {seeds})")
+            parser.add_argument("--seeds", type=whole(1, 100), default=seeds, help=f"networks trained side by side (default: {seeds})")
         if problems:
             parser.add_argument("--problem", choices=problems, default=problems[0], help=f"what is to be learned (default: {problems[0]})")
         self.in_kernel = "ipykernel" in sys.modules
@@ -56,42 +57,24 @@ class Lesson:
             other = "" if flags.out else "; --out DIR takes them elsewhere"
             parser.error(f"argument --out: cannot write to {self.out}: {error.strerror or error}{other}")
         if not self.in_kernel:
-            sys.excepthook = _one_line_for_ctrl_c
-            if hasattr(sys.stdout, "reconfigure"):
-                sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold letters that the terminal cannot show
-            if hasattr(signal, "SIGPIPE"):
-                signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough: end without a word
-        if self.show and not self.in_kernel and (why := _why_no_window()):
+            good_manners()
+        if self.show and not self.in_kernel and (why := why_no_window()):
             self.show = False
-            hint = "; MPLBACKEND is set: unset it" if "MPLBACKEND" in os.environ else ""
-            print(f"--show: no window can be opened here ({why}{hint}). The figures are saved in {self.out} all the same.", file=sys.stderr)
-        plots.windows = self.show
+            print(f"--show: no window can be opened here ({why}). The figures are saved in {self.out} all the same.", file=sys.stderr)
+        plots.windows, plots.slides = self.show, flags.slides
 
     def rng(self, purpose):
-        """A random stream of its own for each purpose, from the start at each call: methods trained or judged on
-        the stream of one name see the same tasks, in every lesson."""
-        return np.random.default_rng([self.seed, *purpose.encode()])
+        """`stream` of the lesson's seed."""
+        return stream(self.seed, purpose)
 
     def progress(self, label, total=None):
-        """A callback for meta_train: one rewritten line on a terminal, a line every tenth elsewhere; to stderr."""
-        total, start = total or self.iterations, time.perf_counter()
-        terminal = sys.stderr.isatty()
-        every = max(1, total // (200 if terminal else 10))
-        end = "\n" if not terminal else ""
-
-        def callback(iteration, *_):
-            if iteration and (iteration + 1) % every and iteration + 1 != total:
-                return
-            line = f"  {label}: {100 * (iteration + 1) // total:3d} % of {total}, {time.perf_counter() - start:.0f} s"
-            last = "\n" if terminal and iteration + 1 == total else end
-            print(("\r" if terminal else "") + line, end=last, file=sys.stderr, flush=True)
-
-        return callback
+        """`progress` of the lesson's iterations, unless another total is given."""
+        return progress(label, total or self.iterations)
 
     def save(self, figure, name, sentence):
-        """Save the figure as OUT/LESSON_name.png, and print its path with the sentence that says what it shows."""
-        path = self.out / f"{self.name}_{name}.png"
-        with _saying_why_not(path), replacing(path) as file:
+        """Save the figure as OUT/LESSON_name.png (.svg or .pdf for slides), and print its path with the sentence that says what it shows."""
+        path = self.out / f"{self.name}_{name}.{plots.slides or 'png'}"
+        with saying_why_not(path), replacing(path) as file:
             plots.save(figure, file)
         self._figures.append(path)
         print(f"\nfigure {path}\n  {sentence}")
@@ -117,7 +100,7 @@ class Lesson:
             verdict = ("ok" if r["ok"] else "OUT OF BOUNDS") if self.full else ""
             print(f"  {what:{width}}  {r['value']:10.4g}   from {r['low']:g} to {r['high']:g}   {verdict}".rstrip())
         path = self.out / f"{self.name}.json"
-        with _saying_why_not(path), replacing(path) as file:
+        with saying_why_not(path), replacing(path) as file:
             file.write(json.dumps(self.results, indent=1).encode())
         if self.show and not self.in_kernel:
             from matplotlib import pyplot
@@ -127,15 +110,47 @@ class Lesson:
             sys.exit(1)
 
 
-def _whole(least, most=10**30):
-    def whole(text):
+def good_manners():
+    """What a command owes its terminal: Ctrl-C in one line, any letter of a path, and no word when `| head` has seen enough."""
+    sys.excepthook = _one_line_for_ctrl_c
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def stream(seed, purpose):
+    """A random stream of its own for each purpose, from the start at each call: methods trained or judged on
+    the stream of one name see the same tasks, in every lesson."""
+    return np.random.default_rng([seed, *purpose.encode()])
+
+
+def progress(label, total):
+    """A callback for meta_train: one rewritten line on a terminal, a line every tenth elsewhere; to stderr."""
+    start = time.perf_counter()
+    terminal = sys.stderr.isatty()
+    every = max(1, total // (200 if terminal else 10))
+    end = "\n" if not terminal else ""
+
+    def callback(iteration, *_):
+        if iteration and (iteration + 1) % every and iteration + 1 != total:
+            return
+        line = f"  {label}: {100 * (iteration + 1) // total:3d} % of {total}, {time.perf_counter() - start:.0f} s"
+        last = "\n" if terminal and iteration + 1 == total else end
+        print(("\r" if terminal else "") + line, end=last, file=sys.stderr, flush=True)
+
+    return callback
+
+
+def whole(least, most=10**30):
+    def convert(text):
         value = int(text)
         if not least <= value <= most:
             raise ValueError
         return value
 
-    whole.__name__ = f"whole number of at least {least}" + (f" and at most {most}" if most < 10**30 else "")  # argparse quotes it
-    return whole
+    convert.__name__ = f"whole number of at least {least}" + (f" and at most {most}" if most < 10**30 else "")  # argparse quotes it
+    return convert
 
 
 def _folder(text):
@@ -147,21 +162,22 @@ def _folder(text):
 _folder.__name__ = "folder"
 
 
-def _why_no_window():
+def why_no_window():
     """Why figures cannot be shown in windows, or nothing if they can: no screen, or a backend that only writes files."""
     from matplotlib import pyplot
 
+    hint = "; MPLBACKEND is set: unset it" if "MPLBACKEND" in os.environ else ""
     try:
         figure = pyplot.figure()
         pyplot.close(figure)
     except Exception as error:  # each toolkit has its own
-        return str(error).partition("\n")[0]
+        return str(error).partition("\n")[0] + hint
     if figure.canvas.required_interactive_framework is None:
-        return f"matplotlib's backend {pyplot.get_backend()} has none; a screen and a toolkit such as tkinter or PyQt6 are needed"
+        return f"matplotlib's backend {pyplot.get_backend()} has none; a screen and a toolkit such as tkinter or PyQt6 are needed{hint}"
 
 
 @contextlib.contextmanager
-def _saying_why_not(path):
+def saying_why_not(path):
     try:
         yield
     except OSError as error:

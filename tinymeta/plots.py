@@ -2,6 +2,7 @@
 for each, and labels at the curves instead of a legend. The one file that imports matplotlib.
 
 A figure belongs to no window unless `windows` is set to true: saving one needs neither a screen nor a backend.
+With `slides` set to "svg" or "pdf", figures are made for a slide instead of a page: 16:9, and larger type for the same width.
 """
 
 import os
@@ -29,12 +30,21 @@ LOOK = {
     "font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False,
     "lines.linewidth": 1.8, "savefig.dpi": 120, "axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6,
 }  # fmt: skip
-windows = False
+SLIDES = {  # 6.4 x 3.6 in is a 16:9 page of LaTeX's beamer: scaled to a slide of 10 inches, 11 points are 17
+    **LOOK, "font.size": 11, "axes.titlesize": 11, "lines.linewidth": 2.2, "savefig.dpi": 300,  # of what is not drawn as lines
+    "svg.fonttype": "path", "svg.hashsalt": "tinymeta", "pdf.fonttype": 42,  # no font is missing; the same bytes again
+}  # fmt: skip
+NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+LINE = 1.25  # times the size of the type: the height of a line of it
+windows, slides = False, None
 
 
 def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
     """A figure with rows and columns of axes that share what `options` say: (figure, axes)."""
-    with rc_context(LOOK):
+    if slides:
+        width = max(6.4, 0.8 * width, 0.6 * height * 16 / 9)  # several panels: larger, for smaller type
+        height = width * 9 / 16
+    with rc_context(look()):
         if windows:
             from matplotlib import pyplot
 
@@ -44,17 +54,23 @@ def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
         return figure, figure.subplots(rows, columns, **options)
 
 
+def look():
+    """matplotlib's settings for a page, or for slides."""
+    return SLIDES if slides else LOOK
+
+
 def save(figure, path):
-    """Write the figure as PNG to a path, or to an open file."""
-    with rc_context(LOOK):
-        figure.savefig(path, format="png")
+    """Write the figure to a path, or to an open file: as PNG, or for slides."""
+    kind = slides or "png"
+    with rc_context(look()):
+        figure.savefig(path, format=kind, metadata=NO_DATE[kind])
 
 
 def save_animation(figure, draw, frames, path):
     """Write an animated GIF, draw(frame) having changed the figure for each; returns its path."""
     from matplotlib.animation import PillowWriter
 
-    with rc_context(LOOK):
+    with rc_context(look()):
         writer = PillowWriter(fps=8)
         figure.draw_without_rendering()  # lays it out, once for all pictures
         figure.set_layout_engine("none")
@@ -67,21 +83,28 @@ def save_animation(figure, draw, frames, path):
 
 def label_ends(ax, labels, gap=0.075):
     """Write each (y, text, colour) of `labels` at the right edge, at the height of y where it can be read:
-    labels closer than `gap` of the axes' height are moved apart."""
+    labels closer than `gap` of the axes' height are moved apart; on slides, closer than a line of type."""
+    if slides:
+        ax.figure.draw_without_rendering()  # lays it out: the axes' height is known now
+        gap = LINE * SLIDES["font.size"] / 72 / (ax.get_position().height * ax.figure.get_figheight())
     to_axes = ax.transData + ax.transAxes.inverted()
     x_right = ax.get_xlim()[1]
     labels = sorted(((to_axes.transform((x_right, y))[1], text, colour) for y, text, colour in labels), key=lambda item: item[0])
-    heights = np.clip([height for height, _, _ in labels], 0.0, 1.0)
+    for height, (_, text, colour) in zip(apart([height for height, _, _ in labels], gap), labels):
+        label_end(ax, height, text, colour)
+
+
+def apart(heights, gap):
+    """Heights in rising order, moved so that none is closer than `gap` to its neighbour and none leaves (0, 1)."""
+    heights = np.clip(heights, 0.0, 1.0)
     for _ in range(200):  # push neighbours apart, a little at a time and both ways, until all are
         for i in range(len(heights) - 1):
             overlap = gap - (heights[i + 1] - heights[i])
             if overlap > 1e-6:
                 heights[i] -= overlap / 2
                 heights[i + 1] += overlap / 2
-    order = gap * np.arange(len(labels))
-    heights = np.clip(heights, order, 1 - order[::-1])  # none leaves the axes
-    for height, (_, text, colour) in zip(heights, labels):
-        ax.annotate(text, (1.0, height), (5, 0), "axes fraction", "offset points", va="center", color=colour, annotation_clip=False)
+    order = gap * np.arange(len(heights))
+    return np.clip(heights, order, 1 - order[::-1])  # none leaves the axes
 
 
 def adaptation(ax, model, theta, task, inner_lr, steps=(0, 1, 10)):
@@ -188,3 +211,72 @@ def bands(x, values, title, xlabel, ylabel):
     ax.set_title(title, loc="left")
     label_ends(ax, labels)
     return figure
+
+
+# For figures that change under one's hands
+
+
+class Changing:
+    """The artists of a figure that change: drawn over a stored picture of all the others, in a fraction of the time that
+    everything takes. What is drawn in full, as for a file or after a change of size, has them too."""
+
+    def __init__(self, figure, artists):
+        self.figure, self.artists, self.others = figure, artists, None
+        for artist in artists:
+            artist.set_animated(True)
+        figure.canvas.mpl_connect("draw_event", self.after_draw)
+
+    def after_draw(self, event):
+        canvas = self.figure.canvas
+        if canvas.supports_blit and not canvas.is_saving():
+            self.others = canvas.copy_from_bbox(self.figure.bbox)
+        for artist in self.artists:
+            artist.draw(event.renderer)
+
+    def redraw(self):
+        canvas = self.figure.canvas
+        if self.others is None:
+            return canvas.draw_idle()
+        canvas.restore_region(self.others)
+        for artist in self.artists:
+            self.figure.draw_artist(artist)
+        canvas.blit(self.figure.bbox)
+
+
+def slider(ax, label, low, high, start, written, step=None):
+    """A slider in the place of ax, which leaves drawing to `Changing`; written: the format of its value."""
+    from matplotlib.widgets import Slider
+
+    with rc_context(LOOK):
+        made = Slider(ax, label, low, high, valinit=start, valfmt=written, valstep=step, color=BLUE, initcolor="none")
+    made.drawon = False
+    return made
+
+
+def label_end(ax, height, text, colour):
+    """One label at the right edge of ax."""
+    return ax.annotate(text, (1.0, height), (5, 0), "axes fraction", "offset points", va="center", color=colour, annotation_clip=False)
+
+
+def move_labels(ax, labels, ys, texts, gap=0.05):
+    """Give labels made by `label_end` new texts, at the heights of ys where they can be read."""
+    low, high = ax.get_ylim()
+    order = np.argsort(ys)
+    heights = apart((np.asarray(ys)[order] - low) / (high - low), gap)
+    for i, height in zip(order, heights):
+        labels[i].xy = (1.0, height)
+        labels[i].set_text(texts[i])
+
+
+def usual_keys(event):
+    """What matplotlib's own windows do on a key: s saves, q closes ..."""
+    from matplotlib.backend_bases import key_press_handler
+
+    key_press_handler(event)
+
+
+def show():
+    """Open the windows, and return when they are closed."""
+    from matplotlib import pyplot
+
+    pyplot.show()
