@@ -1,0 +1,227 @@
+"""Move the points, and watch four initialisations adapt to them.
+
+    python lessons/playground.py                    a window
+    python lessons/playground.py --save tour.gif    an animation of some things to try, for where there is no screen
+    python lessons/playground.py --train            makes the initialisations anew: five networks each, as in lessons 03 and 05
+
+Drag a support point where you like; click on empty space to add one, right-click on one to remove it. Filled points are on the true
+sine and move with it when you change its amplitude or phase. A point that you dragged away (a ring) keeps its y, until it is
+dropped on the sine again. The numbers are mean squared errors against the true sine, on 50 points, as in the lessons.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tinymeta import (
+    MLP, BadFile, SineTasks, adapt, adaptation_curve, joint_grad, load_init, maml_grad, meta_train, plots, reptile_grad, save_init,
+)  # fmt: skip
+from tinymeta.lesson import good_manners, progress, saying_why_not, stream, whole, why_no_window
+
+SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000  # the post's, as in lessons 03 and 05
+SHIPPED = Path(__file__).resolve().parent / "initialisations"
+METHODS = ("random", "transfer", "MAML", "Reptile")
+TOP = 7.0  # of the picture, in y
+NEAR, SNAP = 10, 0.25  # what is on a point, in pixels; what is on the sine, in y
+GRID, QUERY = (np.linspace(-5, 5, n)[:, None] for n in (200, 50))  # to draw on, and to judge on
+MOST_STEPS = 32
+HELP = "drag a point; click: add; right click: remove; n: new task; o: points on one side; left, right: steps"
+
+
+class Playground:
+    """The window: support points x, y (K,), which of them are `on` the sine, four sliders, and what is drawn of it all."""
+
+    def __init__(self, model, thetas, seed=0):
+        self.model, self.thetas, self.held = model, thetas, None
+        self.rng = stream(seed, "playground")
+        self.x = stream(seed, "example").uniform(-5.0, 5.0, SHOTS)  # 3 sin(x + 1), the example of lessons 03 to 05
+        self.y, self.on = np.zeros(SHOTS), np.full(SHOTS, True)
+        self.figure, (self.ax, below, *rows) = plots.new_figure(8, 5.6, rows=6, height_ratios=(28, 1, 1, 1, 1, 1))
+        self.figure.set_layout_engine(None)  # nothing moves when a label changes
+        self.figure.subplots_adjust(left=0.12, right=0.82, top=0.94, bottom=0.04, hspace=0.3)
+        below.remove()  # room for the x of the axis
+        self.amplitude = plots.slider(rows[0], "amplitude", 0.1, 5.0, 3.0, "%.2f")
+        self.phase = plots.slider(rows[1], "phase", 0.0, 2 * np.pi, 1.0, "%.2f")
+        self.steps = plots.slider(rows[2], "steps", 0, MOST_STEPS, 10, "%d", 1)
+        self.alpha = plots.slider(rows[3], "alpha", 0.0, 0.1, INNER_LR, "%.3f", 0.001)
+        self.draw_once()
+        self.changing = plots.Changing(self.figure, [self.sine, *self.curves, self.filled, self.rings, *self.labels, *rows])
+        for slider in (self.amplitude, self.phase, self.steps, self.alpha):
+            slider.on_changed(self.update)
+        for event in ("button_press", "motion_notify", "button_release", "key_press"):
+            self.figure.canvas.mpl_connect(f"{event}_event", getattr(self, event))
+        if manager := self.figure.canvas.manager:
+            self.figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # there, o is zoom and the arrows are back and forth
+        self.update()
+
+    def draw_once(self):
+        """What changes later, each artist once."""
+        (self.sine,) = self.ax.plot(GRID, 0 * GRID, color="#999999", linewidth=4, alpha=0.6)
+        looks = [plots.METHODS[method] for method in METHODS]
+        self.curves = [self.ax.plot(GRID, 0 * GRID, linestyle=style, color=colour)[0] for colour, style in looks]
+        self.filled, self.rings = (self.ax.plot([], [], "o", color=plots.BLACK, markerfacecolor=face, markersize=7)[0] for face in ("black", "white"))
+        self.labels = [plots.label_end(self.ax, 0.0, "", colour) for colour in ("#666666", *(colour for colour, _ in looks))]
+        self.ax.set(xlim=(-5, 5), ylim=(-TOP, TOP), xlabel="x", ylabel="y")
+        self.ax.set_title(HELP, loc="left")
+
+    def true(self, x):
+        return self.amplitude.val * np.sin(x + self.phase.val)
+
+    def fits(self):
+        """What each method says on GRID (4, 200), and its loss on QUERY (4,), after its steps on the points."""
+        support = self.x[None, :, None], self.y[None, :, None]
+        with np.errstate(all="ignore"):  # alpha may be too large, and a curve leave for infinity
+            theta = adapt(self.model, self.thetas, *support, self.alpha.val, int(self.steps.val))[:, 0]
+            return self.model.predict(theta, GRID)[..., 0], self.model.loss(theta, QUERY, self.true(QUERY))
+
+    def update(self, *_):
+        """Compute everything anew, and draw what changes."""
+        self.y = np.where(self.on, self.true(self.x), self.y)
+        outs, losses = self.fits()
+        outs = np.clip(np.nan_to_num(outs, nan=100 * TOP), -100 * TOP, 100 * TOP)  # out of sight is far enough
+        self.sine.set_ydata(self.true(GRID))
+        for curve, out in zip(self.curves, outs):
+            curve.set_ydata(out)
+        self.filled.set_data(self.x[self.on], self.y[self.on])
+        self.rings.set_data(self.x[~self.on], self.y[~self.on])
+        texts = ["true sine", *(f"{method}  {in_digits(loss)}" for method, loss in zip(METHODS, losses))]
+        plots.move_labels(self.ax, self.labels, [self.true(5.0), *outs[:, -1]], texts)
+        self.changing.redraw()
+
+    # The mouse
+
+    def at(self, event):
+        """The index of the point under the mouse, or None."""
+        pixels = self.ax.transData.transform(np.stack((self.x, self.y), axis=1))
+        distance = np.hypot(*(pixels - (event.x, event.y)).T)
+        return int(distance.argmin()) if distance.min() <= NEAR else None
+
+    def button_press(self, event):
+        if event.inaxes is not self.ax or self.figure.canvas.widgetlock.locked():  # the toolbar's zoom has it
+            return
+        point = self.at(event)
+        if event.button == 3 and point is not None and len(self.x) > 1:
+            self.x, self.y, self.on = (np.delete(array, point) for array in (self.x, self.y, self.on))
+            self.held = None
+        elif event.button == 1 and point is None:
+            self.x, self.y, self.on = np.append(self.x, event.xdata), np.append(self.y, event.ydata), np.append(self.on, False)
+            self.held = len(self.x) - 1
+        elif event.button == 1:
+            self.held = point
+        self.update()
+
+    def motion_notify(self, event):
+        if self.held is not None and event.inaxes is self.ax:
+            self.x[self.held], self.y[self.held], self.on[self.held] = event.xdata, event.ydata, False
+            self.update()
+
+    def button_release(self, event):
+        if self.held is not None and event.button == 1:
+            self.on[self.held] = abs(self.y[self.held] - self.true(self.x[self.held])) <= SNAP
+            self.held = None
+            self.update()
+
+    # The keys
+
+    def key_press(self, event):
+        if event.key in ("left", "right"):
+            self.steps.set_val(min(max(self.steps.val + (1 if event.key == "right" else -1), 0), MOST_STEPS))
+        elif event.key == "n":
+            self.x, self.y, self.on, self.held = self.rng.uniform(-5.0, 5.0, SHOTS), np.zeros(SHOTS), np.full(SHOTS, True), None
+            self.amplitude.set_val(self.rng.uniform(0.1, 5.0))
+            self.phase.set_val(self.rng.uniform(0.0, 2 * np.pi))
+        elif event.key == "o":
+            self.x = abs(self.x)
+            self.update()
+        elif self.figure.canvas.manager:
+            plots.usual_keys(event)
+
+
+def in_digits(loss):
+    return f"{loss:.2f}" if loss < 1000 else f"{loss:.0e}" if np.isfinite(loss) else "diverged"
+
+
+def tour(p):
+    """Some things to try: changes the playground p, and says at each picture that it is ready."""
+    for n in (*[0] * 5, *range(1, 11), *[10] * 6):
+        p.ax.set_title(f"step {n} on {len(p.x)} points of a new task", loc="left")
+        p.steps.set_val(n)
+        yield
+    highest = p.y.argmax()
+    start, end = p.x, abs(p.x)
+    p.ax.set_title("one point is dragged off the sine", loc="left")
+    for away in (1, 2, 3, 4, 5, *[5] * 6, 4, 3, 2, 1):
+        p.on[highest], p.y[highest] = False, p.true(p.x[highest]) - away
+        p.update()
+        yield
+    p.on[highest] = True
+    p.ax.set_title("all points on one side", loc="left")
+    for way in (0.25, 0.5, 0.75, *[1.0] * 12):
+        p.x = start + way * (end - start)
+        p.update()
+        yield
+
+
+def train(iterations, seed, folder):
+    """Train as lessons 03 and 05 do, and save of each method's five networks the one whose loss after 10 steps is the median."""
+    model, tasks, rng = MLP([1, 40, 40, 1]), SineTasks(), stream(seed, "initialisation")
+    start = np.stack([model.init(rng) for _ in range(SEEDS)])
+    validation = tasks.sample(stream(seed, "validation tasks"), 200, SHOTS, query=50, grid=True)
+    recipes = {
+        "random": (joint_grad, 0, 1),
+        "transfer": (joint_grad, max(1, iterations // 4), 1),
+        "MAML": (maml_grad, iterations, 1),
+        "Reptile": (reptile_grad, iterations, REPTILE_STEPS),
+    }
+    for method, (meta_grad, total, inner_steps) in recipes.items():
+        theta, _ = meta_train(
+            meta_grad, model, start, tasks, rng=stream(seed, "training tasks"), iterations=total, meta_batch_size=1, shots=SHOTS,
+            inner_lr=INNER_LR, inner_steps=inner_steps, callback=progress(method, total),
+        )  # fmt: skip
+        losses = adaptation_curve(model, theta, validation, INNER_LR, 10)[:, 10].mean(axis=-1)
+        median = int(np.argsort(losses)[SEEDS // 2])
+        path = folder / f"{method.lower()}.npz"
+        with saying_why_not(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            save_init(path, model, theta[median].astype(np.float32), method, seed, iterations=total, inner_steps=inner_steps, network=median)
+        print(f"{path}: network {median} of {SEEDS}, loss {losses[median]:.2f} after 10 steps on validation tasks")
+
+
+def load(folder=SHIPPED):
+    """(model, theta (4, P)) of the four initialisations."""
+    saved = [load_init(folder / f"{method.lower()}.npz", MLP([1, 40, 40, 1])) for method in METHODS]
+    return saved[0][0], np.stack([theta for _, theta, _ in saved])
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="playground.py", description="Move the points, and watch four initialisations adapt to them.")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the tasks, or of the training (default: 0)")
+    parser.add_argument("--save", type=Path, metavar="FILE.gif", help="write an animation instead of opening a window")
+    parser.add_argument("--train", action="store_true", help="make the initialisations anew (some two minutes)")
+    parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="for --train (default: initialisations/ beside this file)")
+    flags = parser.parse_args()
+    if flags.save and flags.save.suffix != ".gif":
+        parser.error(f"argument --save: expected a file name that ends in .gif; got {flags.save}")
+    good_manners()
+    if flags.train:
+        return train(ITERATIONS, flags.seed, flags.out)
+    if not flags.save and (why := why_no_window()):
+        sys.exit(f"no window can be opened here ({why}); --save FILE.gif writes an animation instead")
+    try:
+        model, thetas = load()
+    except (OSError, BadFile) as error:
+        sys.exit(f"{error}\n--train makes the initialisations anew")
+    plots.windows = not flags.save
+    playground = Playground(model, thetas, flags.seed)
+    if flags.save:
+        with saying_why_not(flags.save):
+            plots.save_animation(playground.figure, lambda _: None, tour(playground), flags.save)
+        print(f"animation {flags.save}")
+    else:
+        plots.show()
+
+
+if __name__ == "__main__":
+    main()
