@@ -25,9 +25,9 @@ SHIPPED = Path(__file__).resolve().parent / "initialisations"
 METHODS = ("random", "transfer", "MAML", "Reptile")
 TOP = 7.0  # of the picture, in y
 NEAR, SNAP = 10, 0.25  # what is on a point, in pixels; what is on the sine, in y
-GRID, QUERY = (np.linspace(-5, 5, n)[:, None] for n in (200, 50))  # to draw on, and to judge on
+GRID, QUERY = (np.linspace(-5, 5, n, dtype=np.float32)[:, None] for n in (200, 50))  # to draw on, and to judge on
 MOST_STEPS = 32
-HELP = "drag a point; click: add; right click: remove; n: new task; o: points on one side; left, right: steps"
+HELP = "drag a point, click to add one, right-click to remove one\nn: a new task, o: points on one side, arrows: steps"
 
 
 class Playground:
@@ -40,7 +40,7 @@ class Playground:
         self.y, self.on = np.zeros(SHOTS), np.full(SHOTS, True)
         self.figure, (self.ax, below, *rows) = plots.new_figure(8, 5.6, rows=6, height_ratios=(28, 1, 1, 1, 1, 1))
         self.figure.set_layout_engine(None)  # nothing moves when a label changes
-        self.figure.subplots_adjust(left=0.12, right=0.82, top=0.94, bottom=0.04, hspace=0.3)
+        self.figure.subplots_adjust(left=0.12, right=0.82, top=0.9, bottom=0.04, hspace=0.3)
         below.remove()  # room for the x of the axis
         self.amplitude = plots.slider(rows[0], "amplitude", 0.1, 5.0, 3.0, "%.2f")
         self.phase = plots.slider(rows[1], "phase", 0.0, 2 * np.pi, 1.0, "%.2f")
@@ -64,7 +64,7 @@ class Playground:
         self.filled, self.rings = (self.ax.plot([], [], "o", color=plots.BLACK, markerfacecolor=face, markersize=7)[0] for face in ("black", "white"))
         self.labels = [plots.label_end(self.ax, 0.0, "", colour) for colour in ("#666666", *(colour for colour, _ in looks))]
         self.ax.set(xlim=(-5, 5), ylim=(-TOP, TOP), xlabel="x", ylabel="y")
-        self.ax.set_title(HELP, loc="left")
+        self.ax.set_title(HELP, loc="left", fontsize=10)
 
     def true(self, x):
         return self.amplitude.val * np.sin(x + self.phase.val)
@@ -74,7 +74,8 @@ class Playground:
         support = self.x[None, :, None], self.y[None, :, None]
         with np.errstate(all="ignore"):  # alpha may be too large, and a curve leave for infinity
             theta = adapt(self.model, self.thetas, *support, self.alpha.val, int(self.steps.val))[:, 0]
-            return self.model.predict(theta, GRID)[..., 0], self.model.loss(theta, QUERY, self.true(QUERY))
+            outs, answers = (self.model.forward(theta, x).out for x in (GRID, QUERY))  # predict would refuse what diverged
+            return outs[..., 0], self.model.losses.value(answers, self.true(QUERY))
 
     def update(self, *_):
         """Compute everything anew, and draw what changes."""
@@ -145,20 +146,20 @@ def in_digits(loss):
 
 def tour(p):
     """Some things to try: changes the playground p, and says at each picture that it is ready."""
-    for n in (*[0] * 5, *range(1, 11), *[10] * 6):
-        p.ax.set_title(f"step {n} on {len(p.x)} points of a new task", loc="left")
+    for n in (*[0] * 4, *range(1, 11), *[10] * 4):
+        p.ax.set_title(f"step {n} on {len(p.x)} points of a task that none has seen", loc="left")
         p.steps.set_val(n)
         yield
     highest = p.y.argmax()
     start, end = p.x, abs(p.x)
     p.ax.set_title("one point is dragged off the sine", loc="left")
-    for away in (1, 2, 3, 4, 5, *[5] * 6, 4, 3, 2, 1):
+    for away in (1, 2, 3, 4, 5, *[5] * 4, 4, 3, 2, 1):
         p.on[highest], p.y[highest] = False, p.true(p.x[highest]) - away
         p.update()
         yield
     p.on[highest] = True
     p.ax.set_title("all points on one side", loc="left")
-    for way in (0.25, 0.5, 0.75, *[1.0] * 12):
+    for way in (0.25, 0.5, 0.75, *[1.0] * 8):
         p.x = start + way * (end - start)
         p.update()
         yield

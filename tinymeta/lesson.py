@@ -61,7 +61,8 @@ class Lesson:
         if self.show and not self.in_kernel and (why := why_no_window()):
             self.show = False
             print(f"--show: no window can be opened here ({why}). The figures are saved in {self.out} all the same.", file=sys.stderr)
-        plots.windows, plots.slides = self.show, flags.slides
+        plots.windows = self.show
+        plots.for_slides(flags.slides)
 
     def rng(self, purpose):
         """`stream` of the lesson's seed."""
@@ -169,10 +170,11 @@ def why_no_window():
     hint = "; MPLBACKEND is set: unset it" if "MPLBACKEND" in os.environ else ""
     try:
         figure = pyplot.figure()
+        framework = figure.canvas.required_interactive_framework  # a closed figure may have lost its window's canvas
         pyplot.close(figure)
     except Exception as error:  # each toolkit has its own
         return str(error).partition("\n")[0] + hint
-    if figure.canvas.required_interactive_framework is None:
+    if framework is None:
         return f"matplotlib's backend {pyplot.get_backend()} has none; a screen and a toolkit such as tkinter or PyQt6 are needed{hint}"
 
 

@@ -2,7 +2,7 @@
 for each, and labels at the curves instead of a legend. The one file that imports matplotlib.
 
 A figure belongs to no window unless `windows` is set to true: saving one needs neither a screen nor a backend.
-With `slides` set to "svg" or "pdf", figures are made for a slide instead of a page: 16:9, and larger type for the same width.
+After `for_slides("svg")` or "pdf" figures are made for a slide instead of a page: 16:9, and larger type for the same width.
 """
 
 import os
@@ -12,7 +12,7 @@ if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswit
     del os.environ["MPLBACKEND"]  # a notebook's, inherited by a command that it runs, where matplotlib would not even import
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
 
 BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe & Ito (2008)
@@ -52,6 +52,14 @@ def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
         else:
             figure = Figure(figsize=(width, height), layout="constrained")
         return figure, figure.subplots(rows, columns, **options)
+
+
+def for_slides(kind):
+    """From now on make figures for slides, as "svg" or "pdf"; None: for pages, as PNG."""
+    global slides
+    slides = kind
+    if kind:
+        rcParams.update(SLIDES)  # also for what is drawn into a figure later
 
 
 def look():
