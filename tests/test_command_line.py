@@ -72,6 +72,13 @@ def test_a_lesson_saves_its_figure_and_numbers_beside_itself_and_nothing_else(le
     assert str(folder / "00_small_history.png") in done.stdout  # a path with a space in it
 
 
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_slides_take_the_place_of_the_page(lesson, kind):
+    done = run(lesson, "--quick", "--slides", kind)
+    assert done.returncode == 0, done.stderr
+    assert outputs(lesson.parent / "output") == ["00_small.json", f"00_small_history.{kind}"] and f"00_small_history.{kind}\n" in done.stdout
+
+
 # Flags
 
 FLAGS = {
@@ -85,6 +92,7 @@ FLAGS = {
     "half a seed": (["--seed", "0.5"], "argument --seed: invalid whole number"),
     "a word for a seed": (["--seed", "x"], "argument --seed: invalid whole number"),
     "no folder": (["--out", ""], "argument --out: invalid folder value: ''"),
+    "slides of another kind": (["--slides", "png"], "argument --slides: invalid choice: 'png'"),
     "an unknown flag": (["--fast"], "unrecognized arguments: --fast"),
     "an argument": (["fast"], "unrecognized arguments: fast"),
 }

@@ -1,7 +1,9 @@
 """Every lesson runs, and keeps the numbers it promises."""
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,8 +31,18 @@ def test_quick_run_saves_and_names_its_figures(lesson, tmp_path):
     assert done.stdout.isascii()
     figures = sorted((tmp_path / "out").glob("*.png"))
     assert len(figures) >= 3
-    assert all(str(figure) in done.stdout for figure in figures)
+    said = dict(re.findall(r"^figure (.*)\n  (.*)$", done.stdout, re.MULTILINE))
+    assert set(said) == set(map(str, figures))
+    assert all(re.search(r"\d", sentence) for sentence in said.values()), said
     assert results(tmp_path / "out", lesson)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
+def test_the_sentence_of_every_figure_has_something_computed_in_it(lesson):
+    calls = [node for node in ast.walk(ast.parse(lesson.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    sentences = [call.args[2] for call in calls if ast.unparse(call.func) == "lesson.save"]
+    assert len(sentences) >= 3
+    assert all(any(isinstance(part, ast.FormattedValue) for part in ast.walk(sentence)) for sentence in sentences)
 
 
 @pytest.mark.slow
