@@ -47,9 +47,11 @@ class Playground:
         self.steps = plots.slider(rows[2], "steps", 0, MOST_STEPS, 10, "%d", 1)
         self.alpha = plots.slider(rows[3], "alpha", 0.0, 0.1, INNER_LR, "%.3f", 0.001)
         self.draw_once()
-        self.changing = plots.Changing(self.figure, [self.sine, *self.curves, self.filled, self.rings, *self.labels, *rows])
-        for slider in (self.amplitude, self.phase, self.steps, self.alpha):
-            slider.on_changed(self.update)
+        sliders, border = (self.amplitude, self.phase, self.steps, self.alpha), rows[0].get_position().y1 + 0.02
+        self.picture = plots.Changing(self.figure, [self.sine, *self.curves, self.filled, self.rings, *self.labels], bottom=border)
+        self.panel = plots.Changing(self.figure, [a for s in sliders for a in (*s.ax.patches, *s.ax.lines, s.valtext)], top=border)
+        for slider in sliders:
+            slider.on_changed(lambda _: (self.panel.redraw(), self.update()))
         for event in ("button_press", "motion_notify", "button_release", "key_press"):
             self.figure.canvas.mpl_connect(f"{event}_event", getattr(self, event))
         if manager := self.figure.canvas.manager:
@@ -77,7 +79,7 @@ class Playground:
             outs, answers = (self.model.forward(theta, x).out for x in (GRID, QUERY))  # predict would refuse what diverged
             return outs[..., 0], self.model.losses.value(answers, self.true(QUERY))
 
-    def update(self, *_):
+    def update(self):
         """Compute everything anew, and draw what changes."""
         self.y = np.where(self.on, self.true(self.x), self.y)
         outs, losses = self.fits()
@@ -89,7 +91,7 @@ class Playground:
         self.rings.set_data(self.x[~self.on], self.y[~self.on])
         texts = ["true sine", *(f"{method}  {in_digits(loss)}" for method, loss in zip(METHODS, losses))]
         plots.move_labels(self.ax, self.labels, [self.true(5.0), *outs[:, -1]], texts)
-        self.changing.redraw()
+        self.picture.redraw()
 
     # The mouse
 

@@ -14,6 +14,7 @@ if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswit
 import numpy as np
 from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox, TransformedBbox
 
 BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe & Ito (2008)
 GREY = "#666666"
@@ -226,10 +227,13 @@ def bands(x, values, title, xlabel, ylabel):
 
 class Changing:
     """The artists of a figure that change: drawn over a stored picture of all the others, in a fraction of the time that
-    everything takes. What is drawn in full, as for a file or after a change of size, has them too."""
+    everything takes. What is drawn in full, as for a file or after a change of size, has them too.
 
-    def __init__(self, figure, artists):
+    bottom, top: the heights, in fractions of the figure's, between which they stay; nothing else is drawn anew."""
+
+    def __init__(self, figure, artists, bottom=0.0, top=1.0):
         self.figure, self.artists, self.others = figure, artists, None
+        self.area = TransformedBbox(Bbox([[0.0, bottom], [1.0, top]]), figure.transFigure)
         for artist in artists:
             artist.set_animated(True)
         figure.canvas.mpl_connect("draw_event", self.after_draw)
@@ -237,7 +241,7 @@ class Changing:
     def after_draw(self, event):
         canvas = self.figure.canvas
         if canvas.supports_blit and not canvas.is_saving():
-            self.others = canvas.copy_from_bbox(self.figure.bbox)
+            self.others = canvas.copy_from_bbox(self.area)
         for artist in self.artists:
             artist.draw(event.renderer)
 
@@ -248,7 +252,7 @@ class Changing:
         canvas.restore_region(self.others)
         for artist in self.artists:
             self.figure.draw_artist(artist)
-        canvas.blit(self.figure.bbox)
+        canvas.blit(self.area)
 
 
 def slider(ax, label, low, high, start, written, step=None):
