@@ -24,7 +24,7 @@ SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000  # th
 SHIPPED = Path(__file__).resolve().parent / "initialisations"
 METHODS = ("random", "transfer", "MAML", "Reptile")
 TOP = 7.0  # of the picture, in y
-NEAR, SNAP = 10, 0.25  # what is on a point, in pixels; what is on the sine, in y
+NEAR, SNAP = 0.1, 0.25  # what is on a point, in inches of the screen; what is on the sine, in y
 GRID, QUERY = (np.linspace(-5, 5, n, dtype=np.float32)[:, None] for n in (200, 50))  # to draw on, and to judge on
 MOST_STEPS = 32
 HELP = "drag a point, click to add one, right-click to remove one\nn: a new task, o: points on one side, arrows: steps"
@@ -98,7 +98,7 @@ class Playground:
     def at(self, event):
         """The index of the point under the mouse, or None."""
         pixels = self.ax.transData.transform(np.stack((self.x, self.y), axis=1))
-        distance = np.hypot(*(pixels - (event.x, event.y)).T)
+        distance = np.hypot(*(pixels - (event.x, event.y)).T) / self.figure.dpi
         return int(distance.argmin()) if distance.min() <= NEAR else None
 
     def button_press(self, event):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -266,6 +267,21 @@ def test_show_without_a_screen_says_so_and_saves(lesson, backend, why):
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert "--show: no window can be opened here (" in done.stderr and why in done.stderr
     assert len(outputs(lesson.parent / "output")) == 2
+
+
+def test_a_window_is_one_although_closing_the_figure_takes_its_canvas_away(monkeypatch):
+    """As in matplotlib 3.11: to ask afterwards was to be told that no toolkit has a window."""
+    from matplotlib import pyplot
+
+    from tinymeta.lesson import why_no_window
+
+    window, none = (SimpleNamespace(required_interactive_framework=framework) for framework in ("tk", None))
+    figure = SimpleNamespace(canvas=window)
+    monkeypatch.setattr(pyplot, "figure", lambda: figure)
+    monkeypatch.setattr(pyplot, "close", lambda closed: setattr(closed, "canvas", none))
+    assert why_no_window() is None
+    figure.canvas = none
+    assert "a screen and a toolkit" in why_no_window()
 
 
 # Random streams and progress, in this process
