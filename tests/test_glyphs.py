@@ -176,13 +176,6 @@ def test_all_letters_are_the_same_drawings_with_the_letters_as_labels(monkeypatc
     assert np.array_equal(meant, together.x_support) and (together.y_support.sum(axis=-1) == 1).all()
 
 
-def test_joined_points_are_all_points_on_both_sides():
-    batch = tm.SineTasks().sample(rng(), 3, 4, 2)
-    x_support, y_support, x_query, y_query = batch.joined()
-    assert np.array_equal(x_support, np.concatenate((batch.x_support, batch.x_query), axis=1)) and x_query is x_support
-    assert np.array_equal(y_support, np.concatenate((batch.y_support, batch.y_query), axis=1)) and y_query is y_support
-
-
 @pytest.mark.parametrize(
     "make, named",
     [
@@ -210,6 +203,15 @@ def test_a_new_head_keeps_what_the_layers_before_it_see():
     hidden = many.forward(theta, x).h[-1]
     W, b = few.unpack(head)[-1]
     np.testing.assert_allclose(few.predict(joined, x), np.stack(2 * [hidden @ W + b]), rtol=1e-12)
+    with pytest.raises(ValueError, match="theta: expected 59 parameters, as .* has before its last layer, and 5 for each output; got"):
+        tm.with_head(few, tm.MLP([6, 4, 4, 9]).init(rng()), head)
+    with pytest.raises(ValueError, match="head: expected shape"):
+        tm.with_head(few, theta, theta)
+
+
+def test_the_letters_that_all_share_cannot_be_written_to():
+    with pytest.raises(ValueError, match="read-only"):
+        letters().clean[0] = 0
 
 
 def test_maml_learns_to_learn_letters():

@@ -52,3 +52,22 @@ def test_full_run_keeps_every_promised_number(lesson, full_run):
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(r["ok"] and r["low"] <= r["value"] <= r["high"] for r in results(folder, lesson).values())
     assert "OUT OF BOUNDS" not in done.stdout
+
+
+GLYPHS = next(path for path in LESSONS if path.stem.startswith("09"))
+OTHER_PROBLEMS = re.findall(r"^    (python lessons/09\S+ --problem (\S+) --iterations \d+)$", GLYPHS.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command, problem", OTHER_PROBLEMS, ids=[problem for _, problem in OTHER_PROBLEMS])
+def test_the_other_problems_come_out_as_the_text_of_lesson_09_says(command, problem, tmp_path):
+    methods, row = (
+        [cell.strip() for cell in re.search(rf"^\| +{start}.*$", GLYPHS.read_text(encoding="utf-8"), re.MULTILINE)[0].split("|")[2:-1]]
+        for start in (r"\| random ", re.escape(problem))
+    )
+    done = run(GLYPHS, *command.split()[2:], "--out", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    got = results(tmp_path, GLYPHS)
+    for method, printed in zip(methods, row, strict=True):
+        measured = got["nearest pixels" if method == "nearest pixels" else f"{method} after 10 steps"]["value"]
+        assert float(printed) == pytest.approx(100 * measured, abs=5), method  # another BLAS is another training

@@ -40,7 +40,7 @@ def test_it_lists_every_lesson_and_every_path_exists():
 NUMBERS = [  # (page, number, lesson, the lesson's name for it), written in the pages as 0.73<!--03: MAML after 10 steps-->
     (page, *found)
     for page in ("README.md", "lessons/README.md", "lessons/INSTRUCTOR.md")
-    for found in re.findall(r"([\d.]+)<!--(\d\d): (.*?)-->", (ROOT / page).read_text(encoding="utf-8"))
+    for found in re.findall(r"(-?[\d.]+)<!--(\d\d): (.*?)-->", (ROOT / page).read_text(encoding="utf-8"))
 ]
 
 

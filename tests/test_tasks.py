@@ -228,3 +228,34 @@ def test_on_the_papers_tasks_the_best_blind_predictor_is_a_cosine_and_scores_3_0
     assert_within_its_error(((batch.y_query - best(batch.x_query)) ** 2).mean(axis=(1, 2)), expected)
     for feature in (np.sin(batch.x_query), np.cos(batch.x_query), np.ones_like(batch.x_query)):
         assert_within_its_error(((batch.y_query - best(batch.x_query)) * feature).mean(axis=(1, 2)), 0)
+
+
+def test_joined_points_are_all_points_on_both_sides():
+    batch = sample(3, 4, 2)
+    x_support, y_support, x_query, y_query = batch.joined()
+    assert np.array_equal(x_support, np.concatenate((batch.x_support, batch.x_query), axis=1)) and x_query is x_support
+    assert np.array_equal(y_support, np.concatenate((batch.y_support, batch.y_query), axis=1)) and y_query is y_support
+
+
+def test_exchanged_points_are_those_of_the_other_set():
+    batch = sample(3, 4, 2)
+    assert all(a is b for a, b in zip(batch.exchanged(), (batch.x_query, batch.y_query, batch.x_support, batch.y_support)))
+
+
+def test_parts_have_each_point_once():
+    batch = sample(3, 8, 4)
+    parts = batch.parts(4)
+    assert [part.x_support.shape for part in parts] == 4 * [(3, 2, 1)]
+    for one, whole in zip(zip(*parts), batch):
+        assert np.array_equal(np.stack(one, axis=2).reshape(whole.shape), whole)
+    with pytest.raises(ValueError, match="n: expected a whole number of at least 1; got 0"):
+        batch.parts(0)
+
+
+def test_views_are_handed_out_one_after_the_other_of_the_batches_that_the_tasks_would_give():
+    rng, same = np.random.default_rng(0), np.random.default_rng(0)
+    views = tm.Views(tm.SineTasks(), lambda batch: [batch, batch.exchanged(), batch])
+    for _ in range(2):
+        batch = tm.SineTasks().sample(same, (2, 3), 4, 5)
+        for expected in (batch, batch.exchanged(), batch):
+            assert all(np.array_equal(a, b) for a, b in zip(views.sample(rng, (2, 3), 4, 5), expected))

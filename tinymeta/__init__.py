@@ -28,14 +28,14 @@ from .meta import adapt, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_
 from .mlp import MLP
 from .optimizers import SGD, Adam
 from .storage import BadFile, load_checkpoint, load_init, save_checkpoint, save_init
-from .tasks import SineTasks, TaskBatch, left_side, sine_examples
+from .tasks import SineTasks, TaskBatch, Views, left_side, sine_examples
 from .training import Diverged, Interrupted, meta_train
 
 __all__ = [
     "MLP", "TaskBatch", "SineTasks", "adapt", "joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss",
     "SGD", "Adam", "meta_train", "Interrupted", "Diverged", "adaptation_curve", "summarize", "table", "best_rate", "interval", "accuracy_table", "largest_eigenvalue",
     "save_init", "load_init", "save_checkpoint", "load_checkpoint", "BadFile", "sine_examples", "left_side",
-    "GlyphTasks", "AllLetters", "with_head", "autopsy", "checks", "variants",
+    "GlyphTasks", "AllLetters", "Views", "with_head", "autopsy", "checks", "variants",
 ]  # fmt: skip
 keep_freed_memory()
 __version__ = "0.1.0"

@@ -230,20 +230,21 @@ def alphabets(rows):
     return figure
 
 
-def episode(support, query, before, after, most=8):
-    """One task, a column for each of its letters (the first `most`): a support drawing, and the query drawings with the number that the network
+def episode(support, query, before, after, most=5):
+    """One task, a row for each of its letters (the first `most`): a support drawing, and the query drawings with the number that the network
     gives them before and after adaptation. support (shots, ways, h, w), query (n, ways, h, w), before and after (n, ways)."""
     ways = min(most, support.shape[1])
-    figure, axes = new_figure(1.05 * ways + 0.8, 1.0 * (1 + len(query)), ways, 1 + len(query), squeeze=False)
-    for way in range(ways):
-        picture(axes[0, way], 1 - support[0, way])
-        axes[0, way].set_title(f"number {way + 1}", loc="center", weight="bold")
-        for ax, image, first, then in zip(axes[1:, way], query[:, way], before[:, way], after[:, way]):
-            right = then == way
+    figure, axes = new_figure(1.15 * (1 + len(query)) + 0.6, 1.05 * ways + 0.4, 1 + len(query), ways, squeeze=False)
+    small = 9 * axes[0, 0].title.get_fontsize() / 12
+    for way, (first, *others) in enumerate(axes):
+        picture(first, 1 - support[0, way])
+        first.set_ylabel(way + 1, rotation="horizontal", ha="right", va="center", weight="bold")
+        for ax, image, earlier, later in zip(others, query[:, way], before[:, way], after[:, way]):
+            right = later == way
             picture(ax, 1 - image)
-            ax.set_title(f"{first + 1} > {then + 1}" + ("" if right else "  wrong"), loc="center", fontsize=9, color=BLUE if right else ORANGE)
-    for ax, label in ((axes[0, 0], "support"), (axes[1, 0], "query")):
-        ax.set_ylabel(label)
+            ax.set_title(f"{earlier + 1} > {later + 1}" + ("" if right else " wrong"), loc="center", fontsize=small, color=BLUE if right else ORANGE)
+    axes[0, 0].set_title("support", loc="center", fontsize=small)
+    figure.supxlabel("query drawings: the number given before > after adaptation", fontsize=small)
     return figure
 
 
@@ -262,7 +263,7 @@ def band_panels(x, panels, xlabel, ylabel, columns=2):
         ax.set(xlim=(min(x), max(x)), ylim=(0, 1))
         ax.set_xticks(x[:: 1 if len(x) < 8 else 3], x[:: 1 if len(x) < 8 else 3])
         ax.set_title(title, loc="left")
-        label_ends(ax, labels, gap=0.09 * rows)
+        label_ends(ax, labels, gap=0.095)
     for ax in axes[-1]:
         ax.set_xlabel(xlabel)
     for ax in axes[:, 0]:

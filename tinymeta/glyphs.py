@@ -59,7 +59,10 @@ def letters():
     with np.load(Path(__file__).with_name("data") / "glyphs.npz") as file:
         code_points, alphabets, clean = (file[name] for name in ("code_points", "alphabets", "images"))
     enlarge = stretch(FINE, clean.shape[-1])
-    return Letters(code_points, alphabets, clean, np.round(enlarge @ clean @ enlarge.T).astype(np.uint8))
+    found = Letters(code_points, alphabets, clean, np.round(enlarge @ clean @ enlarge.T).astype(np.uint8))
+    for array in found:
+        array.setflags(write=False)  # all who ask share them
+    return found
 
 
 def draw(rng, classes):
@@ -81,7 +84,9 @@ def draw(rng, classes):
 @functools.cache
 def classes(split):
     """The letters of a split, as rows of `letters()`."""
-    return np.flatnonzero(np.isin(letters().alphabets, SPLITS[split]))
+    rows = np.flatnonzero(np.isin(letters().alphabets, SPLITS[split]))
+    rows.setflags(write=False)
+    return rows
 
 
 def choose(rng, classes, lead, ways):
@@ -128,13 +133,13 @@ class GlyphTasks:
 
 @dataclass(frozen=True)
 class AllLetters:
-    """The same drawings in a single task: which of all the letters of the split is it? To pretrain a classifier on the very
-    images that a meta-learner of `tasks` sees with the same rng."""
+    """The same drawings with other labels: which of all the letters of the split is it? To pretrain a classifier on the very images that a
+    meta-learner of `tasks` sees with the same rng."""
 
     tasks: GlyphTasks
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """As `tasks.sample`, but all its drawings are the support set of one task, and its query set as well:
+        """All drawings of n_tasks (T or (S, T)) of the tasks, support and query, as the support set of one task, and its query set as well:
         x (..., 1, n, 196), y one-hot (..., 1, n, C) for the C letters of the split."""
         letter, x = self.tasks.drawings(rng, n_tasks, shots, query)
         x = x.reshape(*letter.shape[:-3], 1, -1, SIDE * SIDE)
@@ -144,7 +149,11 @@ class AllLetters:
 
 
 def with_head(model, theta, head):
-    """The parameters (..., P) of `model` with all layers but the last from theta, of a network with other outputs, and the last one from
-    head (..., P): pretrain with all classes, then start with few new ones."""
+    """The parameters (..., P) of `model` with all layers but the last from theta, of a network that has other outputs alone, and the last one
+    from head (..., P): pretrain with all classes, then start with few new ones."""
     body = sum(d_out * (d_in + 1) for d_in, d_out in zip(model.sizes[:-2], model.sizes[1:-1]))
-    return np.concatenate((theta[..., :body], head[..., body:]), axis=-1)
+    outputs, rest = divmod(theta.shape[-1] - body, model.sizes[-2] + 1)
+    if rest or outputs < 1:
+        before = f"{body} parameters, as {model!r} has before its last layer"
+        raise ValueError(f"theta: expected {before}, and {model.sizes[-2] + 1} for each output; got {theta.shape}")
+    return np.concatenate((theta[..., :body], arguments.theta(model, head, "head")[..., body:]), axis=-1)

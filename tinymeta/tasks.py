@@ -20,6 +20,14 @@ class TaskBatch(NamedTuple):
     x_query: np.ndarray
     y_query: np.ndarray
 
+    def exchanged(self):
+        """The same tasks with support and query set exchanged."""
+        return TaskBatch(*self[2:], *self[:2])
+
+    def parts(self, n):
+        """n batches with every n-th point each, of the support and of the query set."""
+        return [TaskBatch(*(array[..., i::n, :] for array in self)) for i in range(arguments.count("n", n))]
+
     def joined(self):
         """All points as support points, and as query points: for algorithms that know no query set, to learn from as many."""
         x, y = (np.concatenate(pair, axis=-2) for pair in (self[::2], self[1::2]))
@@ -60,6 +68,20 @@ class SineTasks:
             x = np.concatenate((x, even), axis=-2)
         y = a * np.sin(x + b)
         return TaskBatch(x[..., :shots, :], y[..., :shots, :], x[..., shots:, :], y[..., shots:, :])
+
+
+class Views:
+    """A task distribution each of whose batches is handed out in several views, one a call of `sample`, for as many meta-steps on the same
+    points: views(batch) lists them, such as [batch, batch.exchanged()]. Take a new one for a new training."""
+
+    def __init__(self, tasks, views):
+        self.tasks, self.views, self._waiting = tasks, views, []
+
+    def sample(self, rng, n_tasks, shots, query=None, grid=False):
+        """The next view of what the tasks sampled last, or the first of a new sample."""
+        if not self._waiting:
+            self._waiting = [*self.views(self.tasks.sample(rng, n_tasks, shots, query, grid))][::-1]
+        return self._waiting.pop()
 
 
 def sine_examples(rng, shots):
