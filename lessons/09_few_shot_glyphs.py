@@ -3,7 +3,7 @@
 # Tell letters apart that were never seen
 
 "All this applies to many more problems than just this toy example of sine waves", says the post. Here is one: which of five letters is it, from one
-drawing of each? The letters of eight alphabets train, validate and test, and no alphabet does two of these.
+drawing of each? Thirteen alphabets train, validate or test, and none does two of these.
 
 What you'll learn: what changes when the same five algorithms classify (one loss, and nothing else); why the usual transfer baseline is a straw man,
 and what a fair one is; how to choose rates so that every method gets the same care; what intervals belong beside an accuracy.
@@ -142,10 +142,10 @@ def pretrain(method, iterations, outer_lr, inner_lr=0.0, inner_steps=1, parts=1,
 """
 ## The same care for all
 
-Every method has rates, and a comparison is worth no more than their choice. Each gets the same: training half as long at each of its settings, from a
-seed that is used for nothing else, judged on *validation* letters by the accuracy after ten steps, at the best of five rates for those steps. First
-the inner loop, then the outer rate. Afterwards the rate of the ten steps is chosen once more, for what was trained. Half as long, and not a tenth:
-what learns fastest at first may be what collapses later.
+Every method has rates, and a comparison is worth no more than their choice. Each gets the same: training half as long at each of its settings, from
+initial weights that are used for nothing else, judged on *validation* letters by the accuracy after ten steps, at the best of five rates for those
+steps. First the inner loop, then the outer rate. Afterwards the rate of the ten steps is chosen once more, for what was trained. Half as long, and
+not a tenth: what learns fastest at first may be what collapses later.
 """
 
 # %%
@@ -238,7 +238,8 @@ in another, which meta-learning never hears. Sine waves have no such classes, an
 product.
 
 *Two kinds of spread.* The interval says how far another 600 tasks would move the mean of these networks; the lowest and highest seed, how far another
-training would. A difference between two methods has to be larger than both.
+training would. A difference between two methods has to be larger than both (or be taken task by task, as lesson 10 does: much of the spread over tasks is
+common to all methods).
 
 ## Five drawings of each, and twenty letters
 

@@ -95,8 +95,8 @@ print("Wall time of a meta-step, over transfer's: " + ", ".join(f"{method} {rati
 
 # %% [markdown]
 """
-Each has its rates chosen as in lesson 09, among four settings: after half a training, from a seed used for nothing else, on validation letters. The
-judge is the accuracy after 20 steps on 5 examples of each letter, at the best of five rates.
+Each has its rates chosen as in lesson 09, among four settings: after half a training, from initial weights used for nothing else, on validation
+letters. The judge is the accuracy after 20 steps on 5 examples of each letter, at the best of five rates.
 """
 
 # %%

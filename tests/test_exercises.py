@@ -270,9 +270,10 @@ def test_a_file_that_does_not_get_to_its_check_fails(body, says, seconds, tmp_pa
     assert graded(tmp_path / "06_meta_sgd.py") == (False, "06_meta_sgd.py: not handed in")
 
 
-BESIDE = pytest.param(["tests", "-k", "03 or 05", "--exercises", "{}"], 1, marks=pytest.mark.slow)
+BESIDE = ["tests", "-k", "03 or 05", "--exercises", "{}"], 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags, failed", [(["--exercises={}"], 6), BESIDE])
 def test_a_folder_is_graded_by_the_marker(flags, failed, tmp_path):
     shutil.copy(SOLUTIONS / "05_reptile.py", tmp_path)
@@ -287,7 +288,8 @@ def test_a_folder_is_graded_by_the_marker(flags, failed, tmp_path):
 # The bug hunt
 
 
-@pytest.mark.parametrize("flags, least", [(["--iterations", "200"], 0.95), pytest.param([], 0.7, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("flags, least", [(["--iterations", "200"], 0.95), ([], 0.7)])
 def test_the_hunt_runs_and_every_curve_falls(flags, least, tmp_path):
     path = ROOT / "lessons" / "exercises" / "07_bug_hunt.py"
     done = run(path, *flags, "--out", str(tmp_path), cwd=tmp_path)

@@ -276,6 +276,7 @@ def test_the_shipped_initialisations_are_small_and_as_good_as_the_lessons():
     assert keeps_its_bounds(playground.SHIPPED)
 
 
+@pytest.mark.slow
 def test_a_short_training_writes_the_four_files_and_is_not_as_good(tmp_path, capsys):
     playground.train(20, 0, tmp_path / "new")
     assert len(list((tmp_path / "new").iterdir())) == 4 and "MAML: 100 %" in capsys.readouterr().err
@@ -297,6 +298,7 @@ def run(*flags, timeout=60):
     return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=timeout)
 
 
+@pytest.mark.slow
 def test_save_writes_an_animation(tmp_path):
     done = run("--save", str(tmp_path / "tour.gif"))
     assert done.returncode == 0 and done.stdout == f"animation {tmp_path / 'tour.gif'}\n", done.stderr

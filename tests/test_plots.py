@@ -65,7 +65,7 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+@pytest.mark.parametrize("make", [pytest.param(f, id=name, marks=[pytest.mark.slow] * (name == "gallery")) for name, f in FIGURES.items()])
 def test_a_figure_for_slides_is_16_to_9_and_readable(make, slides):
     figure = make()
     assert figure.get_figwidth() / figure.get_figheight() == pytest.approx(16 / 9)
