@@ -207,11 +207,22 @@ def test_a_new_head_keeps_what_the_layers_before_it_see():
         tm.with_head(few, tm.MLP([6, 4, 4, 9]).init(rng()), head)
     with pytest.raises(ValueError, match="head: expected shape"):
         tm.with_head(few, theta, theta)
+    with pytest.raises(ValueError, match="theta: expected 59 parameters"):
+        tm.with_head(few, theta[:59], head)
+    assert tm.with_head(few, tm.MLP([6, 5, 4, 1]).init(rng()), head).shape == (few.n_params,)
 
 
 def test_the_letters_that_all_share_cannot_be_written_to():
-    with pytest.raises(ValueError, match="read-only"):
-        letters().clean[0] = 0
+    for shared in (*letters(), classes("test")):
+        with pytest.raises(ValueError, match="read-only"):
+            shared[0] = 0
+
+
+@pytest.mark.parametrize("n_out, n_in", [(40, 20), (7, 3), (3, 7), (5, 5)])
+def test_stretching_is_linear_interpolation_between_the_middles_of_pixels(n_out, n_in):
+    pixels = rng().random(n_in)
+    middles = [(np.arange(n) + 0.5) / n for n in (n_out, n_in)]
+    np.testing.assert_allclose(glyphs.stretch(n_out, n_in) @ pixels, np.interp(middles[0], middles[1], pixels), atol=1e-12)
 
 
 def test_maml_learns_to_learn_letters():
