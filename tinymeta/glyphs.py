@@ -73,11 +73,9 @@ def draw(rng, classes):
     moves[:, [0, 1], [0, 1]] += 1  # x to x, y to y,
     moves[:, :, 2] += 1  # and the origin to the middle: without the rest, the letter as it is
     places = moves.reshape(-1, len(REACH)) @ directions()
-    places = np.clip(places, 0, FINE - 1, out=places).astype(np.intp).reshape(*moves.shape[:2], -1)
-    pixels = places[:, 1]
-    pixels *= FINE
-    pixels += places[:, 0]
-    pixels += FINE * FINE * classes.reshape(-1, 1)
+    column, row = np.floor(np.clip(places, 0, FINE - 1, out=places), out=places).reshape(*moves.shape[:2], -1).swapaxes(0, 1)
+    pixels = (FINE * row + column).astype(np.int32)
+    pixels += (FINE * FINE * classes.reshape(-1, 1)).astype(np.int32)
     return (letters().fine.reshape(-1).take(pixels) * np.float32(1 / 255)).reshape(*classes.shape, -1)
 
 
