@@ -171,7 +171,8 @@ def test_all_letters_are_the_same_drawings_with_the_letters_as_labels(monkeypatc
     tasks = tm.GlyphTasks("validation", 4)
     batch, together = tasks.sample(rng(), (2, 3), 2, 1).joined(), tm.AllLetters(tasks).sample(rng(), (2, 3), 2, 1)
     assert together.x_support.shape == (2, 1, 36, SIDE * SIDE) and together.y_support.shape == (2, 1, 36, len(classes("validation")))
-    assert np.array_equal(together.x_support.reshape(batch.x_support.shape), batch.x_support)
+    by_letter = batch.x_support.reshape(2, 3, 3, 4, -1).swapaxes(2, 3)  # tasks, drawings, letters
+    assert np.array_equal(together.x_support.reshape(by_letter.shape), by_letter)
     meant = draw(rng(), classes("validation"))[together.y_support.argmax(axis=-1)]
     assert np.array_equal(meant, together.x_support) and (together.y_support.sum(axis=-1) == 1).all()
 
@@ -192,6 +193,12 @@ def test_what_is_not_meant_is_said(make, named):
     with pytest.raises(ValueError) as error:
         make()
     assert str(error.value).startswith(named)
+
+
+@pytest.mark.parametrize("ways, shots, query", [(20, 5, 5), (20, 1, 5), (5, 1, 5), (5, 5, 5)])
+def test_each_part_of_all_letters_has_every_letter(ways, shots, query):
+    batch = tm.AllLetters(tm.GlyphTasks("train", ways)).sample(rng(), 1, shots, query)
+    assert [len(set(part.y_support.argmax(axis=-1).ravel())) for part in batch.parts(4)] == 4 * [ways]
 
 
 def test_a_new_head_keeps_what_the_layers_before_it_see():

@@ -138,8 +138,9 @@ class AllLetters:
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
         """All drawings of n_tasks (T or (S, T)) of the tasks, support and query, as the support set of one task, and its query set as well:
-        x (..., 1, n, 196), y one-hot (..., 1, n, C) for the C letters of the split."""
+        x (..., 1, n, 196), y one-hot (..., 1, n, C) for the C letters of the split. Letter by letter: `parts` have some of each."""
         letter, x = self.tasks.drawings(rng, n_tasks, shots, query)
+        letter, x = letter.swapaxes(-1, -2), x.swapaxes(-2, -3)
         x = x.reshape(*letter.shape[:-3], 1, -1, SIDE * SIDE)
         known = classes(self.tasks.split)
         y = np.eye(len(known), dtype=x.dtype)[np.searchsorted(known, letter.reshape(x.shape[:-1]))]

@@ -161,9 +161,9 @@ def learning_curves(curves, title, top=5.0, shots=10, printed=None, ylabel="mean
         labels.append((s.mean[-1], method, colour))
         for n, loss in (printed or {}).get(method, {}).items():
             ax.plot(n, loss, "o", color=colour, markerfacecolor="white", markersize=7, zorder=3, clip_on=False)
-    for label, level in filter(None, [line]):
-        ax.axhline(level, color=GREY, linewidth=1.0)
-        labels.append((level, label, GREY))
+    if line:
+        ax.axhline(line[1], color=GREY, linewidth=1.0)
+        labels.append((line[1], line[0], GREY))
     ax.set(xlim=(0, len(steps) - 1), ylim=(0, top), xlabel=f"steps of gradient descent on the task's {shots} points")
     ax.set_ylabel(ylabel)
     ax.set_title(title, loc="left")
