@@ -12,6 +12,8 @@ from matplotlib.backend_bases import KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from test_command_line import environment
+from test_figures import BLACK, BLUE, GREEN, GREY, LOOKS, PINK, TRUTH, check, curve
+from test_figures import dots as drawn_dots
 from tinymeta import SineTasks, TaskBatch, adapt, adaptation_curve
 from tinymeta.lesson import stream
 
@@ -194,6 +196,105 @@ def test_another_key_does_nothing_without_a_window(p):
     press(p, "x")
     press(p, "s")
     assert np.array_equal(curves(p), before)
+
+
+# What is drawn
+
+HELP = (
+    "drag a point, click to add one, right-click to remove one\n"
+    "n: a new task, o: points on one side, arrows: steps"
+)
+
+
+def test_sine_curves_points_and_labels_are_drawn_from_the_numbers(p):
+    """`fits` is replaced by curves and losses that are unlike each other, and whose ends are apart."""
+    rng = np.random.default_rng(0)
+    outs, losses = 4 * rng.standard_normal((4, 200)), np.array([1.234, 999.994, 31415.0, np.inf])
+    outs[:, -1] = [5.0, 0.5, -6.0, 3.0]
+    p.fits = lambda: (outs, losses)
+    p.amplitude.set_val(2.0)
+    p.phase.set_val(0.4)
+    p.on[[2, 5]], p.x[2], p.y[2], p.y[5] = False, 0.25, -4.5, 6.5
+    p.update()
+    x, on = np.linspace(-5, 5, 200), np.arange(10) != 2
+    on[5] = False
+    curves = [curve(x, 2 * np.sin(x + 0.4), TRUTH)]
+    curves += [curve(x, out, *LOOKS[name]) for name, out in zip(("random", "transfer", "MAML", "Reptile"), outs)]
+    curves += [drawn_dots(p.x[on], 2 * np.sin(p.x[on] + 0.4), BLACK), drawn_dots(p.x[~on], p.y[~on], BLACK, hollow=True)]
+    labels = {
+        "true sine": (2 * np.sin(5.4), GREY),
+        "random  1.23": (5.0, BLACK),
+        "transfer  999.99": (0.5, PINK),
+        "MAML  3e+04": (-6.0, BLUE),
+        "Reptile  diverged": (3.0, GREEN),
+    }
+    names = {"title": HELP, "xlabel": "x", "ylabel": "y", "xlim": (-5, 5), "ylim": (-7, 7)}
+    check(p.ax, curves, labels=labels, within=1e-6, **names)  # the grid is of single precision
+
+
+def test_what_left_for_infinity_is_drawn_out_of_sight(p):
+    outs = np.full((4, 200), 1.0)
+    outs[0, 7], outs[1, 8], outs[2, 9], outs[3, 10] = np.nan, np.inf, -np.inf, 1e9
+    p.fits = lambda: (outs, np.ones(4))
+    p.update()
+    assert [line[7 + i] for i, line in enumerate(curves(p))] == [700, 700, -700, 700]
+    assert (np.sort(curves(p), axis=1)[:, 1:-1] == 1).all()
+
+
+def test_the_curves_and_losses_are_those_of_gradient_descent_written_out(p):
+    drag(p, 3, 0.5, -4.0)
+    p.alpha.set_val(0.02)
+    p.steps.set_val(7)
+    x, y, x_query = p.x[:, None], p.y[:, None], np.linspace(-5, 5, 50)[:, None]
+    for theta, line, label in zip(p.thetas.astype(float), p.curves, p.labels[1:]):
+        for _ in range(7):
+            theta = theta - 0.02 * p.model.grad(theta, x, y)
+        grid = np.linspace(-5, 5, 200)[:, None]
+        assert np.allclose(line.get_ydata(), p.model.predict(theta, grid)[:, 0], rtol=1e-4, atol=1e-4)
+        errors = p.model.predict(theta, x_query) - 3 * np.sin(x_query + 1)
+        assert float(label.get_text().split("  ")[1]) == pytest.approx((errors**2).sum() / 50, abs=0.006)
+
+
+def test_the_first_task_is_the_sine_of_the_lessons_with_all_points_on_it(p):
+    x = np.linspace(-5, 5, 200)
+    assert np.allclose(np.ravel(p.sine.get_ydata()), 3 * np.sin(x + 1), atol=1e-5)
+    assert np.allclose(p.filled.get_ydata(), 3 * np.sin(p.filled.get_xdata() + 1)) and len(p.filled.get_xdata()) == 10
+    assert len(p.rings.get_xdata()) == 0
+
+
+def test_the_sliders_say_what_they_are_and_how_far_they_go(p):
+    sliders = p.amplitude, p.phase, p.steps, p.alpha
+    said = [(s.label.get_text(), s.valmin, s.valmax, s.val, s.valtext.get_text(), s.valstep) for s in sliders]
+    assert said == [
+        ("amplitude", 0.1, 5.0, 3.0, "3.00", None),
+        ("phase", 0.0, 2 * np.pi, 1.0, "1.00", None),
+        ("steps", 0, 32, 10, "10", 1),
+        ("alpha", 0.0, 0.1, 0.01, "0.010", 0.001),
+    ]
+    heights = [s.ax.get_position().y0 for s in sliders]
+    assert heights == sorted(heights, reverse=True) and max(heights) < p.ax.get_position().y0
+
+
+def test_the_tour_goes_step_by_step_then_drags_a_point_then_moves_all(p):
+    titles, steps, xs, ys = [], [], [], []
+    first = p.x.copy()
+    for _ in playground.tour(p):
+        titles.append(p.ax.get_title(loc="left"))
+        steps.append(p.steps.val)
+        xs.append(p.x.copy())
+        ys.append(p.y.copy())
+        shown = [*p.filled.get_xydata(), *p.rings.get_xydata()]
+        assert np.allclose(sorted(map(tuple, shown)), sorted(zip(p.x, p.y)))
+    wanted = [*[0] * 4, *range(1, 11), *[10] * 4]
+    on_sine = 3 * np.sin(first + 1)
+    assert steps == wanted + [10] * (len(steps) - len(wanted))
+    assert titles[:18] == [f"step {n} on 10 points of a task that none has seen" for n in wanted]
+    assert titles[18:] == ["one point is dragged off the sine"] * 13 + ["all points on one side"] * 11
+    away = np.zeros((31, 10))
+    away[:, on_sine.argmax()] = [*[0] * 18, 1, 2, 3, 4, 5, 5, 5, 5, 5, 4, 3, 2, 1]
+    assert np.allclose(ys[:31], on_sine - away) and np.allclose(xs[:31], first)
+    for way, x, y in zip((0.25, 0.5, 0.75, *[1.0] * 8), xs[31:], ys[31:]):
+        assert np.allclose(x, (1 - way) * first + way * abs(first)) and np.allclose(y, 3 * np.sin(x + 1))
 
 
 # Numbers
