@@ -1,8 +1,9 @@
-"""What the figures draw: every line, band, bar, image, label and title, read back and compared with
-values computed from the same inputs in another way. Nothing is rendered but where pixels are the question.
+"""What the figures draw: every line, band, bar, image, label and title, read back and compared
+with values computed from the same inputs in another way. Nothing is rendered except where a test
+asks about pixels.
 
-The inputs are skewed, in no order, and differ between panels, methods and seeds: then a mean is not a
-median, the first is not the last, and a curve read backwards or scaled is another curve."""
+The inputs are skewed, in no order, and differ between panels, methods and seeds: then a mean is
+not a median, the first is not the last, and a curve read backwards or scaled is another curve."""
 
 import numpy as np
 import pytest
@@ -43,7 +44,9 @@ def dots(x, y, colour, marker="o", hollow=False):
 
 
 def read(line):
-    """The numbers (2, n) of a line, and its look. Dashes have no public name, and did not change theirs."""
+    """Return the numbers (2, n) of a line, and its look.
+
+    matplotlib has no public name for dashes; the private one is the same since version 3.6."""
     style, face = line.get_linestyle(), to_hex(line.get_markerfacecolor())
     dashes = line._unscaled_dash_pattern if style == "--" else style
     x, y = (np.ravel(values).astype(float) for values in (line.get_xdata(), line.get_ydata()))
@@ -52,7 +55,7 @@ def read(line):
 
 
 def lines(ax):
-    """The lines of an axes: (through data, levels of axhline, places of axvline)."""
+    """Return the lines of an axes: (through data, levels of axhline, places of axvline)."""
     found = {(True, True): [], (False, True): [], (True, False): []}
     for line in ax.lines:
         in_x, in_y = line.get_transform().contains_branch_seperately(ax.transData)
@@ -61,7 +64,7 @@ def lines(ax):
 
 
 def read_bands(ax):
-    """(x, low, high, colour) of each band that fill_between drew."""
+    """Yield (x, low, high, colour) of each band that fill_between drew."""
     for band in ax.collections:
         if isinstance(band, PolyCollection):
             corners = band.get_paths()[0].vertices
@@ -72,7 +75,7 @@ def read_bands(ax):
 
 
 def read_labels(ax):
-    """{text: (y, colour)} of the labels at the right edge, y in the units of the data."""
+    """Return {text: (y, colour)} of the labels at the right edge, y in the units of the data."""
     low, high = ax.get_ylim()
     labels = {}
     for text in ax.texts:
@@ -89,9 +92,9 @@ def same(drawn, expected, within=1e-9):
 
 
 def check(ax, curves, bands=(), levels=(), places=(), labels=None, within=1e-9, **properties):
-    """Assert that an axes shows these lines, bands, levels (y, colour, style), places (x, colour) and
-    labels {text: (y, colour)}, and no others; further `properties` as ax.get_...() gives them.
-    within: how far apart two numbers may be that are the same."""
+    """Assert that an axes shows these lines, bands (x, low, high, colour), levels (y, colour,
+    style), places (x, colour) and labels {text: (y, colour)}, and no others; and `properties` as
+    ax.get_...() gives them. within: how far apart two numbers may be that are the same."""
     through, level_lines, place_lines = lines(ax)
     assert len(through) == len(curves)
     for (numbers, look), (wanted, wanted_look) in zip(map(read, through), map(read, curves)):
@@ -134,7 +137,7 @@ def ticks(axis):
 
 
 def skewed(seed, *shape, end=None):
-    """Positive numbers with a long tail; end: their mean at the last place of the last axis."""
+    """Return positive numbers with a long tail; end: their mean at the last place of each row."""
     values = np.random.default_rng(seed).exponential(size=shape) ** 1.5 + 0.1
     if end is not None:
         values[..., -1] *= end / values[..., -1].mean()
@@ -142,13 +145,13 @@ def skewed(seed, *shape, end=None):
 
 
 def of_seeds(values):
-    """Lowest, highest and mean (n,) over the seeds of values (S, n)."""
+    """Return the lowest, highest and mean (n,) over the seeds of values (S, n)."""
     ranked = np.sort(values, axis=0)
     return ranked[0], ranked[-1], sum(values) / len(values)
 
 
 def one_task(seed, points=4, grid=6):
-    """A TaskBatch with T = 1 whose numbers have nothing to do with each other."""
+    """Return a TaskBatch with T = 1 whose numbers have nothing to do with each other."""
     rng = np.random.default_rng(seed)
     x_query = np.sort(rng.uniform(-5, 5, (1, grid, 1)), axis=1)
     of_points = (rng.standard_normal((1, points, 1)) for _ in "xy")
@@ -212,7 +215,7 @@ def network():
 
 
 def after_steps(model, theta, task, rate, steps):
-    """The network's answers (n,) on the query points, by gradient descent written out."""
+    """Return the network's answers (n,) on the query points, by gradient descent written out."""
     for _ in range(steps):
         theta = theta - rate * model.grad(theta, task.x_support[0], task.y_support[0])
     return model.predict(theta, task.x_query[0])[:, 0]
@@ -272,9 +275,15 @@ def test_adaptation_figure_takes_0_1_and_10_steps_unless_told():
 
 def test_beside_one_task_draws_one_line_for_each_curve_and_a_label_at_their_mean():
     panels = {
-        "left": (np.array([1.0, 0.0, 2.0, -1.0, 0.5]), {"a": skewed(0, 5, end=2), "b": skewed(1, 3, 5, end=4)}),
-        "right": (np.array([0.0, 3.0, 1.0, 1.0, 6.0]), {"b": -skewed(2, 2, 5, end=1), "a": skewed(3, 5, end=3)}),
-    }  # fmt: skip
+        "left": (
+            np.array([1.0, 0.0, 2.0, -1.0, 0.5]),
+            {"a": skewed(0, 5, end=2), "b": skewed(1, 3, 5, end=4)},
+        ),
+        "right": (
+            np.array([0.0, 3.0, 1.0, 1.0, 6.0]),
+            {"b": -skewed(2, 2, 5, end=1), "a": skewed(3, 5, end=3)},
+        ),
+    }
     axes = plots.beside_one_task(X, panels).axes
     assert len(axes) == 2
     for ax, (title, (task, drawn)), ylabel in zip(axes, panels.items(), ("y", "")):
@@ -300,13 +309,24 @@ def test_gallery_draws_each_task_before_and_after():
     assert len(axes) == 6 and not any(ax.lines or ax.texts for ax in axes[4:])
     for ax, (title, (task, before, after)) in zip(axes, panels.items()):
         x, y = task.x_query[0, :, 0], task.y_query[0, :, 0]
-        curves = [curve(x, y, TRUTH), curve(x, before[:, 0], PINK, ":"), curve(x, after[:, 0], BLUE)]
+        curves = [
+            curve(x, y, TRUTH),
+            curve(x, before[:, 0], PINK, ":"),
+            curve(x, after[:, 0], BLUE),
+        ]
         curves.append(dots(task.x_support[0], task.y_support[0], BLACK))
-        labels = {"true": (y[-1], GREY), "before": (before[-1, 0], PINK), "after": (after[-1, 0], BLUE)}
+        labels = {
+            "true": (y[-1], GREY),
+            "before": (before[-1, 0], PINK),
+            "after": (after[-1, 0], BLUE),
+        }
         left, top = (-7.0 if title == "two" else x[0]), 2.2 * truths[title]
         check(ax, curves, labels=labels, title=title, xlim=(left, x[-1]), ylim=(-top, top))
-    places = [ax.get_subplotspec().colspan.start for ax in axes], [ax.get_subplotspec().rowspan.start for ax in axes]
-    assert places == ([0, 1, 2] * 2, [0] * 3 + [1] * 3)
+    places = [
+        (place.rowspan.start, place.colspan.start)
+        for place in (ax.get_subplotspec() for ax in axes)
+    ]
+    assert places == [(row, column) for row in range(2) for column in range(3)]
     assert len(figures.gallery(dict([*panels.items()][:2]), columns=1).axes) == 2
 
 
@@ -335,14 +355,16 @@ def test_learning_curves_draws_means_over_tasks_in_bands_from_lowest_to_highest_
         rings = printed.get(method, {})
         drawn += [dots(step, loss, colour, hollow=True) for step, loss in rings.items()]
         labels[method] = (mean[5], colour)
-    names = {"title": "four", "xlabel": "steps of gradient descent on the task's 7 points", "ylabel": "loss"}
+    xlabel = "steps of gradient descent on the task's 7 points"
+    names = {"title": "four", "xlabel": xlabel, "ylabel": "loss"}
     limits = {"xlim": (0, 5), "ylim": (0, 9)}
     check(figure.axes[0], drawn, bands, [(8.0, GREY, "-")], labels=labels, **names, **limits)
 
 
 def test_learning_curves_has_nothing_else_unless_told():
     (ax,) = plots.learning_curves({"MAML": np.ones((1, 3, 1))}, "one").axes
-    band, xlabel = (np.arange(3), *np.ones((2, 3)), BLUE), "steps of gradient descent on the task's 10 points"
+    band = ([0, 1, 2], *np.ones((2, 3)), BLUE)
+    xlabel = "steps of gradient descent on the task's 10 points"
     names = {"title": "one", "xlabel": xlabel, "ylabel": "mean squared error on new points"}
     line = curve([0, 1, 2], [1, 1, 1], BLUE)
     check(ax, [line], [band], labels={"MAML": (1, BLUE)}, ylim=(0, 5), xlim=(0, 2), **names)
@@ -363,7 +385,9 @@ def test_along_training_draws_the_mean_over_seeds_in_a_band():
         labels[name] = (mean[3], colour)
     names = {"title": "training", "xlabel": "meta-steps", "ylabel": "ratio", "xscale": "symlog"}
     check(ax, drawn, bands, labels=labels, xlim=(0, 20000), **names)
-    same(np.diff(ax.transScale.transform([(0, 0), (50, 0), (100, 0)])[:, 0], 2), 0)  # even up to 100
+    same(
+        np.diff(ax.transScale.transform([(0, 0), (50, 0), (100, 0)])[:, 0], 2), 0
+    )  # even up to 100
     assert plots.along_training(values, "", "", xlabel="steps").axes[0].get_xlabel() == "steps"
 
 
@@ -390,7 +414,9 @@ def seed_bands(x, values):
     return drawn, bands, labels
 
 
-@pytest.mark.parametrize("x, shown", [([1, 2, 5, 30], [1, 2, 5, 30]), ([0, 1, 2, 3, 4, 7, 9, 20], [0, 3, 9])])
+@pytest.mark.parametrize(
+    "x, shown", [([1, 2, 5, 30], [1, 2, 5, 30]), ([0, 1, 2, 3, 4, 7, 9, 20], [0, 3, 9])]
+)
 def test_band_panels_draws_every_panel_under_its_title(x, shown):
     panels = {
         "one": {"MAML": skewed(0, 3, len(x), end=0.7), "random": skewed(1, 2, len(x), end=0.3)},
@@ -451,7 +477,11 @@ def test_gradient_check_draws_the_differences_and_a_level_for_each_gradient():
     drawn = [(error, *look) for error, look in zip(levels.values(), looks)]
     labels = {name: (error, colour) for name, (error, colour, _) in zip(levels, drawn)}
     labels["central differences"] = (1e-2, BLUE)  # at the largest h
-    names = {"title": "check", "xlabel": "h, the step of the differences", "ylabel": "relative error"}
+    names = {
+        "title": "check",
+        "xlabel": "h, the step of the differences",
+        "ylabel": "relative error",
+    }
     scales = {"xlim": (1e-8, 1e-1), "xscale": "log", "yscale": "log"}
     check(ax, [curve(h, errors, BLUE, "-", "o")], [], drawn, labels=labels, **names, **scales)
 
@@ -459,8 +489,14 @@ def test_gradient_check_draws_the_differences_and_a_level_for_each_gradient():
 def test_remainders_draws_each_method_and_the_slope_of_alpha_squared():
     alphas = np.array([3e-3, 1e-1, 1e-3, 2e-2])
     panels = {
-        "tanh": {"MAML": np.array([1e-5, 3e-2, 1e-6, 5e-4]), "Reptile": np.array([2e-3, 9.0, 1e-4, 0.2])},
-        "ReLU": {"Reptile": np.array([1e-2, 0.5, 4e-4, 0.1]), "joint": np.array([5e-5, 40.0, 3e-6, 6e-3])},
+        "tanh": {
+            "MAML": np.array([1e-5, 3e-2, 1e-6, 5e-4]),
+            "Reptile": np.array([2e-3, 9.0, 1e-4, 0.2]),
+        },
+        "ReLU": {
+            "Reptile": np.array([1e-2, 0.5, 4e-4, 0.1]),
+            "joint": np.array([5e-5, 40.0, 3e-6, 6e-3]),
+        },
     }
     axes = figures.remainders(alphas, panels, "left over").axes
     assert len(axes) == 2
@@ -475,7 +511,12 @@ def test_remainders_draws_each_method_and_the_slope_of_alpha_squared():
         drawn.append(curve(alphas, square, TRUTH))
         labels["alpha squared"] = (square[1], GREY)
         names = {"title": title, "ylabel": ylabel, "xlabel": "alpha, the rate of the inner steps"}
-        limits = {"xlim": (1e-3, 1e-1), "ylim": axes[0].get_ylim(), "xscale": "log", "yscale": "log"}
+        limits = {
+            "xlim": (1e-3, 1e-1),
+            "ylim": axes[0].get_ylim(),
+            "xscale": "log",
+            "yscale": "log",
+        }
         check(ax, drawn, labels=labels, **names, **limits)
         assert not any(tick.label1.get_visible() for tick in ax.xaxis.get_minor_ticks(2))
 
@@ -532,14 +573,21 @@ def test_differences_draws_means_with_their_intervals_beside_each_other():
         assert to_hex(bars.get_color()[0]) == look[0]
     labels = {name: (mean[3], IN_ORDER[i][0]) for i, (name, (mean, _)) in enumerate(values.items())}
     check_labels(read_labels(ax), labels)
-    assert (ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()) == ("differences", "examples", "points")
+    assert (ax.get_title(loc="left"), ax.get_xlabel(), ax.get_ylabel()) == (
+        "differences",
+        "examples",
+        "points",
+    )
     assert ax.get_xscale() == "log" and ax.get_xlim() == pytest.approx((0.9, 36))
     assert ticks(ax.xaxis) == (x, ["1", "4", "10", "30"]) and not [*ax.xaxis.get_minorticklocs()]
 
 
 # The plane of two weights
 
-SOLUTIONS = {"task 1": np.array([[-2.0, 1.0], [0.5, 0.7], [1.5, -0.4]]), "task 2": np.array([[2.0, 2.2], [0.0, 1.0], [-1.2, 0.3]])}
+SOLUTIONS = {
+    "task 1": np.array([[-2.0, 1.0], [0.5, 0.7], [1.5, -0.4]]),
+    "task 2": np.array([[2.0, 2.2], [0.0, 1.0], [-1.2, 0.3]]),
+}
 PATHS = {
     "MAML": np.array([[0.1, 0.2], [0.5, 0.1], [0.9, 0.8], [1.3, 0.6]]),
     "Reptile": np.array([[0.1, 0.2], [-0.3, 0.4], [-0.9, 1.1], [-0.7, 1.9]]),
@@ -548,10 +596,18 @@ PATHS = {
 
 
 def check_texts(ax, wanted):
-    """wanted: (text, xy, offset, ha, va, colour) of each annotation at a place in the data."""
+    """Assert the annotations at places in the data: (text, xy, offset, ha, va, colour) of each."""
     for text, (words, xy, offset, ha, va, colour) in zip(ax.texts, wanted):
-        assert (text.get_text(), text.xyann, text.get_ha(), text.get_va()) == (words, offset, ha, va)
-        assert to_hex(text.get_color()) == colour and (text.xycoords, text.anncoords) == ("data", "offset points")
+        assert (text.get_text(), text.xyann, text.get_ha(), text.get_va()) == (
+            words,
+            offset,
+            ha,
+            va,
+        )
+        assert to_hex(text.get_color()) == colour and (text.xycoords, text.anncoords) == (
+            "data",
+            "offset points",
+        )
         same(text.xy, xy)
     assert len(ax.texts) == len(wanted)
 
@@ -562,7 +618,13 @@ def test_plane_draws_solutions_paths_and_the_start():
     looks = {method: LOOKS[method] for method in PATHS}
     drawn = [curve(*points.T, TRUTH) for points in SOLUTIONS.values()]
     drawn += [curve(*path.T, *looks[method]) for method, path in PATHS.items()]
-    names = {"title": "plane", "xlabel": "w1", "ylabel": "w2", "xlim": (-2.5, 2.5), "ylim": (-2.5, 2.5)}
+    names = {
+        "title": "plane",
+        "xlabel": "w1",
+        "ylabel": "w2",
+        "xlim": (-2.5, 2.5),
+        "ylim": (-2.5, 2.5),
+    }
     check(ax, [*drawn, dots(0.1, 0.2, BLACK, "s")], **names)
     texts = [
         ("task 1", (1.5, -0.4), (0, 6), "right", "baseline", GREY),  # towards the middle
@@ -582,7 +644,9 @@ def test_plane_draws_solutions_paths_and_the_start():
 
 def test_animate_plane_draws_each_path_up_to_its_step(monkeypatch):
     given = []
-    monkeypatch.setattr(figures, "save_animation", lambda *arguments: given.append(arguments) or "saved")
+    monkeypatch.setattr(
+        figures, "save_animation", lambda *arguments: given.append(arguments) or "saved"
+    )
     assert figures.animate_plane(SOLUTIONS, PATHS, [0, 2, 3], "where") == "saved"
     ((figure, draw, frames, path),) = given
     assert frames == [0, 2, 3, *[3] * 8] and path == "where"  # the last one stays
@@ -608,20 +672,30 @@ def test_bars_draws_a_group_for_each_part_and_its_number_on_each():
     looks = [(BLUE, ""), (ORANGE, "//")]
     assert len(ax.containers) == 2
     texts = iter(ax.texts)
-    for i, (drawn, (label, numbers), (colour, hatch)) in enumerate(zip(ax.containers, values.items(), looks)):
+    for i, (drawn, (label, numbers), (colour, hatch)) in enumerate(
+        zip(ax.containers, values.items(), looks)
+    ):
         middles, heights = np.arange(3) + (-0.2, 0.2)[i], [*numbers.values()]
         same([bar.get_x() + bar.get_width() / 2 for bar in drawn], middles)
         same([bar.get_height() for bar in drawn], heights)
         same([(bar.get_y(), bar.get_width()) for bar in drawn], [(0, 0.36)] * 3)
         for bar in drawn:
-            looks_of_it = to_hex(bar.get_facecolor()), bar.get_hatch() or "", to_hex(bar.get_edgecolor())
+            looks_of_it = (
+                to_hex(bar.get_facecolor()),
+                bar.get_hatch() or "",
+                to_hex(bar.get_edgecolor()),
+            )
             assert looks_of_it == (colour, hatch, "#ffffff")
         for middle, height, words in zip(middles, heights, written[i]):
             text = next(texts)
             assert text.get_text() == words
             same(text.xy, (middle, height))
         text = next(texts)
-        assert (text.get_text(), to_hex(text.get_color()), text.xycoords) == (label, colour, "axes fraction")
+        assert (text.get_text(), to_hex(text.get_color()), text.xycoords) == (
+            label,
+            colour,
+            "axes fraction",
+        )
         same(text.xy, (0.02, (0.94, 0.87)[i]))
     assert not [*texts]
     assert ticks(ax.xaxis) == ([0, 1, 2], ["W1", "b1", "W2"])
@@ -633,14 +707,21 @@ def check_image(ax, wanted):
     (image,) = (child for child in ax.get_children() if isinstance(child, AxesImage))
     same(image.get_array(), wanted)
     assert image.get_clim() == (0, 1) and image.get_cmap().name == "gray"
-    assert image.get_interpolation() == "nearest" and not ax.get_frame_on() and not [*ax.get_xticks()]
+    assert (
+        image.get_interpolation() == "nearest" and not ax.get_frame_on() and not [*ax.get_xticks()]
+    )
     assert not any(line.get_visible() for line in [*ax.get_xgridlines(), *ax.get_ygridlines()])
     rows, columns = np.shape(wanted)
-    assert tuple(image.get_extent()) == (-0.5, columns - 0.5, rows - 0.5, -0.5)  # the first row on top
+    assert tuple(image.get_extent()) == (
+        -0.5,
+        columns - 0.5,
+        rows - 0.5,
+        -0.5,
+    )  # the first row on top
 
 
 def side_by_side(rows):
-    """Dark on light: images (n, m, h, w), each at its place, with two light pixels between them."""
+    """Return images (n, m, h, w) dark on light, each at its place, two light pixels apart."""
     n, m, h, w = rows.shape
     picture = np.ones((n * (h + 2), m * (w + 2)))
     for i, j, k, l in np.ndindex(rows.shape):
@@ -663,11 +744,17 @@ def test_picture_shows_an_image_without_axes():
 
 def test_alphabets_draws_letters_left_and_drawings_right_a_row_for_each():
     rng = np.random.default_rng(0)
-    rows = {name: (rng.random((4, 3, 3)), rng.random((2, 3, 3))) for name in ("Latin", "Greek", "Cyrillic")}
+    rows = {
+        name: (rng.random((4, 3, 3)), rng.random((2, 3, 3)))
+        for name in ("Latin", "Greek", "Cyrillic")
+    }
     left, right = figures.alphabets(rows).axes
     check_image(left, side_by_side(np.array([letters for letters, _ in rows.values()])))
     check_image(right, side_by_side(np.array([drawings for _, drawings in rows.values()])))
-    assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("letters", "drawings of one of them")
+    assert (left.get_title(loc="left"), right.get_title(loc="left")) == (
+        "letters",
+        "drawings of one of them",
+    )
     assert ticks(left.yaxis) == ([2.5, 7.5, 12.5], [*rows]) and not [*right.get_yticks()]
     assert left.get_gridspec().get_width_ratios() == [4, 2]
     assert {tick.tick1line.get_markersize() for tick in left.yaxis.get_major_ticks()} == {0}
@@ -684,7 +771,9 @@ def test_episode_draws_every_letters_support_and_query_with_the_numbers_given(mo
     rows = np.array(figure.axes).reshape(shown, 3)
     for way, (first, *others) in enumerate(rows):
         check_image(first, 1 - support[0, way])
-        assert first.get_ylabel() == str(way + 1) and first.get_title() == ("" if way else "support")
+        assert first.get_ylabel() == str(way + 1) and first.get_title() == (
+            "" if way else "support"
+        )
         for n, ax in enumerate(others):
             check_image(ax, 1 - query[n, way])
             assert (ax.get_title(), ax.get_ylabel()) == (titles[way][n], "")
@@ -716,12 +805,19 @@ def test_labels_too_close_are_moved_apart_by_as_much_and_keep_their_order():
     close = ((1.1, "above", BLUE), (1.0, "below", ORANGE), (-4.0, "far", PINK))
     for gap in (None, 0.2):
         apart = 10 * (gap or 0.075) / 2
-        wanted = {"above": (1.05 + apart, BLUE), "below": (1.05 - apart, ORANGE), "far": (-4.0, PINK)}
+        wanted = {
+            "above": (1.05 + apart, BLUE),
+            "below": (1.05 - apart, ORANGE),
+            "far": (-4.0, PINK),
+        }
         check_labels(labelled(gap, close), wanted)
 
 
 def test_labels_of_what_leaves_the_axes_stay_at_its_edge():
-    check_labels(labelled(ends=((7.0, "up", BLUE), (-90.0, "down", PINK))), {"up": (5, BLUE), "down": (-5, PINK)})
+    check_labels(
+        labelled(ends=((7.0, "up", BLUE), (-90.0, "down", PINK))),
+        {"up": (5, BLUE), "down": (-5, PINK)},
+    )
     both = labelled(ends=((7.0, "up", BLUE), (8.0, "further", PINK)))
     check_labels(both, {"further": (5, PINK), "up": (4.25, BLUE)})
 
@@ -730,7 +826,11 @@ def test_label_end_stands_right_of_the_axes():
     _, ax = plots.new_figure()
     label = plots.label_end(ax, 0.3, "here", ORANGE)
     assert (label.get_text(), label.xy, label.xyann) == ("here", (1.0, 0.3), (5, 0))
-    assert (label.xycoords, label.anncoords, label.get_va()) == ("axes fraction", "offset points", "center")
+    assert (label.xycoords, label.anncoords, label.get_va()) == (
+        "axes fraction",
+        "offset points",
+        "center",
+    )
     assert to_hex(label.get_color()) == ORANGE and label.get_annotation_clip() is False
 
 
@@ -752,7 +852,12 @@ def test_move_labels_gives_each_its_text_and_height():
 def test_a_slider_has_its_range_its_format_and_its_steps():
     _, ax = plots.new_figure()
     made = plots.slider(ax, "rate", 0.1, 4.0, 1.5, "%.2f", 0.5)
-    assert (made.valmin, made.valmax, made.val, made.valstep) == (0.1, 4.0, 1.6, 0.5)  # steps from 0.1
+    assert (made.valmin, made.valmax, made.val, made.valstep) == (
+        0.1,
+        4.0,
+        1.6,
+        0.5,
+    )  # steps from 0.1
     assert (made.label.get_text(), made.valtext.get_text(), made.ax) == ("rate", "1.60", ax)
     assert not made.drawon and to_hex(made.poly.get_facecolor()) == BLUE
     made.set_val(3.2)
@@ -760,7 +865,7 @@ def test_a_slider_has_its_range_its_format_and_its_steps():
 
 
 def changing_figure():
-    """A figure on a canvas with a line that changes, which `Changing` draws, and one that does not."""
+    """Return a figure with two lines, and the one of them that will change."""
     figure, ax = plots.new_figure(2, 2)
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.plot([0, 1], [0.9, 0.2], color=BLUE)
@@ -795,13 +900,18 @@ def test_only_the_area_that_changes_is_drawn_anew():
     figure, line = changing_figure()
     canvas = FigureCanvasAgg(figure)
     changing = plots.Changing(figure, [line], bottom=0.25, top=0.75)
-    same(changing.area.get_points(), [[0, 0.25 * figure.bbox.height], [figure.bbox.width, 0.75 * figure.bbox.height]])
+    same(
+        changing.area.get_points(),
+        [[0, 0.25 * figure.bbox.height], [figure.bbox.width, 0.75 * figure.bbox.height]],
+    )
     canvas.draw()
     line.set_visible(False)
     changing.redraw()  # within the area the line is gone, outside of it what was drawn stays
     height = len(pixels(figure))
     gone = (pixels(figure)[..., :3] == [213, 94, 0]).all(axis=-1).any(axis=1)
-    assert not gone[height // 4 + 1 : 3 * height // 4 - 1].any() and gone[3 * height // 4 + 1 :].any()
+    assert (
+        not gone[height // 4 + 1 : 3 * height // 4 - 1].any() and gone[3 * height // 4 + 1 :].any()
+    )
 
 
 def test_without_a_stored_picture_everything_is_drawn_when_there_is_time(monkeypatch):
@@ -828,7 +938,9 @@ def test_an_animation_has_a_picture_for_each_frame_in_order(tmp_path):
     data = (tmp_path / "it.gif").read_bytes()
     assert seen == [3, 1, 7] and data.startswith(b"GIF89a") and len(set(size)) == 1
     controls = [data[i + 4 : i + 6] for i in range(len(data)) if data[i : i + 3] == b"!\xf9\x04"]
-    assert [int.from_bytes(delay, "little") for delay in controls] == [12] * 3  # hundredths of a second
+    assert [int.from_bytes(delay, "little") for delay in controls] == [
+        12
+    ] * 3  # hundredths of a second
     assert int.from_bytes(data[6:8], "little") == 150  # 2 inches of 75 dots
 
 

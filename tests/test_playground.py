@@ -207,7 +207,7 @@ HELP = (
 
 
 def test_sine_curves_points_and_labels_are_drawn_from_the_numbers(p):
-    """`fits` is replaced by curves and losses that are unlike each other, and whose ends are apart."""
+    """`fits` is replaced by curves and losses unlike each other, the ends of the curves apart."""
     rng = np.random.default_rng(0)
     outs, losses = 4 * rng.standard_normal((4, 200)), np.array([1.234, 999.994, 31415.0, np.inf])
     outs[:, -1] = [5.0, 0.5, -6.0, 3.0]
@@ -219,8 +219,10 @@ def test_sine_curves_points_and_labels_are_drawn_from_the_numbers(p):
     x, on = np.linspace(-5, 5, 200), np.arange(10) != 2
     on[5] = False
     curves = [curve(x, 2 * np.sin(x + 0.4), TRUTH)]
-    curves += [curve(x, out, *LOOKS[name]) for name, out in zip(("random", "transfer", "MAML", "Reptile"), outs)]
-    curves += [drawn_dots(p.x[on], 2 * np.sin(p.x[on] + 0.4), BLACK), drawn_dots(p.x[~on], p.y[~on], BLACK, hollow=True)]
+    methods = ("random", "transfer", "MAML", "Reptile")
+    curves += [curve(x, out, *LOOKS[method]) for method, out in zip(methods, outs)]
+    curves.append(drawn_dots(p.x[on], 2 * np.sin(p.x[on] + 0.4), BLACK))
+    curves.append(drawn_dots(p.x[~on], p.y[~on], BLACK, hollow=True))
     labels = {
         "true sine": (2 * np.sin(5.4), GREY),
         "random  1.23": (5.0, BLACK),
@@ -250,21 +252,26 @@ def test_the_curves_and_losses_are_those_of_gradient_descent_written_out(p):
         for _ in range(7):
             theta = theta - 0.02 * p.model.grad(theta, x, y)
         grid = np.linspace(-5, 5, 200)[:, None]
-        assert np.allclose(line.get_ydata(), p.model.predict(theta, grid)[:, 0], rtol=1e-4, atol=1e-4)
+        out = p.model.predict(theta, grid)[:, 0]
+        assert np.allclose(line.get_ydata(), out, rtol=1e-4, atol=1e-4)
         errors = p.model.predict(theta, x_query) - 3 * np.sin(x_query + 1)
-        assert float(label.get_text().split("  ")[1]) == pytest.approx((errors**2).sum() / 50, abs=0.006)
+        loss = float(label.get_text().split("  ")[1])
+        assert loss == pytest.approx((errors**2).sum() / 50, abs=0.006)
 
 
 def test_the_first_task_is_the_sine_of_the_lessons_with_all_points_on_it(p):
     x = np.linspace(-5, 5, 200)
     assert np.allclose(np.ravel(p.sine.get_ydata()), 3 * np.sin(x + 1), atol=1e-5)
-    assert np.allclose(p.filled.get_ydata(), 3 * np.sin(p.filled.get_xdata() + 1)) and len(p.filled.get_xdata()) == 10
-    assert len(p.rings.get_xdata()) == 0
+    assert np.allclose(p.filled.get_ydata(), 3 * np.sin(p.filled.get_xdata() + 1))
+    assert (len(p.filled.get_xdata()), len(p.rings.get_xdata())) == (10, 0)
 
 
 def test_the_sliders_say_what_they_are_and_how_far_they_go(p):
     sliders = p.amplitude, p.phase, p.steps, p.alpha
-    said = [(s.label.get_text(), s.valmin, s.valmax, s.val, s.valtext.get_text(), s.valstep) for s in sliders]
+    said = [
+        (s.label.get_text(), s.valmin, s.valmax, s.val, s.valtext.get_text(), s.valstep)
+        for s in sliders
+    ]
     assert said == [
         ("amplitude", 0.1, 5.0, 3.0, "3.00", None),
         ("phase", 0.0, 2 * np.pi, 1.0, "1.00", None),
@@ -289,12 +296,14 @@ def test_the_tour_goes_step_by_step_then_drags_a_point_then_moves_all(p):
     on_sine = 3 * np.sin(first + 1)
     assert steps == wanted + [10] * (len(steps) - len(wanted))
     assert titles[:18] == [f"step {n} on 10 points of a task that none has seen" for n in wanted]
-    assert titles[18:] == ["one point is dragged off the sine"] * 13 + ["all points on one side"] * 11
+    dragged, moved = ["one point is dragged off the sine"] * 13, ["all points on one side"] * 11
+    assert titles[18:] == dragged + moved
     away = np.zeros((31, 10))
     away[:, on_sine.argmax()] = [*[0] * 18, 1, 2, 3, 4, 5, 5, 5, 5, 5, 4, 3, 2, 1]
     assert np.allclose(ys[:31], on_sine - away) and np.allclose(xs[:31], first)
     for way, x, y in zip((0.25, 0.5, 0.75, *[1.0] * 8), xs[31:], ys[31:]):
-        assert np.allclose(x, (1 - way) * first + way * abs(first)) and np.allclose(y, 3 * np.sin(x + 1))
+        assert np.allclose(x, (1 - way) * first + way * abs(first))
+        assert np.allclose(y, 3 * np.sin(x + 1))
 
 
 # Numbers
