@@ -854,9 +854,9 @@ def test_small_panels_keep_their_labels_further_apart():
     check_labels(read_labels(ax), {"MAML": (middle - half, BLUE), "random": (middle + half, BLACK)})
     x = np.array([[[0.0], [1.0]]])
     task, out = TaskBatch(x, x, x, 0 * x + 5), np.ones((2, 1))
-    ax = figures.gallery({"panel": (task, out, 1.1 * out)}).axes[0]
-    middle, half = 1.05, 0.12 * 22 / 2
-    labels = {"before": (middle - half, PINK), "after": (middle + half, BLUE), "true": (5, GREY)}
+    ax = figures.gallery({"panel": (task, -out, -1.1 * out)}).axes[0]
+    middle, half = -1.05, 0.12 * 22 / 2
+    labels = {"after": (middle - half, BLUE), "before": (middle + half, PINK), "true": (5, GREY)}
     check_labels(read_labels(ax), labels)
 
 
