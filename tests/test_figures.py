@@ -910,7 +910,7 @@ def test_what_changes_is_redrawn_as_a_full_draw_would():
     assert np.array_equal(after, pixels(plain))
 
 
-def test_only_the_area_that_changes_is_drawn_anew():
+def test_only_the_area_that_changes_is_drawn_anew(monkeypatch):
     figure, line = changing_figure()
     canvas = FigureCanvasAgg(figure)
     changing = plots.Changing(figure, [line], bottom=0.25, top=0.75)
@@ -920,7 +920,10 @@ def test_only_the_area_that_changes_is_drawn_anew():
     )
     canvas.draw()
     line.set_visible(False)
+    shown = []
+    monkeypatch.setattr(canvas, "blit", shown.append)  # to the screen, which there is none of here
     changing.redraw()  # within the area the line is gone, outside of it what was drawn stays
+    assert shown == [changing.area]
     height = len(pixels(figure))
     gone = (pixels(figure)[..., :3] == [213, 94, 0]).all(axis=-1).any(axis=1)
     assert (
