@@ -270,6 +270,8 @@ def test_adaptation_figure_takes_0_1_and_10_steps_unless_told():
     (ax,) = plots.adaptation_figure(model, theta, {"one": task}, 0.1).axes
     curves, labels = adaptation_lines(model, theta, task, 0.1, (0, 1, 10))
     assert {*read_labels(ax)} == {*labels}
+    _, other = plots.new_figure()
+    assert [text for _, text, _ in plots.adaptation(other, model, theta, task, 0.1)] == [*labels]
     check(ax, curves, labels=read_labels(ax), title="one", xlabel="x", ylabel="y")
 
 
@@ -873,6 +875,7 @@ def test_a_slider_has_its_range_its_format_and_its_steps():
         0.5,
     )  # steps from 0.1
     assert (made.label.get_text(), made.valtext.get_text(), made.ax) == ("rate", "1.60", ax)
+    assert made.vline.get_color() == "none"  # no mark at the start
     assert not made.drawon and to_hex(made.poly.get_facecolor()) == BLUE
     made.set_val(3.2)
     assert made.valtext.get_text() == "3.20" and plots.slider(ax, "", 0, 1, 0, "%d").valstep is None
@@ -953,6 +956,9 @@ def test_an_animation_has_a_picture_for_each_frame_in_order(tmp_path):
 
     assert plots.save_animation(figure, draw, [3, 1, 7], tmp_path / "it.gif") == tmp_path / "it.gif"
     data = (tmp_path / "it.gif").read_bytes()
+    figure.set_layout_engine("constrained")
+    figure.draw_without_rendering()
+    same(size[0], figure.axes[0].get_position().bounds)  # laid out before the first picture
     assert seen == [3, 1, 7] and data.startswith(b"GIF89a") and len(set(size)) == 1
     controls = [data[i + 4 : i + 6] for i in range(len(data)) if data[i : i + 3] == b"!\xf9\x04"]
     assert [int.from_bytes(delay, "little") for delay in controls] == [
