@@ -519,7 +519,6 @@ def test_remainders_draws_each_method_and_the_slope_of_alpha_squared():
         }
         check(ax, drawn, labels=labels, **names, **limits)
         assert not any(tick.label1.get_visible() for tick in ax.xaxis.get_minor_ticks(2))
-    assert all(tick.label1.get_visible() for tick in axes[0].yaxis.get_minor_ticks(2))
 
 
 def test_convergence_draws_errors_over_steps():
