@@ -101,6 +101,13 @@ def test_a_click_on_empty_space_adds_a_point_and_a_right_click_removes_one(p):
     assert same_points(p, np.delete(x, 2), np.delete(y, 2))
 
 
+def test_a_point_that_is_added_leaves_the_others_where_they_are(p):
+    drag(p, 3, 0.5, -4.0)
+    x, y, on = p.x.copy(), p.y.copy(), p.on.copy()
+    click(p, 1.0, -5.0)
+    assert same_points(p, [*x, 1.0], [*y, -5.0]) and [*p.on] == [*on, False]
+
+
 def test_the_last_point_stays(p):
     for _ in range(15):
         click(p, p.x[0], p.y[0], button=3)
@@ -280,6 +287,9 @@ def test_the_sliders_say_what_they_are_and_how_far_they_go(p):
     ]
     heights = [s.ax.get_position().y0 for s in sliders]
     assert heights == sorted(heights, reverse=True) and max(heights) < p.ax.get_position().y0
+    place = p.ax.get_position()
+    assert (place.x0, place.x1, place.y1) == pytest.approx((0.12, 0.82, 0.9))
+    assert p.figure.axes == [p.ax, *(s.ax for s in sliders)]
 
 
 def test_the_tour_goes_step_by_step_then_drags_a_point_then_moves_all(p):
