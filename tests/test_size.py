@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = {"tinymeta": [*ROOT.glob("tinymeta/*.py")], "lessons": [*ROOT.rglob("lessons/*.py")], "tests": [*ROOT.glob("tests/*.py"), *ROOT.glob("tests/solutions/*.py")]}
+TESTS = ("*.py", "solutions/*.py", "tools/*.py")
+SOURCES = {
+    "tinymeta": [*ROOT.glob("tinymeta/*.py")],
+    "lessons": [*ROOT.rglob("lessons/*.py")],
+    "tests": [path for pattern in TESTS for path in ROOT.glob(f"tests/{pattern}")],
+}
 EVERY_FILE = pytest.mark.parametrize("path", sum(SOURCES.values(), []), ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -39,7 +44,7 @@ def test_network_losses_and_meta_gradients_are_at_most_400_lines():
 def test_nothing_is_imported_but_the_standard_library_and_four_packages(path):
     allowed = {"numpy", "matplotlib", "tinymeta"} | sys.stdlib_module_names
     if path in SOURCES["tests"]:
-        allowed |= {"pytest", "hypothesis"} | {test.stem for test in SOURCES["tests"]}  # and each other
+        allowed |= {"pytest", "hypothesis", "tools"} | {test.stem for test in SOURCES["tests"]}  # and each other
     if path.stem in ("07_bug_hunt", "bug_hunt_key"):
         allowed |= {"implementations"}  # beside it
     if path.name == "lesson.py":

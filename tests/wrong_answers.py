@@ -3,7 +3,6 @@
     python tests/wrong_answers.py        the table of lessons/exercises/README.md: what it does say
 """
 
-import ast
 import contextlib
 import functools
 import io
@@ -13,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from mutate import changes
+from tools.changes import changes
 
 from tinymeta import exercises
 from tinymeta.problems import EXERCISES
@@ -132,16 +131,14 @@ def message(name, slip, seed):
 
 
 def changed(name, folder):
-    """(what is changed, whether it is found right, what is said), for every single change that mutate.py makes to the solution."""
+    """For each single change to the solution (tools/changes.py): (what it is, whether the result is
+    found right, what is said)."""
     source = (SOLUTIONS / f"{name}.py").read_text(encoding="utf-8")
-    lines = ast.unparse(ast.parse(source)).splitlines()
-    for i, _ in enumerate(change for node in ast.walk(ast.parse(source)) for change in changes(node)):
-        tree = ast.parse(source)
-        what, change = [change for node in ast.walk(tree) for change in changes(node)][i]
-        change()
-        mutant = ast.unparse(ast.fix_missing_locations(tree))
+    lines = source.splitlines()
+    for i, change in enumerate(changes(source)):
+        mutant = change.applied(source)
         here = " ".join(line.strip() for line in mutant.splitlines() if line not in lines)
-        yield f"{what}: {here}", *said(name, mutant, Path(folder) / f"{name}_changed_{i}.py", 0)
+        yield f"{change.what}: {here}", *said(name, mutant, Path(folder) / f"{name}_changed_{i}.py", 0)
 
 
 def table():

@@ -1,0 +1,213 @@
+"""Do the tests notice? Makes random single changes to the package, each in a copy of the tree, and
+runs there the tests that call the changed function, quickest first.
+
+    python tests/tools/mutate.py [--count 200] [--seed 0] [--jobs 2]
+        [--module mlp course/figures ...] [--changed BASE] [--list] [--map FILE]
+
+Which test calls which function is recorded in one run of the fast tests, and kept until a file
+changes. Prints the survivors, with the reason where one is known to make no difference, and the
+score. A change takes some seconds."""
+
+import argparse
+import hashlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from changes import changes
+from record import module_name
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 25  # of tests for one change, besides those of the module's own file
+TIMEOUT = 120  # a change that takes longer is noticed
+EQUIVALENT = {  # (function or "", parts of the change or its line): why no test can notice
+    ("stack", "left out: if"): "it broadcasts what need not be: a matter of speed",
+    ("matmul", "left out: if"): "outer products by the slow road: a matter of speed",
+    ("row_of_ones", "setflags"): "a precaution against writers that there are none of",
+    ("support_steps", "x -> y"): "x and y of a support set have as many points",
+    ("meta_grad", "1 -> ", "loss.shape"): "the mean over one task is itself: a matter of speed",
+    ("step", "100 -> "): "when tiny moments are set to 0 is a matter of speed",
+    ("step", "1e-30 -> 2e-30"): "a tiny moment may be twice as large",
+    ("summarize", "-1 -> +1"): "of the two axes of curve.mean(axis=0), the last is axis 1",
+    ("draw", "without out"): "a new array for the old one: a matter of speed",
+    ("draw", "1 -> 2", "FINE - 1"): "the frame of a letter is empty",
+    ("", "1 -> 2", "reshape("): "NumPy finds any negative length of a shape",
+    ("choose", "1 -> 2"): "a deck laid out twice is drawn from once",
+    ("", "FINE = 14, 40"): "a setting, which the tests read",
+    ("", "frozen"): "a precaution",
+    ("replacing", "missing_ok"): "there is an OSError either way",
+}
+
+
+def modules():
+    """{name: path} of all modules of the package, such as mlp and course/figures."""
+    package = ROOT / "tinymeta"
+    return {module_name(package, path): path for path in sorted(package.rglob("*.py"))}
+
+
+def reason(change, source):
+    """Why no test notices, where that is known."""
+    text = f"{change.what} {source.splitlines()[change.line - 1]}"
+    for (function, *parts), why in EQUIVALENT.items():
+        here = function in ("", change.function.split(".")[-1])
+        if here and all(part in text for part in parts):
+            return why
+    return None
+
+
+def told(change):
+    place = f"tinymeta/{change.module}.py:{change.line}:{change.column}"
+    return f"{place}: {change.function or 'module'}: {change.what}"
+
+
+def callers(recording, change):
+    """The tests that call the changed function; outside of functions, or where only an import calls
+    it, the tests that call any function of the module."""
+    begins = f"{change.module}:{change.begins}"
+    tests = {test for test, (_, called) in recording.items() if test and begins in called}
+    if tests or change.begins and begins not in recording[""][1]:
+        return tests
+    return {
+        test
+        for test, (_, called) in recording.items()
+        if test and any(name.split(":")[0] == change.module for name in called)
+    }
+
+
+def select(recording, change):
+    """The tests that speak for a change, quickest first; none if none calls the function."""
+    seconds = {test: time for test, (time, _) in recording.items() if test}
+    calling = sorted(callers(recording, change), key=seconds.get)
+    within = np.cumsum([seconds[test] for test in calling]) <= SECONDS
+    quick = {test for test, fits in zip(calling, within) if fits} | {*calling[:1]}
+    file = f"/test_{change.module.split('/')[-1]}.py"
+    own = {test for test in seconds if calling and test.split("::")[0].endswith(file)}
+    return sorted(quick | own, key=seconds.get)
+
+
+def run_pytest(tree, *options, **settings):
+    """pytest's exit code in a copy of the tree."""
+    path = os.pathsep.join([str(tree), str(tree / "tests" / "tools")])
+    env = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    env.update({"CI": "1", "OPENBLAS_NUM_THREADS": "1"})
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "record"]
+    return subprocess.run([*command, *options], cwd=tree, env=env, **settings).returncode
+
+
+def content_of(tree):
+    """A hash of all files, with their names."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(tree)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def recorded(tree, path):
+    """The recording of the fast tests: from the file, if it has that of the same tree, or made."""
+    content = content_of(tree)
+    path = path or Path(tempfile.gettempdir()) / f"tinymeta-tests-{content[:16]}.json"
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["content"] == content:
+            return kept["tests"]
+    print("recording which test calls which function: the fast tests, once", flush=True)
+    made = tree.parent / "recording.json"
+    if run_pytest(tree, f"--record={made}", stdout=sys.stderr):
+        sys.exit("without any change there fail tests: see above")
+    tests = json.loads(made.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({"content": content, "tests": tests}), encoding="utf-8")
+    return tests
+
+
+def survives(trees, change, source, tests):
+    """Whether the tests pass with the change made."""
+    tree = trees.get()
+    path, only = tree / "tinymeta" / f"{change.module}.py", tree.with_suffix(".json")
+    only.write_text(json.dumps(tests), encoding="utf-8")
+    files = sorted({test.split("::")[0] for test in tests})
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        path.write_text(change.applied(source), encoding="utf-8")
+        code = run_pytest(tree, f"--only={only}", *files, **quiet, timeout=TIMEOUT)
+        if code == 5:
+            raise RuntimeError(f"pytest found none of {tests}")
+        return code == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        path.write_text(source, encoding="utf-8")
+        trees.put(tree)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--module", nargs="+", choices=modules(), default=[*modules()])
+    parser.add_argument("--changed", metavar="BASE", help="only modules changed since this commit")
+    parser.add_argument("--map", type=Path, metavar="FILE", help="where the recording is kept")
+    parser.add_argument("--list", action="store_true", help="print the changes, and run nothing")
+    return parser.parse_args()
+
+
+def changed_since(base):
+    """The modules that differ from a commit."""
+    command = ["git", "diff", "--name-only", "--relative", base, "--", "tinymeta"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return {name for name in modules() if f"tinymeta/{name}.py" in done.stdout.splitlines()}
+
+
+def fates(mutants, sources, jobs, map_file):
+    """For each change None if the tests notice, else why they do not, as far as pytest can say."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+        trees = queue.Queue()
+        ignored = shutil.ignore_patterns(".*", "__pycache__", "output")
+        for job in range(jobs):
+            copy = Path(folder).resolve() / f"tree{job}"
+            trees.put(Path(shutil.copytree(ROOT, copy, ignore=ignored)))
+        recording = recorded(trees.queue[0], map_file)
+
+        def fate(change):
+            tests = select(recording, change)
+            if not tests:
+                return "no test calls it"
+            alive = survives(trees, change, sources[change.module], tests)
+            return f"{len(tests)} tests pass" if alive else None
+
+        yield from pool.map(fate, mutants)
+
+
+def main():
+    flags = arguments()
+    wanted = set(flags.module) & (changed_since(flags.changed) if flags.changed else {*modules()})
+    sources = {name: modules()[name].read_text(encoding="utf-8") for name in sorted(wanted)}
+    every = [change for name, source in sources.items() for change in changes(source, name)]
+    order = np.random.default_rng(flags.seed).permutation(len(every))
+    mutants = [every[k] for k in order[: flags.count]]
+    print(f"{len(mutants)} of {len(every)} changes", flush=True)
+    if flags.list or not mutants:
+        return print(*map(told, mutants), sep="\n")
+    noticed, explained = {name: [] for name in sources}, 0
+    for change, fate in zip(mutants, fates(mutants, sources, flags.jobs, flags.map)):
+        noticed[change.module].append(fate is None)
+        if fate:
+            why = reason(change, sources[change.module])
+            explained += why is not None
+            print(f"survived {told(change)}\n         {why or fate}", flush=True)
+    good, n = sum(map(sum, noticed.values())), len(mutants)
+    score = f"{good} of {n} noticed, {100 * good / n:.1f} %"
+    print(f"{score}; {explained} of {n - good} survivors explained")
+    for name, each in ((name, each) for name, each in noticed.items() if each):
+        print(f"  {name}: {sum(each)}/{len(each)}")
+
+
+if __name__ == "__main__":
+    main()
