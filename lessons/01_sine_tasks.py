@@ -17,8 +17,9 @@ What you need: the mean of a random variable; least squares. No network yet. Tim
 # %%
 import numpy as np
 
-from tinymeta import SineTasks, figures, plots
-from tinymeta.lesson import Lesson
+from tinymeta import SineTasks
+from tinymeta.course import figures
+from tinymeta.course.lesson import Lesson
 
 # %%
 SHOTS = 10  # the K of K-shot: support points of a task
@@ -38,7 +39,7 @@ learner is told neither: it gets 10 points (x, y). Another draw is another task.
 # %%
 three = tasks.sample(lesson.rng("three tasks"), 3, SHOTS, query=200, grid=True)
 peaks = ", ".join(f"{peak:.1f}" for peak in abs(three.y_query).max(axis=(1, 2)))
-lesson.save(figures.few_tasks(three), "three_tasks", f"Three tasks, which reach up to {peaks}.")
+lesson.save(figures.plot_few_tasks(three), "three_tasks", f"Three tasks, which reach up to {peaks}.")
 
 # %% [markdown]
 """
@@ -123,7 +124,7 @@ x_s, y_s, x_q, y_q = (array[unlucky] for array in test)
 fits = {"oracle, 2 points": least_squares(wave, x_s[:2], y_s[:2], x_q), "degree 9": least_squares(powers(9), x_s, y_s, x_q)}
 shown = slice(2, None, 5)
 lesson.save(
-    figures.fits((x_s, y_s), (x_q[shown], y_q[shown]), (x_q, y_q), fits, "Dots: support set; rings: every fifth query point"),
+    figures.plot_fits((x_s, y_s), (x_q[shown], y_q[shown]), (x_q, y_q), fits, "Dots: support set; rings: every fifth query point"),
     "support_and_query",
     f"Degree 9 goes through all {SHOTS} support points; its squared error on the query points is {nonic[unlucky]:.1f}, the oracle's 0.",
 )
@@ -140,7 +141,7 @@ many = tasks.sample(lesson.rng("many tasks"), 10_000, 1, query=201, grid=True)
 x, ys = many.x_query[0, :, 0], many.y_query[..., 0]  # (201,) and (10000, 201)
 at_zero = np.quantile(ys[:1000, 100], [0.1, 0.9])
 lesson.save(
-    figures.many_tasks(x, ys[:1000], "1,000 tasks"),
+    figures.plot_many_tasks(x, ys[:1000], "1,000 tasks"),
     "thousand_tasks",
     f"At x = 0, four tasks in five lie between {at_zero[0]:.1f} and {at_zero[1]:.1f}; at any other x it is much the same.",
 )
@@ -210,7 +211,7 @@ panels = {
 }
 rms = np.sqrt(np.mean(ys.mean(axis=0) ** 2))
 lesson.save(
-    plots.beside_one_task(x, panels),
+    figures.plot_beside_one_task(x, panels),
     "mean_task",
     f"The mean over 10,000 tasks is {rms:.3f} away from 0 in root mean square; under the paper's phase it reaches {half_mean.max():.2f}.",
 )

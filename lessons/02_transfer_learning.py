@@ -17,10 +17,11 @@ What you need: lesson 01; the chain rule. Time: 40 minutes to read, half a minut
 # %%
 import numpy as np
 
-from tinymeta import (
-    MLP, SineTasks, adaptation_curve, checks, figures, joint_grad, meta_train, plots, sine_examples, summarize,
-)  # fmt: skip
-from tinymeta.lesson import Lesson
+from tinymeta import MLP, SineTasks, adaptation_curve, checks, joint_grad, meta_train
+from tinymeta.course import figures
+from tinymeta.course.examples import sine_examples
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras.statistics import summarize
 
 # %%
 SHOTS = 10  # support points of a task
@@ -152,7 +153,7 @@ examples = sine_examples(lesson.rng("example"), SHOTS)
 example = examples["10 points anywhere"]
 panels = {f"{name}, {SEEDS} networks": (example.y_query[0, :, 0], {"networks": out}) for name, out in outputs.items()}
 lesson.save(
-    plots.beside_one_task(grid[:, 0], panels),
+    figures.plot_beside_one_task(grid[:, 0], panels),
     "outputs",
     f"Mean |output|: random {size['random']:.3f}, transfer {size['transfer']:.3f}. On the test tasks transfer scores "
     f"{before['transfer']:.3f}, predicting 0 {zero.mean():.3f}, random {before['random']:.3f}.",
@@ -168,7 +169,7 @@ One task, the same as in lesson 03, at twice the usual rate as in the post: 0.02
 # %%
 example_curve = adaptation_curve(model, transfer, example, 2 * INNER_LR, steps=10).mean(axis=(0, 2))
 lesson.save(
-    plots.adaptation_figure(model, transfer[0], {f"Transfer, fine-tuned at {2 * INNER_LR}": example}, 2 * INNER_LR),
+    figures.plot_adaptation(model, transfer[0], {f"Transfer, fine-tuned at {2 * INNER_LR}": example}, 2 * INNER_LR),
     "adaptation",
     f"Mean squared error on this wave after 0, 1 and 10 steps: {example_curve[0]:.2f}, {example_curve[1]:.2f}, {example_curve[10]:.2f} "
     f"(mean of {SEEDS} networks); to predict 0 costs {np.mean(example.y_query**2):.2f}.",
@@ -233,7 +234,7 @@ def ahead_for_good(statistic):
 
 by_mean, by_median = ahead_for_good(np.mean), ahead_for_good(np.median)
 lesson.save(
-    figures.mean_and_median(curves, zero),
+    figures.plot_mean_and_median(curves, zero),
     "learning_curve",
     f"Random is below transfer for good from step {by_mean} on by the mean, from step {by_median} on by the median.",
 )

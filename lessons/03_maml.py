@@ -18,10 +18,13 @@ What you need: the chain rule; what a gradient step is. Time: 40 minutes to read
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adaptation_curve, checks, figures, fomaml_grad, joint_grad, left_side, maml_grad, meta_loss,
-    meta_train, plots, sine_examples, summarize, table,
-)  # fmt: skip
-from tinymeta.lesson import Lesson
+    MLP, SineTasks, TaskBatch, adaptation_curve, checks, fomaml_grad, joint_grad, maml_grad,
+    meta_loss, meta_train,
+)
+from tinymeta.course import figures
+from tinymeta.course.examples import left_side, sine_examples
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras.statistics import summarize, table
 
 # %%
 SHOTS = 10  # support points of a task, and as many query points
@@ -153,7 +156,7 @@ h = 10.0 ** np.arange(-11, 0, 0.5)
 differences = [checks.relative_error(checks.central_difference(smooth_loss, theta, directions, step), exact) for step in h]
 best = np.argmin(differences)
 lesson.save(
-    figures.gradient_check(h, differences, levels, "Error of a meta-gradient, by the complex step"),
+    figures.plot_gradient_check(h, differences, levels, "Error of a meta-gradient, by the complex step"),
     "gradient_check",
     f"Central differences are at best {differences[best]:.0e} off, at h = {h[best]:.0e}; maml_grad is {levels['maml_grad']:.0e} off, "
     f"first-order MAML {levels['first-order MAML']:.2f}, the leaked gradient {levels['leaked']:.2f}.",
@@ -201,7 +204,7 @@ one_sided = left_side(examples["10 points on one side"])  # judged where it has 
 one_sided_error = adaptation_curve(model, initialisations["MAML"], one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    plots.adaptation_figure(model, initialisations["MAML"][0], examples, INNER_LR),
+    figures.plot_adaptation(model, initialisations["MAML"][0], examples, INNER_LR),
     "adaptation",
     f"On the side without points, 10 steps leave a mean squared error of {np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
     f"to know nothing of it, and predict 0, would cost {blind_error:.2f}.",
@@ -222,7 +225,7 @@ print(table(curves, (0, 1, 10)))
 
 maml, transfer, untrained = (summarize(curves[name]) for name in ("MAML", "transfer", "random"))
 lesson.save(
-    plots.learning_curves(curves, f"A new sine from {SHOTS} points; bands: all {SEEDS} seeds"),
+    figures.plot_learning_curves(curves, f"A new sine from {SHOTS} points; bands: all {SEEDS} seeds"),
     "learning_curve",
     f"One step takes MAML from {maml.mean[0]:.2f} to {maml.mean[1]:.2f}, ten to {maml.mean[10]:.2f}; "
     f"transfer is at {transfer.mean[10]:.2f} after ten, random at {untrained.mean[10]:.2f}.",

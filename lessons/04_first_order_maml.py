@@ -20,10 +20,14 @@ import time
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adaptation_curve, autopsy, checks, fomaml_grad, left_side, maml_grad, meta_train, plots,
-    reptile_grad, sine_examples, summarize, table,
-)  # fmt: skip
-from tinymeta.lesson import Lesson
+    MLP, SineTasks, TaskBatch, adaptation_curve, checks, fomaml_grad, maml_grad, meta_train,
+    reptile_grad,
+)
+from tinymeta.course import figures
+from tinymeta.course.examples import left_side, sine_examples
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras import autopsy
+from tinymeta.extras.statistics import summarize, table
 
 # %%
 SHOTS = 10  # support points of a task, and as many query points
@@ -124,7 +128,7 @@ for mark, theta_s in on_the_way.items():
 
 first, last = cosines[0][0], cosines[lesson.iterations][0]
 lesson.save(
-    plots.along_training(
+    figures.plot_along_training(
         {label: {mark: c[i] for mark, c in cosines.items()} for i, label in enumerate(("task by task", "of the means"))},
         "First-order against full meta-gradient, while MAML trains",
         "cosine",
@@ -208,7 +212,7 @@ one_sided = left_side(examples["10 points on one side"])  # judged where it has 
 one_sided_error = adaptation_curve(model, initialisations["first-order MAML"], one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    plots.adaptation_figure(model, initialisations["first-order MAML"][0], examples, INNER_LR),
+    figures.plot_adaptation(model, initialisations["first-order MAML"][0], examples, INNER_LR),
     "adaptation",
     f"On the side without points, 10 steps leave a mean squared error of {np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
     f"to know nothing of it, and predict 0, would cost {blind_error:.2f}.",
@@ -225,13 +229,13 @@ maml, first_order, its_maml, its_first = (
     summarize(curves[name]) for name in ("MAML", "first-order MAML", "notebook's MAML", "notebook's first order")
 )
 lesson.save(
-    plots.learning_curves({name: curves[name] for name in ("random", "MAML", "first-order MAML")}, "True MAML and true first-order MAML"),
+    figures.plot_learning_curves({name: curves[name] for name in ("random", "MAML", "first-order MAML")}, "True MAML and true first-order MAML"),
     "learning_curve",
     f"After ten steps MAML is at {maml.mean[10]:.2f}, first-order MAML at {first_order.mean[10]:.2f}.",
 )
 as_coded = {"random": curves["random"], "MAML": curves["notebook's MAML"], "first-order MAML": curves["notebook's first order"]}
 lesson.save(
-    plots.learning_curves(as_coded, "As the post's notebook computes them"),
+    figures.plot_learning_curves(as_coded, "As the post's notebook computes them"),
     "learning_curve_notebook",
     f"After ten steps its MAML is at {its_maml.mean[10]:.2f}, its first order at {its_first.mean[10]:.2f}.",
 )

@@ -18,10 +18,13 @@ What you need: lessons 03 and 04. Time: 25 minutes to read, two to run.
 import numpy as np
 
 from tinymeta import (
-    MLP, SGD, SineTasks, adaptation_curve, checks, fomaml_grad, joint_grad, left_side, maml_grad, meta_train, plots,
-    reptile_grad, sine_examples, summarize, table,
-)  # fmt: skip
-from tinymeta.lesson import Lesson
+    MLP, SGD, SineTasks, adaptation_curve, checks, fomaml_grad, joint_grad, maml_grad,
+    meta_train, reptile_grad,
+)
+from tinymeta.course import figures
+from tinymeta.course.examples import left_side, sine_examples
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras.statistics import summarize, table
 
 # %%
 SHOTS = 10  # support points of a task, and as many query points
@@ -158,7 +161,7 @@ one_sided = left_side(examples["10 points on one side"])  # judged where it has 
 one_sided_error = adaptation_curve(model, initialisations["Reptile"], one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    plots.adaptation_figure(model, initialisations["Reptile"][0], examples, INNER_LR),
+    figures.plot_adaptation(model, initialisations["Reptile"][0], examples, INNER_LR),
     "adaptation",
     f"On the side without points, 10 steps leave a mean squared error of {np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
     f"to know nothing of it, and predict 0, would cost {blind_error:.2f}.",
@@ -173,7 +176,7 @@ print(table(curves, (1, 10, 32)))
 
 maml, first_order, reptile, with_epsilon = (summarize(curve) for curve in curves.values())
 lesson.save(
-    plots.learning_curves({name: curves[name] for name in ("MAML", "first-order MAML", "Reptile")}, "At the post's settings", top=2.5),
+    figures.plot_learning_curves({name: curves[name] for name in ("MAML", "first-order MAML", "Reptile")}, "At the post's settings", top=2.5),
     "learning_curve",
     f"MAML, first-order MAML, Reptile: {maml.mean[1]:.2f}, {first_order.mean[1]:.2f}, {reptile.mean[1]:.2f} after one step, "
     f"{maml.mean[10]:.2f}, {first_order.mean[10]:.2f}, {reptile.mean[10]:.2f} after ten, "
@@ -203,7 +206,7 @@ print("\nThe same at equal cost")
 print(table(fair_curves, (1, 10, 32)))
 _, fair_first_order, fair_reptile = (summarize(curve) for curve in fair_curves.values())
 lesson.save(
-    plots.learning_curves(fair_curves, "At equal cost: the same 20 points, four gradients", top=2.5),
+    figures.plot_learning_curves(fair_curves, "At equal cost: the same 20 points, four gradients", top=2.5),
     "learning_curve_fair",
     f"MAML, first-order MAML, Reptile: {maml.mean[10]:.2f}, {fair_first_order.mean[10]:.2f}, {fair_reptile.mean[10]:.2f} after ten steps, "
     f"{maml.mean[32]:.2f}, {fair_first_order.mean[32]:.2f}, {fair_reptile.mean[32]:.2f} after 32.",

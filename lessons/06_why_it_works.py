@@ -20,10 +20,13 @@ import itertools
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adaptation_curve, autopsy, checks, figures, fomaml_grad, joint_grad, maml_grad, meta_train,
-    plots, reptile_grad, summarize, table, variants,
-)  # fmt: skip
-from tinymeta.lesson import Lesson
+    MLP, SineTasks, TaskBatch, adaptation_curve, checks, fomaml_grad, joint_grad, maml_grad,
+    meta_train, reptile_grad,
+)
+from tinymeta.course import figures
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras import autopsy, variants
+from tinymeta.extras.statistics import summarize, table
 
 # %%
 SHOTS = 10  # support points of a task, and as many query points
@@ -113,7 +116,7 @@ share_at = {m: np.mean([s["second-order term"][3, 0] / s["MAML"][3, 0] for s in 
 joint_cosine = np.mean([s["joint"][3, 1] for s in anatomy[lesson.iterations]])
 first_cosine = {m: np.mean([s["first-order MAML"][3, 1] for s in anatomy[m]]) for m in (0, lesson.iterations)}
 lesson.save(
-    plots.along_training(ratio, "The second-order term of MAML's gradient, while MAML trains", "its length over the whole gradient's"),
+    figures.plot_along_training(ratio, "The second-order term of MAML's gradient, while MAML trains", "its length over the whole gradient's"),
     "autopsy",
     f"The second-order term is {share_at[0]:.2f} of the meta-gradient's length at random weights and {share_at[lesson.iterations]:.2f} after "
     f"training, where the joint gradient's cosine with MAML's is {joint_cosine:.2f}.",
@@ -274,7 +277,7 @@ theta knows. What is left over then falls in jumps, as alpha gets too small for 
 kinked = left_over(model, 3)
 local = {act: np.concatenate([np.diff(np.log(r)) / np.log(0.5) for r in rows.values()]) for act, rows in (("tanh", remainders[3]), ("ReLU", kinked))}
 lesson.save(
-    figures.remainders(alphas, {"tanh, k = 3": remainders[3], "ReLU, k = 3": kinked}, "left over, relative to G"),
+    figures.plot_remainders(alphas, {"tanh, k = 3": remainders[3], "ReLU, k = 3": kinked}, "left over, relative to G"),
     "taylor",
     "From one alpha to the next the slopes are "
     + " and ".join(f"{min(slope):.2f} to {max(slope):.2f} with {act}" for act, slope in local.items())
@@ -377,7 +380,7 @@ first = np.linspace(0.205, 2.6, 200)
 curve = np.stack((first, np.arctanh(np.clip(1.2 - np.tanh(first), -1 + 1e-9, 1 - 1e-9))), axis=1)
 drawn_curves = {"wants 1.2": curve, "wants -1.2": -curve}
 lesson.save(
-    figures.plane(drawn_curves, paths, "Two tasks, two curves of good weights")[0],
+    figures.plot_plane(drawn_curves, paths, "Two tasks, two curves of good weights")[0],
     "plane",
     f"All three have the loss {after['MAML'][0]:.2f} before adaptation; after three steps transfer is at {after['transfer'][2]:.2f}, "
     f"MAML at {after['MAML'][2]:.2f}, Reptile at {after['Reptile'][2]:.2f}.",
@@ -447,7 +450,7 @@ print("\nTangent features: share in the span of sin x, cos x (lowest-highest see
 for name, share in spanned.items():
     print(f"  {name:10s}{share.mean():6.2f} ({share.min():.2f}-{share.max():.2f}){explained[name][:, 2].mean():10.2f}")
 lesson.save(
-    plots.bands(np.arange(1, 11), explained, "sin x and cos x by the tangent features", "principal features", "R^2"),
+    figures.plot_bands(np.arange(1, 11), explained, "sin x and cos x by the tangent features", "principal features", "R^2"),
     "tangent_features",
     f"Three principal features explain {explained['random'][:, 2].mean():.2f} of sin x and cos x at random weights, "
     f"{explained['transfer'][:, 2].mean():.2f} for transfer, {explained['MAML'][:, 2].mean():.2f} for MAML, {explained['Reptile'][:, 2].mean():.2f} for Reptile.",
@@ -541,7 +544,7 @@ for name, (task, *how) in gallery.items():
         out_of_sight = not (abs(end) < 100).all()
         panels[name + ": out of sight" * out_of_sight] = (one, before, np.clip(np.nan_to_num(end, nan=1e3), -1e3, 1e3))
 lesson.save(
-    figures.gallery(panels),
+    figures.plot_gallery(panels),
     "failures",
     f"As trained MAML is at {failed['as trained', 'MAML']:.2f}; with the points on one side at {failed['points on the right, judged left', 'MAML']:.2f}, "
     f"outside the range at {failed['judged on x in (5, 10)', 'MAML']:.0f}, with momentum at {failed['momentum 0.9', 'MAML']:.2f}; "

@@ -19,10 +19,13 @@ What you need: lessons 03 to 05. Time: 20 minutes to read, five to run.
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adapt, adaptation_curve, figures, fomaml_grad, joint_grad, largest_eigenvalue, maml_grad,
-    meta_train, plots, reptile_grad, summarize,
-)  # fmt: skip
-from tinymeta.lesson import Lesson
+    MLP, SineTasks, TaskBatch, adapt, adaptation_curve, fomaml_grad, joint_grad, maml_grad,
+    meta_train, reptile_grad,
+)
+from tinymeta.checks import largest_eigenvalue
+from tinymeta.course import figures
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras.statistics import summarize
 
 # %%
 lesson = Lesson("07_paper_table", iterations=70_000, quick=2_500, seeds=1)
@@ -152,7 +155,7 @@ def cell(summary, curve, n):
     """Mean, interval over the tasks, (lowest and highest seed)."""
     with np.errstate(all="ignore"):  # what diverged has no interval
         interval = 1.96 * curve[:, n].mean(axis=0, dtype=float).std() / curve.shape[-1] ** 0.5
-    seeds = f" ({short(summary.low[n])}-{short(summary.high[n])})" if SEEDS > 1 else ""
+    seeds = f" ({short(summary.seed_min[n])}-{short(summary.seed_max[n])})" if SEEDS > 1 else ""
     return short(summary.mean[n]) + (f" +-{short(interval)}" if interval < 100 else "") + seeds
 
 
@@ -177,7 +180,7 @@ five, ten = judge(5), judge(10)
 maml, text, transfer, first_order, reptile = (summarize(curve) for curve in five.values())
 drawn = [name for name in five if name != "MAML, text"]  # what explodes cannot be drawn
 lesson.save(
-    plots.learning_curves({name: five[name] for name in drawn}, "5 points; rings: printed in the paper", 4, shots=5, printed=PRINTED),
+    figures.plot_learning_curves({name: five[name] for name in drawn}, "5 points; rings: printed in the paper", 4, shots=5, printed=PRINTED),
     "table2",
     f"After 1, 5 and 10 steps MAML is at {maml.mean[1]:.2f}, {maml.mean[5]:.2f}, {maml.mean[10]:.2f}; the paper printed 0.67, 0.38, 0.35. "
     f"Transfer: {transfer.mean[1]:.2f}, {transfer.mean[5]:.2f}, {transfer.mean[10]:.2f}; printed 2.41, 2.23, 2.19.",
@@ -186,7 +189,7 @@ lesson.save(
 # %%
 maml_10, _, transfer_10, first_order_10, reptile_10 = (summarize(curve) for curve in ten.values())
 lesson.save(
-    plots.learning_curves({name: ten[name] for name in drawn}, "10 points, the same networks", 4),
+    figures.plot_learning_curves({name: ten[name] for name in drawn}, "10 points, the same networks", 4),
     "ten_points",
     f"With 10 points MAML goes to {maml_10.mean[1]:.2f} in one step and to {maml_10.mean[10]:.2f} in ten; transfer to "
     f"{transfer_10.mean[1]:.2f} and {transfer_10.mean[10]:.2f}.",
@@ -278,7 +281,7 @@ print(f"  At half the rate {half.diverged[10]} diverge, and the mean is {half.me
 
 rises_below, rises_above = rise["MAML, text", 5]
 lesson.save(
-    figures.either_side(panels, 2, "alpha lambda after one step", "support loss after the next one, relative"),
+    figures.plot_either_side(panels, 2, "alpha lambda after one step", "support loss after the next one, relative"),
     "second_step",
     f"5 points: alpha lambda is above 2 on {above['MAML', 5]:.0%} of the tasks for MAML with alpha = 0.001, on {above['MAML, text', 5]:.0%} "
     f"with 0.01; there the next step raises the loss on {rises_above:.0%} of them, and below 2 on {rises_below:.1%}.",

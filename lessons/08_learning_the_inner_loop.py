@@ -21,12 +21,15 @@ import tracemalloc
 
 import numpy as np
 
-from tinymeta import (
-    MLP, Diverged, SineTasks, adaptation_curve, checks, figures, largest_eigenvalue, maml_grad, meta_loss,
-    meta_train, plots, summarize, table,
-)  # fmt: skip
-from tinymeta.lesson import Lesson
-from tinymeta.variants import AdamWithRates, LearnedRates, imaml_grad, meta_sgd_grad, multi_step_grad, rates_by_part
+from tinymeta import MLP, SineTasks, adaptation_curve, checks, maml_grad, meta_loss, meta_train
+from tinymeta.checks import largest_eigenvalue
+from tinymeta.course import figures
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras.statistics import summarize, table
+from tinymeta.extras.variants import (
+    AdamWithRates, LearnedRates, imaml_grad, meta_sgd_grad, multi_step_grad, rates_by_part,
+)
+from tinymeta.training import Diverged
 
 # %%
 SHOTS = 10  # support points of a task, and as many query points
@@ -117,7 +120,7 @@ cg_errors = [
 print("\niMAML's gradient off the exact implicit one, by steps of conjugate gradients:")
 print("  " + ", ".join(f"{n}: {error:.0e}" for n, error in zip(cg_steps, cg_errors)))
 lesson.save(
-    figures.convergence(cg_steps, cg_errors, "iMAML's gradient off the exact implicit one", "steps of conjugate gradients"),
+    figures.plot_convergence(cg_steps, cg_errors, "iMAML's gradient off the exact implicit one", "steps of conjugate gradients"),
     "conjugate_gradients",
     f"3 steps leave an error of {cg_errors[3]:.0e}, 8 of {cg_errors[5]:.0e}; the network has {small.n_params} parameters.",
 )
@@ -229,7 +232,7 @@ maml, best_maml, multi_loss, kept_rates = (
 )
 shown = {"MAML": curves["MAML at 0.01"]} | {name: curves[name] for name in ("ANIL", "BOIL", "MAML++ loss", "Meta-SGD, rates >= 0")}
 lesson.save(
-    plots.learning_curves(shown, f"Five ways to adapt; bands: all {SEEDS} seeds"),
+    figures.plot_learning_curves(shown, f"Five ways to adapt; bands: all {SEEDS} seeds"),
     "learning_curve",
     f"After one step Meta-SGD with rates >= 0 is at {kept_rates.mean[1]:.2f}, MAML at its best fixed rate at {best_maml.mean[1]:.2f}; "
     f"after ten at {kept_rates.mean[10]:.2f}, MAML at 0.01 at {maml.mean[10]:.2f}.",
@@ -244,7 +247,7 @@ mean_rates = {
 negative = float((rates_learned["free"] < 0).mean())
 diverged = {name: summarize(curves[name]).diverged[10] / (SEEDS * TEST_TASKS) for name in ("Meta-SGD", "Meta-SGD, rates >= 0")}
 lesson.save(
-    figures.bars(mean_rates, "Learned rates, mean of each block", "rate"),
+    figures.plot_bars(mean_rates, "Learned rates, mean of each block", "rate"),
     "rates",
     f"{negative:.0%} of the free rates have turned negative. They serve the one step they were trained for; after ten, "
     f"{diverged['Meta-SGD']:.1%} of the adaptations have diverged, of those with rates >= 0 {diverged['Meta-SGD, rates >= 0']:.1%}.",
@@ -326,9 +329,9 @@ lesson.expect_curve("MAML at 0.01", maml.mean, {1: (1.1, 1.6), 5: (0.55, 0.95), 
 lesson.expect_curve("MAML at its best rate", best_maml.mean, {1: (1.0, 1.4)})
 lesson.expect_curve("MAML++ loss", multi_loss.mean, {1: (0.9, 1.5), 5: (0.35, 0.8)})
 lesson.expect_curve("Meta-SGD, rates >= 0", kept_rates.mean, {1: (0.35, 0.7), 5: (0.08, 0.3), 10: (0.06, 0.25)})
-lesson.expect("worst seed of Meta-SGD over the best of MAML, 1 step", kept_rates.high[1] / best_maml.low[1], 0.2, 1)
-lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 5 steps", kept_rates.high[5] / maml.low[5], 0.05, 1)
-lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 10 steps", kept_rates.high[10] / maml.low[10], 0.05, 1)
+lesson.expect("worst seed of Meta-SGD over the best of MAML, 1 step", kept_rates.seed_max[1] / best_maml.seed_min[1], 0.2, 1)
+lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 5 steps", kept_rates.seed_max[5] / maml.seed_min[5], 0.05, 1)
+lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 10 steps", kept_rates.seed_max[10] / maml.seed_min[10], 0.05, 1)
 lesson.expect("share of free rates below 0", negative, 0.1, 0.4)
 lesson.expect("curvature, median, MAML at 0.01 over random", np.median(curvature["MAML at 0.01"]) / np.median(curvature["random"]), 2, 8)
 lesson.expect("curvature, median, iMAML over MAML at 0.01", np.median(curvature["iMAML"]) / np.median(curvature["MAML at 0.01"]), 1.5, 15)

@@ -26,12 +26,17 @@ import time
 import numpy as np
 
 from tinymeta import (
-    MLP, Adam, AllLetters, GlyphTasks, Views, accuracy_table, adapt, adaptation_curve, best_rate, checks, figures, fomaml_grad, interval,
-    joint_grad, maml_grad, meta_loss, meta_train, plots, reptile_grad, with_head,
-)  # fmt: skip
-from tinymeta.glyphs import SIDE, SPLITS, classes, draw, letters
-from tinymeta.lesson import Lesson
-from tinymeta.variants import on_all_points
+    MLP, Adam, adapt, adaptation_curve, checks, fomaml_grad, joint_grad, maml_grad, meta_loss,
+    meta_train, reptile_grad,
+)
+from tinymeta.course import figures
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras.glyphs import (
+    SIDE, SPLITS, AllLetters, GlyphTasks, classes, draw, letters, with_head,
+)
+from tinymeta.extras.statistics import accuracy_table, best_inner_lr, confidence_halfwidth
+from tinymeta.extras.variants import on_all_points
+from tinymeta.tasks import Views
 
 # %%
 PROBLEMS = {"5-way-1-shot": (5, 1, 16), "5-way-5-shot": (5, 5, 8), "20-way-1-shot": (20, 1, 4)}
@@ -66,7 +71,7 @@ for split, alphabets in SPLITS.items():
         rows[f"{alphabet} ({len(known)}, {split})"] = clean, draw(rng, np.repeat(known[len(known) // 2], 8)).reshape(8, SIDE, SIDE)
 counts = {split: len(classes(split)) for split in SPLITS}
 lesson.save(
-    figures.alphabets(rows),
+    figures.plot_alphabets(rows),
     "alphabets",
     f"Left: ten letters of each alphabet; right: eight drawings of one. In all {counts['train']} letters for training, {counts['validation']} for "
     f"validation, {counts['test']} for testing.",
@@ -164,7 +169,7 @@ few = validation.sample(lesson.rng("validation tasks"), 20 if lesson.quick else 
 def validated(method, settings):
     """The validation accuracy, after ten steps, of what half a training at these settings gives."""
     theta = pretrain(method, lesson.iterations // 2, **settings, seeds=1, purpose="seed for validation")
-    return best_rate(model, theta, few, RATES, STEPS)[1]
+    return best_inner_lr(model, theta, few, RATES, STEPS)[1]
 
 
 print("\nSettings by validation accuracy after half a training: the worst, the best, and which that is")
@@ -183,7 +188,7 @@ for method, settings in chosen.items():
     initialisations[method] = pretrain(method, lesson.iterations, **settings)
     seconds[method] = (time.perf_counter() - began) / SEEDS
 print("\nSeconds of training a seed: " + ", ".join(f"{method} {s:.0f}" for method, s in seconds.items()))
-rates = {method: best_rate(model, theta, few, RATES, STEPS)[0] for method, theta in initialisations.items()}
+rates = {method: best_inner_lr(model, theta, few, RATES, STEPS)[0] for method, theta in initialisations.items()}
 print("Rates for the steps on a new task: " + ", ".join(f"{method} {rate}" for method, rate in rates.items()))
 
 # %% [markdown]
@@ -200,7 +205,7 @@ answers = [
 ]
 truth = task.y_query[0].argmax(axis=-1)
 lesson.save(
-    figures.episode(*(x[0].reshape(-1, WAYS, SIDE, SIDE) for x in (task.x_support, task.x_query)), *(a.reshape(-1, WAYS) for a in answers)),
+    figures.plot_episode(*(x[0].reshape(-1, WAYS, SIDE, SIDE) for x in (task.x_support, task.x_query)), *(a.reshape(-1, WAYS) for a in answers)),
     "episode",
     f"Of {len(truth)} query drawings, {(answers[0] == truth).sum()} are named right before adaptation and {(answers[1] == truth).sum()} after {STEPS} steps.",
 )
@@ -213,11 +218,11 @@ nearest = distance.argmin(axis=-1) % WAYS == tasks.y_query.argmax(axis=-1)
 pixels = nearest.mean(axis=-1)[None, None]  # (1, 1, T): one that needs no steps
 print(f"\nAccuracy in per cent on {TEST_TASKS} test tasks of {WAYS} letters, {SHOTS} drawing(s) of each: mean +- 95 % interval over tasks (lowest-highest of {SEEDS} seeds)")
 print(accuracy_table(curves, (0, 1, 5, STEPS)))
-print(f"  nearest support drawing {100 * pixels.mean():.1f} +-{100 * interval(pixels)[0]:.1f}")
+print(f"  nearest support drawing {100 * pixels.mean():.1f} +-{100 * confidence_halfwidth(pixels)[0]:.1f}")
 
 final = {method: curve[:, STEPS].mean() for method, curve in curves.items()}
 lesson.save(
-    plots.learning_curves(
+    figures.plot_learning_curves(
         curves, f"{WAYS} letters never seen; bands: all {SEEDS} seeds", top=1.0, shots=WAYS * SHOTS, ylabel="accuracy on new drawings",
         line=("nearest pixels", pixels.mean()),
     ),

@@ -23,12 +23,13 @@ import time
 
 import numpy as np
 
-from tinymeta import (
-    MLP, Adam, AllLetters, GlyphTasks, Views, adapt, best_rate, figures, interval, joint_grad, maml_grad, meta_train, reptile_grad, with_head,
-)  # fmt: skip
-from tinymeta.glyphs import SIDE, classes
-from tinymeta.lesson import Lesson
-from tinymeta.variants import on_all_points
+from tinymeta import MLP, Adam, adapt, joint_grad, maml_grad, meta_train, reptile_grad
+from tinymeta.course import figures
+from tinymeta.course.lesson import Lesson
+from tinymeta.extras.glyphs import SIDE, AllLetters, GlyphTasks, classes, with_head
+from tinymeta.extras.statistics import best_inner_lr, confidence_halfwidth
+from tinymeta.extras.variants import on_all_points
+from tinymeta.tasks import Views
 
 # %%
 lesson = Lesson("10_more_data", iterations=800, quick=8)
@@ -110,7 +111,7 @@ SETTINGS = {
 initialisations = {"random": start("initialisation", SEEDS)}
 for method, settings in SETTINGS.items():
     tried = (pretrain(method, lesson.iterations // 2, **s, seeds=1, purpose="seed for validation") for s in settings)
-    scores = [best_rate(model, theta, few, RATES, 20)[1] for theta in tried]
+    scores = [best_inner_lr(model, theta, few, RATES, 20)[1] for theta in tried]
     chosen = settings[np.argmax(scores)]
     print(f"{method}: of {len(settings)} settings, {min(scores):.0%} to {max(scores):.0%}, the best is " + ", ".join(f"{k} {v}" for k, v in chosen.items()))
     initialisations[method] = pretrain(method, lesson.iterations, **chosen)
@@ -180,7 +181,7 @@ for budget, by_method in after.items():
 
 # %%
 lesson.save(
-    figures.band_panels(
+    figures.plot_band_panels(
         EXAMPLES, {f"after {budget} steps": {m: a.mean(axis=-1) for m, a in by_method.items()} for budget, by_method in after.items()},
         "examples of each letter", "accuracy on new drawings",
     ),
@@ -192,7 +193,7 @@ lesson.save(
     + ".",
 )  # fmt: skip
 lesson.save(
-    figures.band_panels(
+    figures.plot_band_panels(
         MARKS, {f"{n} of each letter": {m: curves[m, n].mean(axis=-1) for m in initialisations} for n in EXAMPLES}, "steps", "accuracy", columns=3
     ),
     "steps",
@@ -212,7 +213,7 @@ good as the pretrained one is after ten.
 # %%
 def gained(one, other):
     """The mean over tasks of one accuracy (SEEDS, examples, T) less the other, and half its 95 % interval: (examples,) each, in points."""
-    return 100 * (one - other).mean(axis=(0, 2)), 100 * interval(one - other)
+    return 100 * (one - other).mean(axis=(0, 2)), 100 * confidence_halfwidth(one - other)
 
 
 def steps_to_catch_up(n, goal):
@@ -241,7 +242,7 @@ for label, (mean, half) in differences.items():
         verdict = "Reptile is ahead" if d > h else "transfer is ahead" if d < -h else "no difference to be seen"
         print(f"  {label}, {n:3d} examples: {d:+5.1f} +-{h:4.1f}   {verdict}")
 lesson.save(
-    figures.differences(EXAMPLES, differences, "Reptile less transfer, in points; bars: 95 % over tasks", "examples of each letter", "points of accuracy"),
+    figures.plot_differences(EXAMPLES, differences, "Reptile less transfer, in points; bars: 95 % over tasks", "examples of each letter", "points of accuracy"),
     "reptile_or_transfer",
     "; ".join(f"{label} from {mean.min():+.1f} to {mean.max():+.1f} points" for label, (mean, _) in differences.items()) + ".",
 )

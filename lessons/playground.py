@@ -16,9 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from tinymeta import (
-    MLP, BadFile, SineTasks, adapt, adaptation_curve, joint_grad, load_init, maml_grad, meta_train, plots, reptile_grad, save_init,
-)  # fmt: skip
-from tinymeta.lesson import good_manners, progress, saying_why_not, stream, whole, why_no_window
+    MLP, SineTasks, adapt, adaptation_curve, joint_grad, maml_grad, meta_train, reptile_grad,
+)
+from tinymeta.course import style, widgets
+from tinymeta.course.lesson import (
+    configure_terminal, exit_on_os_error, int_in_range, named_rng, progress,
+)
+from tinymeta.extras.storage import BadFile, load_init, save_init
 
 SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000  # the post's, as in lessons 03 and 05
 SHIPPED = Path(__file__).resolve().parent / "initialisations"
@@ -35,21 +39,21 @@ class Playground:
 
     def __init__(self, model, thetas, seed=0):
         self.model, self.thetas, self.held = model, thetas, None
-        self.rng = stream(seed, "playground")
-        self.x = stream(seed, "example").uniform(-5.0, 5.0, SHOTS)  # 3 sin(x + 1), the example of lessons 03 to 05
+        self.rng = named_rng(seed, "playground")
+        self.x = named_rng(seed, "example").uniform(-5.0, 5.0, SHOTS)  # 3 sin(x + 1), the example of lessons 03 to 05
         self.y, self.on = np.zeros(SHOTS), np.full(SHOTS, True)
-        self.figure, (self.ax, below, *rows) = plots.new_figure(8, 5.6, rows=6, height_ratios=(28, 1, 1, 1, 1, 1))
+        self.figure, (self.ax, below, *rows) = style.new_figure(8, 5.6, rows=6, height_ratios=(28, 1, 1, 1, 1, 1))
         self.figure.set_layout_engine(None)  # nothing moves when a label changes
         self.figure.subplots_adjust(left=0.12, right=0.82, top=0.9, bottom=0.04, hspace=0.3)
         below.remove()  # room for the x of the axis
-        self.amplitude = plots.slider(rows[0], "amplitude", 0.1, 5.0, 3.0, "%.2f")
-        self.phase = plots.slider(rows[1], "phase", 0.0, 2 * np.pi, 1.0, "%.2f")
-        self.steps = plots.slider(rows[2], "steps", 0, MOST_STEPS, 10, "%d", 1)
-        self.alpha = plots.slider(rows[3], "alpha", 0.0, 0.1, INNER_LR, "%.3f", 0.001)
+        self.amplitude = widgets.make_slider(rows[0], "amplitude", 0.1, 5.0, 3.0, "%.2f")
+        self.phase = widgets.make_slider(rows[1], "phase", 0.0, 2 * np.pi, 1.0, "%.2f")
+        self.steps = widgets.make_slider(rows[2], "steps", 0, MOST_STEPS, 10, "%d", 1)
+        self.alpha = widgets.make_slider(rows[3], "alpha", 0.0, 0.1, INNER_LR, "%.3f", 0.001)
         self.draw_once()
         sliders, border = (self.amplitude, self.phase, self.steps, self.alpha), rows[0].get_position().y1 + 0.02
-        self.picture = plots.Changing(self.figure, [self.sine, *self.curves, self.filled, self.rings, *self.labels], bottom=border)
-        self.panel = plots.Changing(self.figure, [a for s in sliders for a in (*s.ax.patches, *s.ax.lines, s.valtext)], top=border)
+        self.picture = widgets.Blitter(self.figure, [self.sine, *self.curves, self.filled, self.rings, *self.labels], bottom=border)
+        self.panel = widgets.Blitter(self.figure, [a for s in sliders for a in (*s.ax.patches, *s.ax.lines, s.valtext)], top=border)
         for slider in sliders:
             slider.on_changed(lambda _: (self.panel.redraw(), self.update()))
         for event in ("button_press", "motion_notify", "button_release", "key_press"):
@@ -60,11 +64,12 @@ class Playground:
 
     def draw_once(self):
         """What changes later, each artist once."""
-        (self.sine,) = self.ax.plot(GRID, 0 * GRID, color="#999999", linewidth=4, alpha=0.6)
-        looks = [plots.METHODS[method] for method in METHODS]
-        self.curves = [self.ax.plot(GRID, 0 * GRID, linestyle=style, color=colour)[0] for colour, style in looks]
-        self.filled, self.rings = (self.ax.plot([], [], "o", color=plots.BLACK, markerfacecolor=face, markersize=7)[0] for face in ("black", "white"))
-        self.labels = [plots.label_end(self.ax, 0.0, "", colour) for colour in ("#666666", *(colour for colour, _ in looks))]
+        style.plot_truth(self.ax, GRID, 0 * GRID, "true sine")
+        (self.sine,) = self.ax.lines
+        looks = [style.METHODS[method] for method in METHODS]
+        self.curves = [self.ax.plot(GRID, 0 * GRID, **look)[0] for look in looks]
+        self.filled, self.rings = (self.ax.plot([], [], "o", color=style.BLACK, markerfacecolor=face, markersize=7)[0] for face in ("black", "white"))
+        self.labels = [style.label_end(self.ax, 0.0, "", colour) for colour in (style.GREY, *(look["color"] for look in looks))]
         self.ax.set(xlim=(-5, 5), ylim=(-TOP, TOP), xlabel="x", ylabel="y")
         self.ax.set_title(HELP, loc="left", fontsize=10)
 
@@ -90,7 +95,7 @@ class Playground:
         self.filled.set_data(self.x[self.on], self.y[self.on])
         self.rings.set_data(self.x[~self.on], self.y[~self.on])
         texts = ["true sine", *(f"{method}  {in_digits(loss)}" for method, loss in zip(METHODS, losses))]
-        plots.move_labels(self.ax, self.labels, [self.true(5.0), *outs[:, -1]], texts)
+        widgets.move_labels(self.ax, self.labels, [self.true(5.0), *outs[:, -1]], texts)
         self.picture.redraw()
 
     # The mouse
@@ -139,7 +144,7 @@ class Playground:
             self.x = abs(self.x)
             self.update()
         elif self.figure.canvas.manager:
-            plots.usual_keys(event)
+            widgets.handle_default_key(event)
 
 
 def in_digits(loss):
@@ -169,9 +174,9 @@ def tour(p):
 
 def train(iterations, seed, folder):
     """Train as lessons 03 and 05 do, and save of each method's five networks the one whose loss after 10 steps is the median."""
-    model, tasks, rng = MLP([1, 40, 40, 1]), SineTasks(), stream(seed, "initialisation")
+    model, tasks, rng = MLP([1, 40, 40, 1]), SineTasks(), named_rng(seed, "initialisation")
     start = np.stack([model.init(rng) for _ in range(SEEDS)])
-    validation = tasks.sample(stream(seed, "validation tasks"), 200, SHOTS, query=50, grid=True)
+    validation = tasks.sample(named_rng(seed, "validation tasks"), 200, SHOTS, query=50, grid=True)
     recipes = {
         "random": (joint_grad, 0, 1),
         "transfer": (joint_grad, max(1, iterations // 4), 1),
@@ -180,13 +185,13 @@ def train(iterations, seed, folder):
     }
     for method, (meta_grad, total, inner_steps) in recipes.items():
         theta, _ = meta_train(
-            meta_grad, model, start, tasks, rng=stream(seed, "training tasks"), iterations=total, meta_batch_size=1, shots=SHOTS,
+            meta_grad, model, start, tasks, rng=named_rng(seed, "training tasks"), iterations=total, meta_batch_size=1, shots=SHOTS,
             inner_lr=INNER_LR, inner_steps=inner_steps, callback=progress(method, total),
         )  # fmt: skip
         losses = adaptation_curve(model, theta, validation, INNER_LR, 10)[:, 10].mean(axis=-1)
         median = int(np.argsort(losses)[SEEDS // 2])
         path = folder / f"{method.lower()}.npz"
-        with saying_why_not(path):
+        with exit_on_os_error(path):
             folder.mkdir(parents=True, exist_ok=True)
             save_init(path, model, theta[median].astype(np.float32), method, seed, iterations=total, inner_steps=inner_steps, network=median)
         print(f"{path}: network {median} of {SEEDS}, loss {losses[median]:.2f} after 10 steps on validation tasks")
@@ -200,30 +205,30 @@ def load(folder=SHIPPED):
 
 def main():
     parser = argparse.ArgumentParser(prog="playground.py", description="Move the points, and watch four initialisations adapt to them.")
-    parser.add_argument("--seed", type=whole(0), default=0, help="of the tasks, or of the training (default: 0)")
+    parser.add_argument("--seed", type=int_in_range(0), default=0, help="of the tasks, or of the training (default: 0)")
     parser.add_argument("--save", type=Path, metavar="FILE.gif", help="write an animation instead of opening a window")
     parser.add_argument("--train", action="store_true", help="make the initialisations anew (some two minutes)")
     parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="for --train (default: initialisations/ beside this file)")
     flags = parser.parse_args()
     if flags.save and flags.save.suffix != ".gif":
         parser.error(f"argument --save: expected a file name that ends in .gif; got {flags.save}")
-    good_manners()
+    configure_terminal()
     if flags.train:
         return train(ITERATIONS, flags.seed, flags.out)
-    if not flags.save and (why := why_no_window()):
+    if not flags.save and (why := widgets.window_error()):
         sys.exit(f"no window can be opened here ({why}); --save FILE.gif writes an animation instead")
     try:
         model, thetas = load()
     except (OSError, BadFile) as error:
         sys.exit(f"{error}\n--train makes the initialisations anew")
-    plots.windows = not flags.save
+    style.use(windows=not flags.save)
     playground = Playground(model, thetas, flags.seed)
     if flags.save:
-        with saying_why_not(flags.save):
-            plots.save_animation(playground.figure, lambda _: None, tour(playground), flags.save)
+        with exit_on_os_error(flags.save):
+            style.save_animation(playground.figure, lambda _: None, tour(playground), flags.save)
         print(f"animation {flags.save}")
     else:
-        plots.show()
+        widgets.show_windows()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from hypothesis import settings
 
 settings.register_profile("local", deadline=None)
@@ -20,7 +19,7 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def full_run(tmp_path_factory):
     """Run a lesson in full, once for all tests that ask: what it printed, and the folder of what it saved."""
-    from test_lessons import run
+    from running import run
 
     done = {}
 

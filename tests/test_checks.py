@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from helpers import problem
 
-from tinymeta.checks import block_errors, central_difference, complex_step, cosine, relative_error, taylor_slopes
+from tinymeta.checks import (
+    block_errors,
+    central_difference,
+    complex_step,
+    cosine,
+    largest_eigenvalue,
+    relative_error,
+    taylor_slopes,
+)
 
 THETA, V = np.array([0.3, -1.2, 2.0]), np.array([0.6, 0.0, 0.8])
 
@@ -104,3 +112,14 @@ def test_taylor_slopes_go_where_they_are_sent():
     e = 0.1 / 2.0 ** np.arange(3)
     remainders = [f(THETA + h * V) - f(THETA) - h * gradient(THETA) @ V for h in e]
     assert slopes == pytest.approx(np.diff(np.log(np.abs(remainders))) / np.log(0.5))
+
+
+def test_the_largest_eigenvalue_is_that_of_the_dense_hessian():
+    model, theta, batch = problem(sizes=(2, 4, 2), tasks=3)
+    dense = [model.hvp(theta, x, y, np.eye(model.n_params)) for x, y in zip(batch.x_support, batch.y_support)]
+    eigenvalues = np.linalg.eigvalsh(dense)
+    assert (eigenvalues[:, -1] > 1.05 * abs(eigenvalues[:, :-1]).max(axis=-1)).all()  # or power iteration would be slow
+    want = eigenvalues[:, -1]
+    got = largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 300)
+    assert relative_error(got, want) <= 1e-9
+    assert relative_error(largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 1), want) > 0.01

@@ -6,7 +6,15 @@ import itertools
 import numpy as np
 import pytest
 from helpers import (
-    EXACT, METHODS, NUMERICAL, WIDE, WithoutSecondDerivative, meta_gradient_error, problem, structures, true_meta_gradient
+    EXACT,
+    METHODS,
+    NUMERICAL,
+    WIDE,
+    WithoutSecondDerivative,
+    meta_gradient_error,
+    problem,
+    structures,
+    true_meta_gradient,
 )  # fmt: skip
 from hypothesis import given
 from hypothesis import strategies as st

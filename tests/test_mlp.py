@@ -4,11 +4,26 @@ import math
 
 import numpy as np
 import pytest
-from helpers import EXACT, NUMERICAL, WIDE, WithoutSecondDerivative, first_task, points, problem, structures
+from helpers import (
+    EXACT,
+    NUMERICAL,
+    WIDE,
+    WithoutSecondDerivative,
+    first_task,
+    points,
+    problem,
+    structures,
+)
 from hypothesis import given
 
 import tinymeta as tm
-from tinymeta.checks import block_errors, central_difference, complex_step, relative_error, taylor_slopes
+from tinymeta.checks import (
+    block_errors,
+    central_difference,
+    complex_step,
+    relative_error,
+    taylor_slopes,
+)
 
 BOTH_ACTIVATIONS = pytest.mark.parametrize("activation", ["relu", "tanh"])
 BOTH_CRITERIA = pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])

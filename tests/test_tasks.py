@@ -5,6 +5,8 @@ import pytest
 
 import tinymeta as tm
 from tinymeta.checks import relative_error
+from tinymeta.course.examples import left_side, sine_examples
+from tinymeta.tasks import Views
 
 PAPER = tm.SineTasks(phase=(0, np.pi))  # Finn et al. 2017; the post's is the default
 
@@ -120,7 +122,7 @@ def test_blocks_are_the_batch_in_order_and_in_pieces():
 
 
 def test_the_example_to_look_at_is_one_wave_with_points_anywhere_and_on_one_side():
-    (anywhere, one_side), (title, other) = (tasks := tm.sine_examples(np.random.default_rng(0), 10)).values(), tasks
+    (anywhere, one_side), (title, other) = (tasks := sine_examples(np.random.default_rng(0), 10)).values(), tasks
     assert title == "10 points anywhere" and other == "10 points on one side"
     assert (one_side.x_support > 0).all() and np.array_equal(one_side.x_support, abs(anywhere.x_support))
     assert 0 < (anywhere.x_support > 0).sum() < 10 and abs(anywhere.x_support).max() <= 5
@@ -133,7 +135,7 @@ def test_the_example_to_look_at_is_one_wave_with_points_anywhere_and_on_one_side
 
 def test_the_left_side_keeps_the_query_points_left_of_0():
     task = sample(1, 10, 101, grid=True)  # with 0 in the middle
-    left = tm.left_side(task)
+    left = left_side(task)
     assert np.array_equal(left.x_support, task.x_support) and np.array_equal(left.y_support, task.y_support)
     assert np.array_equal(left.x_query, task.x_query[:, :50]) and np.array_equal(left.y_query, task.y_query[:, :50])
 
@@ -188,9 +190,9 @@ def test_a_range_may_be_a_single_point():
 
 def test_examples_and_blocks_name_what_is_wrong():
     with pytest.raises(ValueError, match="rng: expected a NumPy Generator"):
-        tm.sine_examples(0, 10)
+        sine_examples(0, 10)
     with pytest.raises(ValueError, match="shots: expected a whole number of at least 1; got 0"):
-        tm.sine_examples(np.random.default_rng(0), 0)
+        sine_examples(np.random.default_rng(0), 0)
     with pytest.raises(ValueError, match="n_tasks: expected a whole number of at least 1; got 0"):
         next(sample().blocks(0))
 
@@ -254,7 +256,7 @@ def test_parts_have_each_point_once():
 
 def test_views_are_handed_out_one_after_the_other_of_the_batches_that_the_tasks_would_give():
     rng, same = np.random.default_rng(0), np.random.default_rng(0)
-    views = tm.Views(tm.SineTasks(), lambda batch: [batch, batch.exchanged(), batch])
+    views = Views(tm.SineTasks(), lambda batch: [batch, batch.exchanged(), batch])
     for _ in range(2):
         batch = tm.SineTasks().sample(same, (2, 3), 4, 5)
         for expected in (batch, batch.exchanged(), batch):

@@ -5,6 +5,8 @@ import pytest
 from helpers import METHODS
 
 import tinymeta as tm
+from tinymeta.extras.statistics import summarize
+from tinymeta.training import Diverged, Interrupted
 
 SINES = tm.SineTasks()
 MODEL = tm.MLP([1, 8, 8, 1])
@@ -136,7 +138,7 @@ INTERRUPTIONS = {  # name: steps that were taken, what meta_train is given
 
 @pytest.mark.parametrize("steps, interruption", INTERRUPTIONS.values(), ids=INTERRUPTIONS)
 def test_ctrl_c_hands_over_what_was_reached(steps, interruption):
-    with pytest.raises(tm.Interrupted) as caught:
+    with pytest.raises(Interrupted) as caught:
         train(**interruption())
     reached = caught.value
     assert isinstance(reached, KeyboardInterrupt)
@@ -156,7 +158,7 @@ def enormous(batch):
 
 @pytest.mark.parametrize("how, at", [(infinite, 3), (enormous, 0), (enormous, 3)])
 def test_divergence_hands_over_the_last_finite_numbers(how, at):
-    with pytest.raises(tm.Diverged, match=f"at iteration {at}.*inner_lr.*0.01") as caught:
+    with pytest.raises(Diverged, match=f"at iteration {at}.*inner_lr.*0.01") as caught:
         train(tasks=Spoiled(at, how))
     theta, history = train(iterations=at)
     assert np.array_equal(caught.value.theta, theta) and np.array_equal(caught.value.history, history)
@@ -168,13 +170,13 @@ def test_a_first_batch_that_is_not_finite_is_no_divergence_but_a_wrong_argument(
 
 
 def test_a_later_batch_that_is_not_finite_is_named():
-    with pytest.raises(tm.Diverged, match=r"^diverged at iteration 3: y_query: expected finite numbers; got -?inf at \(0, 0, 0\); "):
+    with pytest.raises(Diverged, match=r"^diverged at iteration 3: y_query: expected finite numbers; got -?inf at \(0, 0, 0\); "):
         train(tasks=Spoiled(3, infinite))
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_too_large_a_rate_diverges_by_name_and_without_a_warning(method):
-    with pytest.raises(tm.Diverged) as caught:
+    with pytest.raises(Diverged) as caught:
         train(method=method, inner_lr=1e200, inner_steps=5)
     assert np.isfinite(caught.value.theta).all()
 
@@ -204,7 +206,7 @@ DIVERGING = {  # theta's leading axes, where the gradient is spoiled, the replic
 def test_the_replicas_that_diverged_are_named(lead, where, replicas, words):
     start = np.zeros((*lead, MODEL.n_params))
     message = f"^diverged at iteration 2{words} meta-loss, the meta-gradient or theta is not finite; a smaller inner_lr \\(now 0.01\\) or outer rate \\(now SGD\\(1.0\\)\\) may help"
-    with pytest.raises(tm.Diverged, match=message) as caught:
+    with pytest.raises(Diverged, match=message) as caught:
         train(method=spoiling(2, *where), theta=start, optimizer=tm.SGD(1.0))
     assert caught.value.replicas == replicas
     assert (caught.value.theta == -2).all() and caught.value.history.shape == (2, *lead)
@@ -212,7 +214,7 @@ def test_the_replicas_that_diverged_are_named(lead, where, replicas, words):
 
 def test_divergence_names_rates_in_an_array_and_the_default_optimizer():
     rates = np.linspace(-0.25, 0.5, MODEL.n_params)
-    with pytest.raises(tm.Diverged, match=rf"inner_lr \(now -0.25 to 0.5, shape \({MODEL.n_params},\)\) or outer rate \(now Adam\(0.001\)\)"):
+    with pytest.raises(Diverged, match=rf"inner_lr \(now -0.25 to 0.5, shape \({MODEL.n_params},\)\) or outer rate \(now Adam\(0.001\)\)"):
         train(method=spoiling(0, (1,)), theta=np.zeros(MODEL.n_params), inner_lr=rates)
 
 
@@ -220,7 +222,7 @@ def test_divergence_names_rates_in_an_array_and_the_default_optimizer():
 def test_a_gradient_whose_square_is_not_finite_is_divergence(value):
     """Adam would divide by its infinite root mean square for ever, and stand still."""
     start = np.zeros((2, MODEL.n_params))
-    with pytest.raises(tm.Diverged, match="replica 1 of 2") as caught:
+    with pytest.raises(Diverged, match="replica 1 of 2") as caught:
         train(method=spoiling(0, (1, 4), value=value), theta=start)
     assert np.array_equal(caught.value.theta, start)
     train(method=spoiling(0, (1, 4), value=value / 1e10), theta=start)
@@ -232,20 +234,20 @@ def test_large_gradients_whose_squares_are_finite_one_by_one_do_not_diverge():
 
 def test_a_step_out_of_the_finite_numbers_is_divergence_at_that_step():
     start = np.zeros((2, MODEL.n_params))
-    with pytest.raises(tm.Diverged, match=r"at iteration 0, replica 1 of 2.*SGD\(1e\+150\)") as caught:
+    with pytest.raises(Diverged, match=r"at iteration 0, replica 1 of 2.*SGD\(1e\+150\)") as caught:
         train(method=spoiling(0, (1, 4), value=-1e153), theta=start, optimizer=tm.SGD(1e150))
     assert np.array_equal(caught.value.theta, start)
 
 
 def test_a_division_by_zero_is_divergence_without_a_warning():
     start = np.zeros(MODEL.n_params)
-    with pytest.raises(tm.Diverged, match="at iteration 0"):  # 1e-200 squared is 0, and nothing is added to its root
+    with pytest.raises(Diverged, match="at iteration 0"):  # 1e-200 squared is 0, and nothing is added to its root
         train(method=lambda *_: (1.0, np.full(MODEL.n_params, 1e-200)), theta=start, optimizer=tm.Adam(eps=0))
 
 
 def test_divergence_leaves_the_optimizer_as_it_was():
     optimizer = tm.Adam()
-    with pytest.raises(tm.Diverged):
+    with pytest.raises(Diverged):
         train(tasks=Spoiled(3, enormous), optimizer=optimizer)
     assert optimizer.t == 3 and np.isfinite(optimizer.m).all() and np.isfinite(optimizer.v).all()
 
@@ -265,7 +267,7 @@ def a_method_that_returns(loss, grad):
 @pytest.mark.parametrize("loss, grad", [(np.nan, 1.0), (-np.inf, 1.0), (1.0, np.nan), (1.0, np.inf), (1.0, 1e200)])
 def test_a_single_number_that_is_not_finite_is_divergence(loss, grad):
     start = np.zeros((2, MODEL.n_params))
-    with pytest.raises(tm.Diverged) as caught:
+    with pytest.raises(Diverged) as caught:
         train(method=a_method_that_returns(loss, grad), theta=start)
     assert np.array_equal(caught.value.theta, start) and caught.value.history.shape == (0, 2)
     assert caught.value.replicas == [(1,)] and "replica 1 of 2" in str(caught.value)
@@ -278,14 +280,14 @@ def test_divergence_says_which_replica_it_was(lead, index, words):
         loss[index] = np.nan
         return loss, np.ones_like(theta)
 
-    with pytest.raises(tm.Diverged, match=words) as caught:
+    with pytest.raises(Diverged, match=words) as caught:
         train(method=method, theta=np.zeros((*lead, MODEL.n_params)))
     assert caught.value.replicas == [index]
 
 
 def test_a_step_into_infinity_is_divergence_and_is_not_taken():
     start = np.zeros((2, MODEL.n_params))
-    with pytest.raises(tm.Diverged, match=r"at iteration 0, replica 1 of 2.*outer rate \(now SGD\(1e\+100\)\)") as caught:
+    with pytest.raises(Diverged, match=r"at iteration 0, replica 1 of 2.*outer rate \(now SGD\(1e\+100\)\)") as caught:
         train(method=a_method_that_returns(1.0, 1e100), theta=start, optimizer=tm.SGD(1e100))
     assert np.array_equal(caught.value.theta, start)
 
@@ -397,7 +399,7 @@ def test_maml_adapts_where_joint_training_does_not():
         theta, _ = tm.meta_train(
             method, model, theta, SINES, rng=rng, iterations=2000, meta_batch_size=4, shots=10, inner_lr=0.01
         )
-        curve = tm.summarize(tm.adaptation_curve(model, theta, held_out, 0.01, 10))
+        curve = summarize(tm.adaptation_curve(model, theta, held_out, 0.01, 10))
         assert 0.9 * 4.25 < curve.mean[0] < 1.2 * 4.25  # before adaptation no method can know the task
         after_10[method] = curve.seeds[:, 10]
     assert after_10[tm.maml_grad].max() < 0.6 * after_10[tm.joint_grad].min()

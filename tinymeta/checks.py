@@ -10,6 +10,8 @@ their error falls as h^2 until rounding takes over. A check is worth what it rej
 
 import numpy as np
 
+from . import _validate
+
 
 def complex_step(f, theta, v=None):
     """The derivative of f at theta (P,) along v (..., P); without v along every axis, which for a scalar f is its gradient.
@@ -58,3 +60,17 @@ def taylor_slopes(f, theta, v, grad=None, hessian_v=None, largest=0.01, halvings
     quadratic = 0.0 if hessian_v is None else hessian_v @ v / 2
     remainders = [abs(f(theta + e * v) - f(theta) - e * linear - e**2 * quadratic) for e in steps]
     return np.diff(np.log(remainders)) / np.log(0.5)
+
+
+def largest_eigenvalue(model, theta, x, y, rng, iterations=20):
+    """Of the Hessian of the loss at theta (..., P) on x, y: (...). By power iteration from a random direction: multiply by it
+    again and again, and see by how much that stretches. Descent at a rate is stable where rate * eigenvalue < 2."""
+    theta = _validate.as_theta(model, theta)
+    x, y = _validate.as_points(model, theta, x, y)
+    _validate.check_count("iterations", iterations)
+    lead = np.broadcast_shapes(theta.shape[:-1], x.shape[:-2])
+    Hv = _validate.check_generator(rng).standard_normal((*lead, theta.shape[-1]), theta.dtype)
+    for _ in range(iterations):
+        v = Hv / np.linalg.norm(Hv, axis=-1, keepdims=True)
+        Hv = model.hvp(theta, x, y, v)
+    return (v * Hv).sum(axis=-1)

@@ -16,7 +16,7 @@ import functools
 
 import numpy as np
 
-from . import arguments
+from . import _validate
 
 
 def support_steps(x, y, inner_steps, minibatch=None):
@@ -40,10 +40,10 @@ def adapt(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
     """Gradient descent on each task from theta (..., P): x (..., T, K, d_in), y (..., T, K, d_out) -> (..., T, P).
 
     inner_lr: a number, or an array that broadcasts against theta: (P,) gives each parameter its own rate."""
-    theta = arguments.theta(model, theta)
-    x, y = arguments.points(model, theta, x, y, tasks=True)
-    inner_lr = arguments.inner_lr(theta, inner_lr)
-    arguments.inner_loop(inner_steps, minibatch, x)
+    theta = _validate.as_theta(model, theta)
+    x, y = _validate.as_points(model, theta, x, y, tasks=True)
+    inner_lr = _validate.as_inner_lr(theta, inner_lr)
+    _validate.check_inner_loop(inner_steps, minibatch, x)
     theta = theta[..., None, :] + np.zeros((*x.shape[:-2], 1), theta.dtype)  # one row a task
     for x_s, y_s in support_steps(x, y, inner_steps, minibatch):
         theta = descend(theta, inner_lr, model.backward(model.forward(theta, x_s), y_s))
@@ -56,14 +56,14 @@ def mean_over_tasks(algorithm):
 
     @functools.wraps(algorithm)
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
-        theta = arguments.theta(model, theta)
-        batch = arguments.batch(model, theta, batch, contents=False)
-        rates = arguments.inner_lr(theta, inner_lr)
-        arguments.inner_loop(inner_steps, minibatch, batch.x_support)
+        theta = _validate.as_theta(model, theta)
+        batch = _validate.as_batch(model, theta, batch, check_values=False)
+        rates = _validate.as_inner_lr(theta, inner_lr)
+        _validate.check_inner_loop(inner_steps, minibatch, batch.x_support)
         loss, grad = algorithm(model, theta[..., None, :], batch, rates, inner_steps, minibatch)
         one = loss.shape[-1] == 1  # and its mean is itself
         loss, grad = (loss[..., 0], grad[..., 0, :]) if one else (loss.mean(axis=-1), grad.mean(axis=-2))
-        arguments.explain(theta, batch, grad)
+        _validate.blame_input(theta, batch, grad)
         return loss, grad
 
     return meta_grad
@@ -120,6 +120,6 @@ def reptile_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
 
 def meta_loss(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     """The mean query loss (...) after adaptation: what MAML minimises, and what its gradient is checked against."""
-    batch = arguments.batch(model, arguments.theta(model, theta), batch)
+    batch = _validate.as_batch(model, _validate.as_theta(model, theta), batch)
     adapted = adapt(model, theta, batch.x_support, batch.y_support, inner_lr, inner_steps, minibatch)
     return model.losses.value(model.forward(adapted, batch.x_query).out, batch.y_query).mean(axis=-1)

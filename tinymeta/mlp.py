@@ -20,7 +20,7 @@ import functools
 
 import numpy as np
 
-from . import arguments
+from . import _validate
 from .losses import LOSSES
 
 
@@ -79,9 +79,9 @@ class MLP:
     """
 
     def __init__(self, sizes, activation="relu", criterion="mse"):
-        self.sizes = arguments.sizes(sizes)
-        self.activation = arguments.choice("activation", activation, ACTIVATIONS)
-        self.criterion = arguments.choice("criterion", criterion, LOSSES)
+        self.sizes = _validate.as_sizes(sizes)
+        self.activation = _validate.check_choice("activation", activation, ACTIVATIONS)
+        self.criterion = _validate.check_choice("criterion", criterion, LOSSES)
         self._f, self.losses = ACTIVATIONS[activation], LOSSES[criterion]
         self._places, end = [], 0
         for d_in, d_out in zip(self.sizes, self.sizes[1:]):
@@ -95,8 +95,8 @@ class MLP:
     def init(self, rng, dtype=np.float64, scheme="uniform"):
         """A fresh theta (P,): W and b from U(-1, 1)/sqrt(fan_in), the default of PyTorch's linear layers;
         scheme="truncated_normal": W of standard deviation 0.01 redrawn beyond two of them, b = 0 (Finn et al. 2017)."""
-        arguments.choice("scheme", scheme, ("uniform", "truncated_normal"))
-        arguments.generator(rng)
+        _validate.check_choice("scheme", scheme, ("uniform", "truncated_normal"))
+        _validate.check_generator(rng)
         theta = np.zeros(self.n_params)
         for W, b in self.unpack(theta):
             if scheme == "uniform":
@@ -176,26 +176,26 @@ class MLP:
 
     def predict(self, theta, x):
         """The outputs (..., K, d_out) at theta (..., P) for x (..., K, d_in); for cross_entropy: the logits."""
-        theta = arguments.theta(self, theta)
-        return self.forward(theta, arguments.inputs(self, theta, x)).out
+        theta = _validate.as_theta(self, theta)
+        return self.forward(theta, _validate.as_inputs(self, theta, x)).out
 
     def loss(self, theta, x, y):
         """The loss (...) at theta (..., P) on the points x (..., K, d_in), y (..., K, d_out)."""
-        theta = arguments.theta(self, theta)
-        x, y = arguments.points(self, theta, x, y)
+        theta = _validate.as_theta(self, theta)
+        x, y = _validate.as_points(self, theta, x, y)
         return self.losses.value(self.forward(theta, x).out, y)
 
     def grad(self, theta, x, y):
         """The gradient (..., P) of `loss` in theta."""
-        theta = arguments.theta(self, theta)
-        x, y = arguments.points(self, theta, x, y)
+        theta = _validate.as_theta(self, theta)
+        x, y = _validate.as_points(self, theta, x, y)
         return self.backward(self.forward(theta, x), y)
 
     def hvp(self, theta, x, y, v):
         """The Hessian of `loss` in theta times v (..., P), never forming it; v = np.eye(P) gives its P rows."""
-        theta = arguments.theta(self, theta)
-        x, y = arguments.points(self, theta, x, y)
-        v = arguments.direction(self, theta, x, v)
+        theta = _validate.as_theta(self, theta)
+        x, y = _validate.as_points(self, theta, x, y)
+        v = _validate.as_direction(self, theta, x, v)
         tape = self.forward(theta, x)
         self.backward(tape, y)
         return self.rop(tape, v)

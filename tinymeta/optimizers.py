@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from . import arguments
+from . import _validate
 
 
 class SGD:
     """theta - lr * grad."""
 
     def __init__(self, lr):
-        self.lr = arguments.number("lr", lr)
+        self.lr = _validate.as_number("lr", lr)
 
     def __repr__(self):
         return f"SGD({self.lr})"
 
     def step(self, theta, grad):
-        theta, grad = arguments.like_theta(theta, grad)
+        theta, grad = _validate.as_theta_and_grad(theta, grad)
         return theta - self.lr * grad
 
 
@@ -25,15 +25,15 @@ class Adam:
     Elementwise, so theta (S, P) is S independent optimisers. The two moments are kept from step to step."""
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-        self.lr, self.eps = arguments.number("lr", lr), arguments.number("eps", eps)
-        self.beta1, self.beta2 = arguments.number("beta1", beta1, below=1), arguments.number("beta2", beta2, below=1)
+        self.lr, self.eps = _validate.as_number("lr", lr), _validate.as_number("eps", eps)
+        self.beta1, self.beta2 = _validate.as_number("beta1", beta1, below=1), _validate.as_number("beta2", beta2, below=1)
         self.t, self.m, self.v = 0, None, None
 
     def __repr__(self):
         return f"Adam({self.lr})"
 
     def step(self, theta, grad):
-        theta, grad = arguments.like_theta(theta, grad)
+        theta, grad = _validate.as_theta_and_grad(theta, grad)
         if self.t == 0:
             self.m, self.v = np.zeros_like(grad), np.zeros_like(grad)
         if self.m.shape != grad.shape:

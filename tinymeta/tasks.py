@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import arguments
+from . import _validate
 
 
 class TaskBatch(NamedTuple):
@@ -26,7 +26,7 @@ class TaskBatch(NamedTuple):
 
     def parts(self, n):
         """n batches with every n-th point each, of the support and of the query set."""
-        return [TaskBatch(*(array[..., i::n, :] for array in self)) for i in range(arguments.count("n", n))]
+        return [TaskBatch(*(array[..., i::n, :] for array in self)) for i in range(_validate.check_count("n", n))]
 
     def joined(self):
         """All points as support points, and as query points: for algorithms that know no query set, to learn from as many."""
@@ -35,7 +35,7 @@ class TaskBatch(NamedTuple):
 
     def blocks(self, n_tasks):
         """The batch in pieces of at most n_tasks tasks: small arrays stay in the processor's cache."""
-        arguments.count("n_tasks", n_tasks)
+        _validate.check_count("n_tasks", n_tasks)
         for start in range(0, self.x_support.shape[-3], n_tasks):
             yield TaskBatch(*(array[..., start : start + n_tasks, :, :] for array in self))
 
@@ -52,12 +52,12 @@ class SineTasks:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            arguments.interval(name, value)
+            _validate.check_range(name, value)
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
         """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query` query points,
         by default as many; grid=True spaces the query points evenly over x_range."""
-        lead, query = arguments.task_sizes(rng, n_tasks, shots, query)
+        lead, query = _validate.as_task_axes(rng, n_tasks, shots, query)
         u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
         low, high = self.x_range
         a = self.amplitude[0] + (self.amplitude[1] - self.amplitude[0]) * u[..., :1, :]
@@ -82,18 +82,3 @@ class Views:
         if not self._waiting:
             self._waiting = [*self.views(self.tasks.sample(rng, n_tasks, shots, query, grid))][::-1]
         return self._waiting.pop()
-
-
-def sine_examples(rng, shots):
-    """One wave to look at, 3 sin(x + 1), as {title: TaskBatch of one task}: support points from anywhere, and the same
-    points all moved to the right side; 200 evenly spaced query points trace the wave."""
-    anywhere = arguments.generator(rng).uniform(-5.0, 5.0, (1, arguments.count("shots", shots), 1))
-    x_query = np.linspace(-5.0, 5.0, 200)[None, :, None]
-    supports = {f"{shots} points anywhere": anywhere, f"{shots} points on one side": abs(anywhere)}
-    return {title: TaskBatch(x, 3.0 * np.sin(x + 1.0), x_query, 3.0 * np.sin(x_query + 1.0)) for title, x in supports.items()}
-
-
-def left_side(task):
-    """The task with only those of its query points kept that are left of 0."""
-    left = task.x_query[0, :, 0] < 0
-    return task._replace(x_query=task.x_query[:, left], y_query=task.y_query[:, left])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import arguments
+from . import _validate
 from .optimizers import Adam
 
 
@@ -23,17 +23,17 @@ class Diverged(ArithmeticError):
         names = ", ".join(str(index[0] if len(index) == 1 else index) for index in self.replicas if index)
         of = f", replica {names} of {theta.shape[:-1] if theta.ndim > 2 else len(theta)}" if names else ""
         super().__init__(
-            f"diverged at iteration {len(history)}{of}: {cause}; a smaller inner_lr (now {arguments.in_words(inner_lr)}) "
+            f"diverged at iteration {len(history)}{of}: {cause}; a smaller inner_lr (now {_validate.describe_rates(inner_lr)}) "
             f"or outer rate (now {optimizer!r}) may help; .theta and .history hold the last finite ones"
         )
 
 
 def require_finite(loss, vectors):
     """A loss (...) that is finite and vectors (..., P) whose squares are, or NotFinite with the indices of the wrong replicas."""
-    if not (arguments.is_finite(loss) and np.isfinite(np.vdot(vectors, vectors))):
+    if not (_validate.is_finite(loss) and np.isfinite(np.vdot(vectors, vectors))):
         wrong = np.argwhere(~(np.isfinite(loss) & np.isfinite(vectors * vectors).all(axis=-1)))
         if len(wrong):
-            raise arguments.NotFinite("the meta-loss, the meta-gradient or theta is not finite", [*map(tuple, wrong.tolist())])
+            raise _validate.NotFinite("the meta-loss, the meta-gradient or theta is not finite", [*map(tuple, wrong.tolist())])
 
 
 def meta_train(
@@ -44,12 +44,12 @@ def meta_train(
 
     theta (S, P) trains S replicas on tasks of their own. optimizer: Adam(1e-3) unless given; callback(iteration, theta,
     loss) is called after every step. Raises Interrupted on Ctrl-C and Diverged when a number is not finite."""
-    arguments.count("iterations", iterations, least=0)
+    _validate.check_count("iterations", iterations, least=0)
     for name, value in {"meta_batch_size": meta_batch_size, "shots": shots, "query": shots if query is None else query}.items():
-        arguments.count(name, value)
-    arguments.generator(rng)
-    theta = arguments.finite_theta(arguments.theta(model, theta))
-    arguments.inner_lr(theta, inner_lr)
+        _validate.check_count(name, value)
+    _validate.check_generator(rng)
+    theta = _validate.check_finite_theta(_validate.as_theta(model, theta))
+    _validate.as_inner_lr(theta, inner_lr)
     optimizer = Adam() if optimizer is None else optimizer
     lead, done = theta.shape[:-1], 0
     theta, history = theta.copy(), np.empty((iterations, *lead), theta.dtype)
@@ -58,13 +58,13 @@ def meta_train(
             while done < iterations:
                 batch = tasks.sample(rng, (*lead, meta_batch_size), shots, query)
                 if not done:  # later ones are looked at when something goes wrong
-                    arguments.batch(model, theta, batch)
+                    _validate.as_batch(model, theta, batch)
                 try:
                     loss, grad = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch)
                     require_finite(loss, grad)
                     stepped = optimizer.step(theta, grad)
                     require_finite(loss, stepped)
-                except arguments.NotFinite as cause:
+                except _validate.NotFinite as cause:
                     raise Diverged(theta, history[:done].copy(), cause, inner_lr, optimizer) from None
                 theta, history[done] = stepped, loss
                 done += 1

@@ -19,7 +19,7 @@ given: model.losses.delta(tape.out, y); the mean over the points is in it alread
 # %%
 import numpy as np
 
-from tinymeta import exercises
+from tinymeta.course import grading
 
 
 def backward(model, theta, x, y):
@@ -32,4 +32,4 @@ def backward(model, theta, x, y):
 
 # %%
 if __name__ == "__main__":
-    exercises.check("01_backward", backward)
+    grading.check("01_backward", backward)

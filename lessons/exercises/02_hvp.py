@@ -18,7 +18,7 @@ model.losses.Rdelta(tape.out, y, Rout), (K, d_out), for Rout = R{out}. The netwo
 # %%
 import numpy as np
 
-from tinymeta import exercises
+from tinymeta.course import grading
 
 
 def hvp(model, theta, x, y, v):
@@ -33,4 +33,4 @@ def hvp(model, theta, x, y, v):
 
 # %%
 if __name__ == "__main__":
-    exercises.check("02_hvp", hvp)
+    grading.check("02_hvp", hvp)

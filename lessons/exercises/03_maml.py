@@ -19,7 +19,7 @@ points; the mean over the tasks. Nothing that comes in may be written to.
 # %%
 import numpy as np
 
-from tinymeta import exercises
+from tinymeta.course import grading
 
 
 def maml_grad(model, theta, batch, inner_lr, inner_steps):
@@ -28,4 +28,4 @@ def maml_grad(model, theta, batch, inner_lr, inner_steps):
 
 # %%
 if __name__ == "__main__":
-    exercises.check("03_maml", maml_grad)
+    grading.check("03_maml", maml_grad)

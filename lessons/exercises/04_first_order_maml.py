@@ -10,7 +10,7 @@ Before it: lesson 04. Here is MAML. Copy it into first_order_maml_grad, delete w
 # %%
 import numpy as np
 
-from tinymeta import exercises
+from tinymeta.course import grading
 
 
 def maml_grad(model, theta, batch, inner_lr, inner_steps):
@@ -36,4 +36,4 @@ BY = None  # the relative error there, to two digits
 
 # %%
 if __name__ == "__main__":
-    exercises.check("04_first_order_maml", first_order_maml_grad, FIRST_TO_FAIL=FIRST_TO_FAIL, BY=BY)
+    grading.check("04_first_order_maml", first_order_maml_grad, FIRST_TO_FAIL=FIRST_TO_FAIL, BY=BY)

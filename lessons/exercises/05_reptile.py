@@ -17,7 +17,7 @@ When it is right: is there a way to write it without dividing by alpha?
 # %%
 import numpy as np
 
-from tinymeta import exercises
+from tinymeta.course import grading
 
 
 def reptile_grad(model, theta, batch, inner_lr, inner_steps):
@@ -26,4 +26,4 @@ def reptile_grad(model, theta, batch, inner_lr, inner_steps):
 
 # %%
 if __name__ == "__main__":
-    exercises.check("05_reptile", reptile_grad)
+    grading.check("05_reptile", reptile_grad)

@@ -15,7 +15,7 @@ Return the gradient (P,) in *alpha* of the query loss after inner_steps such ste
 # %%
 import numpy as np
 
-from tinymeta import exercises
+from tinymeta.course import grading
 
 
 def rates_grad(model, theta, alpha, batch, inner_steps):
@@ -24,4 +24,4 @@ def rates_grad(model, theta, alpha, batch, inner_steps):
 
 # %%
 if __name__ == "__main__":
-    exercises.check("06_meta_sgd", rates_grad)
+    grading.check("06_meta_sgd", rates_grad)

@@ -13,8 +13,10 @@ before you read the code. Time: an hour; the training takes ten seconds or so.
 import numpy as np
 from implementations import ALL
 
-from tinymeta import MLP, Adam, SineTasks, TaskBatch, autopsy, checks, exercises, maml_grad, meta_loss, meta_train, plots
-from tinymeta.lesson import Lesson
+from tinymeta import MLP, Adam, SineTasks, TaskBatch, checks, maml_grad, meta_loss, meta_train
+from tinymeta.course import grading, style
+from tinymeta.extras import autopsy
+from tinymeta.course.lesson import Lesson
 
 # %%
 INNER_LR = 0.05  # alpha
@@ -53,15 +55,15 @@ for letter, curve in curves.items():
     print(f"{letter}  {curve[0]:6.2f} {curve[-1]:6.2f}           ", *(f"{after(letter, n):6.2f}" for n in (0, 1, 10)))
 
 # %%
-figure, ax = plots.new_figure()
-looks = zip((plots.BLUE, plots.ORANGE, plots.GREEN, plots.PINK, plots.BLACK, plots.BLUE, plots.ORANGE), ("-", "--", "-", "-.", "-", "--", "-."))
+figure, ax = style.new_figure()
+looks = zip((style.BLUE, style.ORANGE, style.GREEN, style.PINK, style.BLACK, style.BLUE, style.ORANGE), ("-", "--", "-", "-.", "-", "--", "-."))
 ends = []
-for (letter, curve), (colour, style) in zip(curves.items(), looks):
-    ax.plot((np.arange(10) + 0.5) * lesson.iterations / 10, curve, style, color=colour, zorder=2 + (style != "-"))
+for (letter, curve), (colour, line) in zip(curves.items(), looks):
+    ax.plot((np.arange(10) + 0.5) * lesson.iterations / 10, curve, line, color=colour, zorder=2 + (line != "-"))
     ends.append((curve[-1], letter, colour))
 ax.set(xlim=(0, lesson.iterations), ylim=(0, None), xlabel="meta-steps", ylabel="loss that each reports")
 ax.set_title("Seven implementations, one of them right", loc="left")
-plots.label_ends(ax, ends)
+style.label_ends(ax, ends)
 first, last = (np.array([curve[i] for curve in curves.values()]) for i in (0, -1))
 lesson.save(
     figure,
@@ -120,7 +122,7 @@ print(autopsy.examine(maml_grad, *example(), inner_lr=0.1))
 ANSWERS = {"A": None, "B": None, "C": None, "D": None, "E": None, "F": None, "G": None}
 
 # %%
-exercises.name_bugs(ANSWERS)
+grading.name_bugs(ANSWERS)
 for letter, curve in curves.items():
     lesson.expect(f"{letter}: last tenth of training over the first", curve[-1] / curve[0], 0, 0.7)
 lesson.end()

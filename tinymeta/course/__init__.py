@@ -1,0 +1,1 @@
+"""What serves the lessons and the teaching; nothing outside this folder needs it."""

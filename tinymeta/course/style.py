@@ -1,0 +1,203 @@
+"""Figure style: five colours that colour-blind readers can tell apart, a line style for each, and
+labels at the ends of curves instead of a legend.
+
+A figure belongs to no window unless `use(windows=True)` was called: saving one needs neither a
+screen nor a backend. After `use(slides="svg")` or "pdf", figures are made for a slide instead of a
+page: 16:9, with larger type for the same width.
+"""
+
+import functools
+import os
+import sys
+
+if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswith(
+    "module://matplotlib_inline"
+):
+    del os.environ["MPLBACKEND"]  # set by Jupyter for subprocesses; importing matplotlib would fail
+
+import numpy as np
+from matplotlib import cycler, rc_context, rcParams
+from matplotlib.figure import Figure
+
+# Okabe & Ito (2008)
+BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+GREY = "#666666"
+DASH_DOTS = (0, (5, 1.5, 1, 1.5, 1, 1.5))
+CYCLE = cycler(color=[BLUE, ORANGE, GREEN, PINK, BLACK], linestyle=["-", "--", "-.", DASH_DOTS, ":"])
+METHODS = {  # the same look for a method in every lesson
+    "random": {"color": BLACK, "linestyle": ":"},
+    "transfer": {"color": PINK, "linestyle": DASH_DOTS},
+    "MAML": {"color": BLUE, "linestyle": "-"},
+    "first-order MAML": {"color": ORANGE, "linestyle": "--"},
+    "Reptile": {"color": GREEN, "linestyle": "-."},
+    "joint": {"color": GREY, "linestyle": (0, (6, 4))},
+}
+PAGE = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": CYCLE,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "savefig.dpi": 120,
+}
+SLIDE = {  # 6.4 x 3.6 in is a 16:9 page of LaTeX's beamer: on a slide of 10 inches, 11 points are 17
+    **PAGE,
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "lines.linewidth": 2.2,
+    "savefig.dpi": 300,  # for rasterised parts
+    "svg.fonttype": "path",  # embed glyphs as paths: no font can be missing
+    "svg.hashsalt": "tinymeta",  # reproducible bytes
+    "pdf.fonttype": 42,
+}
+NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+LINE_HEIGHT = 1.25  # of a line of type, over its font size
+_mode = {"slides": None, "windows": False}
+
+
+def use(slides=None, windows=False):
+    """Make figures from now on for slides ("svg" or "pdf"; None: for a page), in windows or not."""
+    _mode.update(slides=slides, windows=windows)
+    if slides:
+        rcParams.update(SLIDE)  # also for what is drawn into a figure later
+
+
+def file_format():
+    """Return the format in which figures are saved: "png" for pages, or that of the slides."""
+    return _mode["slides"] or "png"
+
+
+def settings():
+    """Return matplotlib's settings for a page, or for slides."""
+    return SLIDE if _mode["slides"] else PAGE
+
+
+def styled(draw):
+    """Let a function draw with these settings, and leave matplotlib's own as they were."""
+
+    @functools.wraps(draw)
+    def draw_styled(*args, **kwargs):
+        with rc_context(settings()):
+            return draw(*args, **kwargs)
+
+    return draw_styled
+
+
+@styled
+def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
+    """Return a figure and its rows and columns of axes; `options` say what the axes share."""
+    if _mode["slides"]:  # several panels: a larger page, so that type is smaller beside them
+        width = max(6.4, 0.8 * width, 0.6 * height * 16 / 9)
+        height = width * 9 / 16
+    if _mode["windows"]:
+        from matplotlib import pyplot
+
+        figure = pyplot.figure(figsize=(width, height), layout="constrained")
+    else:
+        figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def new_panels(n, **options):
+    """Return a figure with n panels beside each other that share their y axis, and the panels."""
+    figure, axes = new_figure(1.6 + 3.6 * n, 3.4, n, sharey=True, squeeze=False, **options)
+    return figure, axes[0]
+
+
+@styled
+def save(figure, path):
+    """Write the figure to a path, or to an open file: as PNG, or for slides."""
+    figure.savefig(path, format=file_format(), metadata=NO_DATE[file_format()])
+
+
+@styled
+def save_animation(figure, draw, frames, path):
+    """Write an animated GIF, calling draw(frame) before each picture; return its path."""
+    from matplotlib.animation import PillowWriter
+
+    writer = PillowWriter(fps=8)
+    figure.draw_without_rendering()  # compute the layout, once for all pictures
+    figure.set_layout_engine("none")
+    with writer.saving(figure, path, dpi=75):
+        for frame in frames:
+            draw(frame)
+            writer.grab_frame()
+    return path
+
+
+# Parts that many figures have. Each of the first three returns a label for `label_ends`.
+
+
+def plot_line(ax, x, y, label, **look):
+    """Draw a line; return its label."""
+    (line,) = ax.plot(x, y, **look)
+    return line.get_ydata()[-1], label, line.get_color()
+
+
+def plot_truth(ax, x, y, label):
+    """Draw what is to be learned as a broad grey line; return its label."""
+    ax.plot(x, y, color="#999999", linestyle="-", linewidth=4, alpha=0.6)
+    return y[-1], label, GREY
+
+
+def plot_seeds(ax, x, seeds, label, **look):
+    """Draw the mean over seeds (S, n), in a band from the lowest to the highest; return its label."""
+    band = ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), alpha=0.15, linewidth=0)
+    labelled = plot_line(ax, x, seeds.mean(axis=0), label, **look)
+    band.set_color(labelled[2])
+    return labelled
+
+
+def level(ax, y, label):
+    """Draw a thin grey line at the height y; return its label."""
+    ax.axhline(y, color=GREY, linestyle="-", linewidth=1.0)
+    return y, label, GREY
+
+
+def label_ends(ax, labels, gap=0.075):
+    """Write each (y, text, colour) of `labels` at the right edge of the axes, as near to the height
+    of y as it can be read: labels closer than `gap` of the axes' height are moved apart; on slides,
+    closer than a line of type."""
+    if _mode["slides"]:
+        ax.figure.draw_without_rendering()  # computes the layout: the axes' height is known now
+        points = LINE_HEIGHT * SLIDE["font.size"]
+        gap = points / 72 / (ax.get_position().height * ax.figure.get_figheight())
+    to_axes = ax.transData + ax.transAxes.inverted()
+    x_right = ax.get_xlim()[1]
+    labels = [(to_axes.transform((x_right, y))[1], text, colour) for y, text, colour in labels]
+    labels.sort(key=lambda label: label[0])
+    heights = spread([height for height, _, _ in labels], gap)
+    for height, (_, text, colour) in zip(heights, labels):
+        label_end(ax, height, text, colour)
+
+
+def label_end(ax, height, text, colour):
+    """Write one label at the right edge of the axes, at a height in (0, 1)."""
+    return ax.annotate(
+        text,
+        (1.0, height),
+        (5, 0),
+        "axes fraction",
+        "offset points",
+        va="center",
+        color=colour,
+        annotation_clip=False,
+    )
+
+
+def spread(heights, gap):
+    """Move sorted heights until none is closer than `gap` to its neighbour and none is outside (0, 1)."""
+    heights = np.clip(heights, 0.0, 1.0)
+    for _ in range(200):  # push neighbours apart, a little at a time and both ways, until all are
+        for i in range(len(heights) - 1):
+            overlap = gap - (heights[i + 1] - heights[i])
+            if overlap > 1e-6:
+                heights[i] -= overlap / 2
+                heights[i + 1] += overlap / 2
+    order = gap * np.arange(len(heights))
+    return np.clip(heights, order, 1 - order[::-1])

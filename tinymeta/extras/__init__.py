@@ -1,0 +1,1 @@
+"""What grows out of the subject; nothing in the subject needs it."""
