@@ -1,12 +1,16 @@
-"""The contenders: each builds the whole meta-step (sample, meta-gradient, Adam) of one cell of the tables.
+"""The contenders: each builds the whole meta-step (sample, meta-gradient, Adam) of one table cell.
 
-A builder takes a Cell and returns two functions: run(n) does n meta-steps and waits for the last; gradient(theta, batch)
-is the meta-gradient inside them, on given numbers, so that all contenders can be checked against one another.
-Each library is imported by its own contender alone; `serve` is the process that one contender lives in.
+A builder takes a Cell and returns two functions: run(n) does n meta-steps and waits for the last;
+gradient(theta, batch) is the meta-gradient inside them, on given numbers, so that all contenders
+can be checked against one another. Each library is imported by its own contender alone; `serve` is
+the process that one contender lives in.
+
+Of tinymeta only names at its root are used, so that this file can also time other versions of it.
 """
 
 import itertools
 import math
+import sys
 import time
 import tracemalloc
 from typing import NamedTuple
@@ -14,63 +18,114 @@ from typing import NamedTuple
 import numpy as np
 
 SIZES, INNER_LR = [1, 40, 40, 1], 0.01
-OUTER_LR = 1e-5  # a hundredth of what one trains with: all stay near where they start, and none diverges on the way
+LETTER_SIZES = [196, 64, 64, 5]  # 14 x 14 pixels to 5 classes
+# A hundredth of what one trains with: all stay near where they start, and none diverges on the way.
+OUTER_LR = 1e-5
 SCAN = 50  # meta-steps a call, for the contender jax_scan
 
 
 class Cell(NamedTuple):
-    method: str  # maml, fomaml; for memory also reptile
+    method: str  # maml, fomaml, reptile; the peers know the first two
     tasks: int = 1
     steps: int = 1
-    shots: int = 10  # support points, and as many query points
+    shots: int = 10  # support points, and as many query points; for letters, of each class
     dtype: str = "float32"
+    # From here on for tinymeta alone.
+    activation: str = "relu"
+    problem: str = "sine"  # or letters: cross-entropy
+    replicas: int = 0  # trained at once by meta_train; 0: the bare meta-step, without meta_train
 
 
-def start(seed=0):
-    """theta (P,): W1, b1, W2, b2, W3, b3, each from U(-1, 1)/sqrt(fan_in)."""
-    rng = np.random.default_rng(seed)
-    return np.concatenate([rng.uniform(-1, 1, (i + 1) * o) / i**0.5 for i, o in zip(SIZES, SIZES[1:])]).astype("float32")
+def start(seed=0, sizes=SIZES):
+    """Return theta (P,): W1, b1, W2, b2, W3, b3, each from U(-1, 1)/sqrt(fan_in)."""
+    rng, pairs = np.random.default_rng(seed), zip(sizes, sizes[1:])
+    layers = [rng.uniform(-1, 1, (i + 1) * o) / i**0.5 for i, o in pairs]
+    return np.concatenate(layers).astype("float32")
 
 
 def unpack(theta):
-    """[W1, b1, W2, b2, W3, b3] as views; W (d_in, d_out), b (1, d_out)."""
+    """Return [W1, b1, W2, b2, W3, b3] as views; W (d_in, d_out), b (1, d_out)."""
     shapes = [shape for i, o in zip(SIZES, SIZES[1:]) for shape in ((i, o), (1, o))]
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes)]
 
 
+class Letters:
+    """Draw 5-way episodes as GlyphTasks does, with noise in [0, 1) for pixels.
+
+    A batch of each size is drawn once and handed out ever after: drawing takes no time."""
+
+    def __init__(self):
+        self.drawn = {}
+
+    def sample(self, rng, n_tasks, shots, query=None, grid=False):
+        """Return a TaskBatch: x (..., 5 shots, 196), y one-hot (..., 5 shots, 5), both float32."""
+        if (n_tasks, shots) not in self.drawn:
+            self.drawn[n_tasks, shots] = self.draw(rng, n_tasks, shots)
+        return self.drawn[n_tasks, shots]
+
+    def draw(self, rng, n_tasks, shots):
+        from tinymeta import TaskBatch
+
+        lead = n_tasks if isinstance(n_tasks, tuple) else (n_tasks,)
+        d_in, *_, ways = LETTER_SIZES
+        x_support, x_query = rng.random((2, *lead, shots * ways, d_in), "float32")
+        y = np.zeros((*lead, shots * ways, ways), "float32")
+        y[:] = np.tile(np.eye(ways), (shots, 1))
+        return TaskBatch(x_support, y, x_query, y)
+
+
 def tinymeta(cell):
-    """This package, through its public functions alone."""
+    """Build the cell from this package's public functions alone."""
     import tinymeta as tm
 
-    model, tasks, adam, rng = tm.MLP(SIZES), tm.SineTasks(), tm.Adam(OUTER_LR), np.random.default_rng(0)
+    if cell.problem == "letters":
+        sizes, criterion, tasks = LETTER_SIZES, "cross_entropy", Letters()
+    else:
+        sizes, criterion, tasks = SIZES, "mse", tm.SineTasks()
+    model = tm.MLP(sizes, activation=cell.activation, criterion=criterion)
     meta_grad = getattr(tm, cell.method + "_grad")
-    theta = start().astype(cell.dtype)
+    adam, rng = tm.Adam(OUTER_LR), np.random.default_rng(0)
+    thetas = [start(seed, sizes).astype(cell.dtype) for seed in range(max(1, cell.replicas))]
+    theta = np.array(thetas) if cell.replicas > 1 else thetas[0]
 
-    def run(n):
+    def bare(n):
         nonlocal theta
         for _ in range(n):
             batch = tasks.sample(rng, cell.tasks, cell.shots)
             loss, grad = meta_grad(model, theta, batch, INNER_LR, cell.steps)
             theta = adam.step(theta, grad)
 
-    return run, lambda theta, batch: meta_grad(model, theta, tm.TaskBatch(*batch), INNER_LR, cell.steps)[1]
+    def trained(n):
+        nonlocal theta
+        theta, history = tm.meta_train(
+            meta_grad, model, theta, tasks, rng=rng, iterations=n, meta_batch_size=cell.tasks,
+            shots=cell.shots, inner_lr=INNER_LR, inner_steps=cell.steps, optimizer=adam,
+        )  # fmt: skip
+
+    def gradient(theta, batch):
+        return meta_grad(model, theta, tm.TaskBatch(*batch), INNER_LR, cell.steps)[1]
+
+    return trained if cell.replicas else bare, gradient
 
 
 def pytorch(cell, batched, threads=None):
-    """Functional weights, autograd.grad in the inner loop, Adam in its fused form (the fastest of the three).
+    """Use functional weights, autograd.grad inside, and fused Adam (the fastest of the three).
 
-    batched: every task has its own copy of the weights, and each layer is one batched product; torch.func's vmap and grad
-    took 1.2 to 4 times as long. Threads: one by one a task is as fast or faster in one thread (with two, a step stalls
-    for 30 ms whenever another process wants a core); batched runs both ways, and the faster counts."""
+    batched: every task has its own copy of the weights, and each layer is one batched product;
+    torch.func's vmap and grad took 1.2 to 4 times as long. Threads: one by one a task is as fast or
+    faster in one thread (with two, a step stalls for 30 ms whenever another process wants a core);
+    batched runs both ways, and the faster counts."""
     import torch
+    from torch.nn.functional import mse_loss
 
     if threads:
         torch.set_num_threads(threads)
     params = [torch.from_numpy(part.copy()).requires_grad_() for part in unpack(start())]
     adam = torch.optim.Adam(params, lr=OUTER_LR, fused=True)
     layer = torch.baddbmm if batched else torch.addmm
-    rate = INNER_LR / cell.shots  # the inner loss is summed over points (and, batched, over tasks): that is one operation
+    # The inner loss is summed over points (and, batched, over tasks): that is one operation.
+    rate = INNER_LR / cell.shots
 
     def net(weights, x):
         W1, b1, W2, b2, W3, b3 = weights
@@ -78,10 +133,10 @@ def pytorch(cell, batched, threads=None):
 
     def query_loss(weights, x_support, y_support, x_query, y_query):
         for _ in range(cell.steps):
-            loss = torch.nn.functional.mse_loss(net(weights, x_support), y_support, reduction="sum")
+            loss = mse_loss(net(weights, x_support), y_support, reduction="sum")
             grads = torch.autograd.grad(loss, weights, create_graph=cell.method == "maml")
             weights = [w.sub(g, alpha=rate) for w, g in zip(weights, grads)]
-        return torch.nn.functional.mse_loss(net(weights, x_query), y_query)
+        return mse_loss(net(weights, x_query), y_query)
 
     def meta_loss(params, batch):
         if batched:
@@ -92,7 +147,8 @@ def pytorch(cell, batched, threads=None):
         a, b = 0.1 + 4.9 * torch.rand(cell.tasks, 1, 1), 2 * math.pi * torch.rand(cell.tasks, 1, 1)
         x = 10 * torch.rand(cell.tasks, 2 * cell.shots, 1) - 5
         y = a * torch.sin(x + b)
-        return x[:, : cell.shots], y[:, : cell.shots], x[:, cell.shots :], y[:, cell.shots :]
+        K = cell.shots
+        return x[:, :K], y[:, :K], x[:, K:], y[:, K:]
 
     def run(n):
         for _ in range(n):
@@ -102,15 +158,18 @@ def pytorch(cell, batched, threads=None):
 
     def gradient(theta, batch):
         params = [torch.from_numpy(part.copy()).requires_grad_() for part in unpack(theta)]
-        grads = torch.autograd.grad(meta_loss(params, [torch.from_numpy(array) for array in batch]), params)
+        loss = meta_loss(params, [torch.from_numpy(array) for array in batch])
+        grads = torch.autograd.grad(loss, params)
         return np.concatenate([g.numpy().ravel() for g in grads])
 
     return run, gradient
 
 
 def jax(cell, scan):
-    """The whole meta-step in one jitted function, sampling and Adam included; theta a flat vector (a call hands over
-    fewer arrays), everything donated. scan: SCAN meta-steps in one call, for those who need nothing in between."""
+    """Put the whole meta-step into one jitted function, sampling and Adam included.
+
+    theta is a flat vector (a call hands over fewer arrays), everything is donated. scan: SCAN
+    meta-steps in one call, for those who need nothing in between."""
     import jax
     import jax.numpy as jnp
     from jax.flatten_util import ravel_pytree
@@ -138,7 +197,8 @@ def jax(cell, scan):
         b = jax.random.uniform(keys[1], (cell.tasks, 1, 1), maxval=2 * math.pi)
         x = jax.random.uniform(keys[2], (cell.tasks, 2 * cell.shots, 1), minval=-5, maxval=5)
         y = a * jnp.sin(x + b)
-        return x[:, : cell.shots], y[:, : cell.shots], x[:, cell.shots :], y[:, cell.shots :]
+        K = cell.shots
+        return x[:, :K], y[:, :K], x[:, K:], y[:, K:]
 
     def meta_step(state, _=None):
         theta, m, v, t, key = state
@@ -149,7 +209,11 @@ def jax(cell, scan):
         return (theta, m, v, t, key), loss
 
     state = (theta, jnp.zeros_like(theta), jnp.zeros_like(theta), jnp.float32(0), jax.random.key(0))
-    call = jax.jit((lambda state: jax.lax.scan(meta_step, state, length=SCAN)) if scan else meta_step, donate_argnums=0)
+
+    def many(state):
+        return jax.lax.scan(meta_step, state, length=SCAN)
+
+    call = jax.jit(many if scan else meta_step, donate_argnums=0)
 
     def run(n):
         nonlocal state
@@ -161,14 +225,16 @@ def jax(cell, scan):
 
 
 def products(cell):
-    """The matrix products of the meta-step and nothing else: no sampling, bias, activation, loss, sum over tasks, Adam.
+    """Do the matrix products of the meta-step and nothing else.
 
-    Counted, for each task (each has its own weights, also in the first step): three large products a gradient
-    (10x40 by 40x40 forward; 40x10 by 10x40 for W2; 10x40 by 40x40 back) and five thin ones of the first and last layer;
-    six large and eight thin a Hessian-vector product. FOMAML: steps + 1 gradients; MAML: as many Hessian-vector products
-    as steps on top. Every product has an array to go to, the same one at every inner step (so less memory is touched
-    than by any true meta-step). Products of inner dimension 1 (the first layer forward, the last one back) are a
-    broadcast np.multiply, 2.7 times as fast as np.matmul from 25 tasks on; all others are np.matmul."""
+    That is: no sampling, bias, activation, loss, sum over tasks, Adam. Counted, for each task (each
+    has its own weights, also in the first step): three large products a gradient (10x40 by 40x40
+    forward; 40x10 by 10x40 for W2; 10x40 by 40x40 back) and five thin ones of the first and last
+    layer; six large and eight thin a Hessian-vector product. FOMAML: steps + 1 gradients; MAML: as
+    many Hessian-vector products as steps on top. Every product has an array to go to, the same one
+    at every inner step (so less memory is touched than by any true meta-step). Products of inner
+    dimension 1 (the first layer forward, the last one back) are a broadcast np.multiply, 2.7 times
+    as fast as np.matmul from 25 tasks on; all others are np.matmul."""
     rng, T, K, width = np.random.default_rng(0), cell.tasks, cell.shots, SIZES[1]
 
     def array(*shape):
@@ -177,14 +243,19 @@ def products(cell):
     def turned(a):
         return a.swapaxes(-1, -2)
 
-    (W1, W2, W3), (V1, V2, V3) = ([array(i, o) for i, o in zip(SIZES, SIZES[1:])] for _ in range(2))
+    def weights():
+        return [array(i, o) for i, o in zip(SIZES, SIZES[1:])]
+
+    (W1, W2, W3), (V1, V2, V3) = weights(), weights()
     x, h1, h2, Rh1, Rh2 = array(K, 1), *(array(K, width) for _ in range(4))
     d1, d2, d3, Rd1, Rd2, Rd3 = (array(K, n) for n in 2 * (width, width, 1))
     gradient = [(x, W1), (h1, W2), (h2, W3)]
-    gradient += [(turned(h2), d3), (d3, turned(W3)), (turned(h1), d2), (d2, turned(W2)), (turned(x), d1)]
+    gradient += [(turned(h2), d3), (d3, turned(W3)), (turned(h1), d2), (d2, turned(W2))]
+    gradient += [(turned(x), d1)]
     hvp = [(x, V1), (Rh1, W2), (h1, V2), (Rh2, W3), (h2, V3)]
     hvp += [(turned(Rh2), d3), (turned(h2), Rd3), (d3, turned(V3)), (Rd3, turned(W3))]
-    hvp += [(turned(Rh1), d2), (turned(h1), Rd2), (d2, turned(V2)), (Rd2, turned(W2)), (turned(x), Rd1)]
+    hvp += [(turned(Rh1), d2), (turned(h1), Rd2), (d2, turned(V2)), (Rd2, turned(W2))]
+    hvp += [(turned(x), Rd1)]
 
     def with_place(a, b):
         return np.multiply if a.shape[-1] == 1 else np.matmul, a, b, np.empty_like(a @ b)
@@ -212,17 +283,23 @@ BUILDERS = {
 
 
 def peak_memory(cell):
-    """The most bytes held at a time, kept buffers included, by the first two meta-gradients of this process."""
+    """Return the most bytes held at a time by the first two meta-gradients of this process.
+
+    Buffers that are kept count too."""
     _, gradient = BUILDERS["tinymeta"](cell)
     theta = start().astype(cell.dtype)
-    batch = np.random.default_rng(0).uniform(-5, 5, (4, cell.tasks, cell.shots, 1)).astype(cell.dtype)
+    batch = np.random.default_rng(0).uniform(-5, 5, (4, cell.tasks, cell.shots, 1))
+    batch = batch.astype(cell.dtype)
     tracemalloc.start()
-    gradient(theta, batch), gradient(theta, batch)
+    for _ in range(2):
+        gradient(theta, batch)
     return tracemalloc.get_traced_memory()[1]
 
 
 def train(iterations, seeds, dtype, meta_batch_size, phase, scheme):
-    """Seconds that meta_train takes for MAML with one inner step; seeds=None: one theta (P,), else (seeds, P)."""
+    """Return the seconds that meta_train takes for MAML with one inner step.
+
+    seeds=None: one theta (P,), else (seeds, P)."""
     import tinymeta as tm
 
     model, rng = tm.MLP(SIZES), np.random.default_rng(0)
@@ -237,7 +314,7 @@ def train(iterations, seeds, dtype, meta_batch_size, phase, scheme):
 
 
 def block(run, chunk, seconds):
-    """Seconds that one call takes, over chunks of calls until `seconds` have passed."""
+    """Return the seconds that one call takes, over chunks of calls until `seconds` have passed."""
     begin = time.perf_counter()
     for n in itertools.count(1):
         run(chunk)
@@ -245,20 +322,32 @@ def block(run, chunk, seconds):
             return elapsed / (n * chunk)
 
 
-def serve(connection, name):
-    """The life of a contender's process: wait on the pipe (asleep, not spinning), do what is asked, answer."""
+def origin():
+    """Return the file that tinymeta was imported from, in this process."""
+    import tinymeta as tm
+
+    return tm.__file__
+
+
+def serve(connection, name, root):
+    """Live as a contender: wait on the pipe (asleep, not spinning), do what is asked, answer.
+
+    root: the folder whose tinymeta is to be imported; None: the one that Python finds."""
+    if root is not None:
+        sys.path.insert(0, root)  # the builders import it, later
     built = {}
     while True:
         try:
             task, *arguments = connection.recv()
         except EOFError:
             return
-        if task == "time":  # seconds a meta-step takes, over a block of some `seconds`
+        if task == "time":  # seconds a meta-step takes, over a block of about `seconds`
             cell, seconds = arguments
             if cell not in built:
                 run, _ = BUILDERS[name](cell)
                 run(1)  # compiles
-                built[cell] = run, math.ceil(seconds / 10 / min(block(run, 1, 0) for _ in range(5)))
+                fastest = min(block(run, 1, 0) for _ in range(5))
+                built[cell] = run, math.ceil(seconds / 10 / fastest)
             run, chunk = built[cell]
             run(1)  # wakes what the others' turns have put to sleep
             connection.send(block(run, chunk, seconds) / (SCAN if name == "jax_scan" else 1))
@@ -266,4 +355,5 @@ def serve(connection, name):
             cell, theta, batch = arguments
             connection.send(BUILDERS[name](cell)[1](theta, batch))
         else:
-            connection.send({"peak": peak_memory, "train": train}[task](*arguments))
+            does = {"peak": peak_memory, "train": train, "origin": origin}[task]
+            connection.send(does(*arguments))
