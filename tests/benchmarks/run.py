@@ -21,7 +21,7 @@ from math import pi
 from pathlib import Path
 
 import numpy as np
-from contenders import Cell, serve, start
+from contenders import CLOCKS, Cell, serve, start
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = ["1x1", "1x5", "25x1", "25x5", "100x1"]
@@ -36,7 +36,7 @@ NETWORKS = {  # title, its rows, what sets its cells apart
 }
 # The three that --against compares, and their replicas.
 KINDS = {"bare meta-step": 0, "meta_train": 1, "meta_train, five replicas": 5}
-UNLESS_SAID = "25 tasks, 10 shots, 1 step unless said"
+GROWS_WITH = "grows with (else 25 tasks, 10 shots, 1 step)"
 PEERS = {  # title, package, contenders: the fastest of them counts
     "eager": ("vs eager PyTorch, task by task", "torch", ["eager"]),
     "batched": ("vs PyTorch, tasks batched", "torch", ["batched", "batched_1"]),
@@ -49,10 +49,10 @@ PEERS = {  # title, package, contenders: the fastest of them counts
 class Contender:
     """Run a contender in its own process; ask it for a task of `contenders.serve`."""
 
-    def __init__(self, name, root=None):
+    def __init__(self, name, root=None, clock="wall"):
         spawn = multiprocessing.get_context("spawn")
         self.pipe, theirs = spawn.Pipe()
-        spawn.Process(target=serve, args=(theirs, name, root), daemon=True).start()
+        spawn.Process(target=serve, args=(theirs, name, root, clock), daemon=True).start()
         theirs.close()
 
     def ask(self, *task):
@@ -140,10 +140,10 @@ def networks_table(flags, pace):
     print_table(title, head, (cells_of(*row) for row in rows_of(flags)))
 
 
-def checkout(root, repeats):
+def checkout(root, flags):
     """Start contenders of the tree in a folder; exit if what they import is another tinymeta."""
     root = Path(root).resolve()
-    contenders = [Contender("tinymeta", str(root)) for _ in range(repeats)]
+    contenders = [Contender("tinymeta", str(root), flags.clock) for _ in range(flags.repeats)]
     origins = {contender.ask("origin") for contender in contenders}
     print(f"- {root} (imported: {', '.join(origins)})", flush=True)
     if origins != {str(root / "tinymeta" / "__init__.py")}:
@@ -163,7 +163,7 @@ def comparison_table(flags, pace):
     Each repeat has two processes of its own: where a process's arrays lie in memory changes its
     times too, and stays the same as long as the process lives."""
     print("\nThis tree, and the one it is compared with:\n")
-    this, that = (checkout(root, flags.repeats) for root in (ROOT, flags.against))
+    this, that = (checkout(root, flags) for root in (ROOT, flags.against))
     if flags.verify:
         verify({"this tree": this[0], "the other": that[0]})
     medians = {}
@@ -232,8 +232,8 @@ def growth_table(pace):
         ("shots", (10, 20, 40, 80, 160, 320), {"tasks": 25}),
         ("steps", (1, 2, 4, 8, 16, 32), {"tasks": 25}),
     ]
-    title = f"Growth of time, float32: log-log slope (over the last doubling); {UNLESS_SAID}"
-    print_table(title, ["grows with", "MAML", "FOMAML"], itertools.starmap(row, dimensions))
+    title = "Growth of time, float32: log-log slope (over the last doubling)"
+    print_table(title, [GROWS_WITH, "MAML", "FOMAML"], itertools.starmap(row, dimensions))
 
 
 def memory_table():
@@ -247,9 +247,8 @@ def memory_table():
         return [f"{name} {', '.join(map(str, sizes))}", *found]
 
     dimensions = ("tasks", (16, 64, 256), {}), ("steps", (2, 8, 32), {"tasks": 25})
-    units = "KiB (KiB a further task or step)"
-    title = f"Peak memory of a meta-gradient, float32: {units}; {UNLESS_SAID}"
-    head = ["grows with", "MAML", "FOMAML", "Reptile"]
+    title = "Peak memory of a meta-gradient, float32: KiB (KiB a further task or step)"
+    head = [GROWS_WITH, "MAML", "FOMAML", "Reptile"]
     print_table(title, head, itertools.starmap(row, dimensions))
 
 
@@ -344,6 +343,8 @@ def read_flags():
     parser.add_argument("--against", metavar="DIR", help=text)
     text = "estimates of each cell of --against, printed as median (least to largest); default: 1"
     parser.add_argument("--repeats", type=at_least_one, default=1, metavar="N", help=text)
+    text = "of --against (default: wall); cpu leaves out the time that other processes take"
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help=text)
     return parser.parse_args()
 
 
