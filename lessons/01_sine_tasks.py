@@ -2,13 +2,16 @@
 """
 # Pose the K-shot problem
 
-The post's opening, up to the first half of its section "Transfer Learning". A network should learn something new from K
-examples of it, some 10, because it has practised on many similar things. Here the things are sine waves.
+The post's opening, up to the first half of its section "Transfer Learning". A network should learn
+something new from K examples of it, some 10, because it has practised on many similar things. Here
+the things are sine waves.
 
-What you'll learn: what a task is, and its support and query sets; what 10 points are worth to those who know what to
-look for, and to those who do not; the score of the best answer that never looks at them: 4.25, the number to beat.
+What you'll learn: what a task is, and its support and query sets; what 10 points are worth to those
+who know what to look for, and to those who do not; the score of the best answer that never looks at
+them: 4.25, the number to beat.
 
-What you need: the mean of a random variable; least squares. No network yet. Time: 20 minutes to read, seconds to run.
+What you need: the mean of a random variable; least squares. No network yet. Time: 20 minutes to
+read, seconds to run.
 
     python lessons/01_sine_tasks.py             the whole lesson
     python lessons/01_sine_tasks.py --quick     the same figures, and a rougher score
@@ -26,15 +29,15 @@ SHOTS = 10  # the K of K-shot: support points of a task
 TEST_TASKS = 1000  # the same in every lesson
 lesson = Lesson("01_sine_tasks")
 MANY = 100_000 if lesson.quick else 1_000_000  # tasks behind a measured mean
-tasks = SineTasks(amplitude=(0.1, 5.0), phase=(0.0, 2 * np.pi), x_range=(-5.0, 5.0))  # the post's, and the default
+# the post's, and the default
+tasks = SineTasks(amplitude=(0.1, 5.0), phase=(0.0, 2 * np.pi), x_range=(-5.0, 5.0))
 
 # %% [markdown]
 """
 ## A task
 
-A task is a function to be learned,  y = a sin(x + b).  Its amplitude a and its phase b are drawn at random, and the
-learner is told neither: it gets 10 points (x, y). Another draw is another task.
-"""
+A task is a function to be learned,  y = a sin(x + b).  Its amplitude a and its phase b are drawn at
+random, and the learner is told neither: it gets 10 points (x, y). Another draw is another task. """
 
 # %%
 three = tasks.sample(lesson.rng("three tasks"), 3, SHOTS, query=200, grid=True)
@@ -45,10 +48,10 @@ lesson.save(figures.plot_few_tasks(three), "three_tasks", f"Three tasks, which r
 """
 ## Two sets of points for each task
 
-The points to learn from are the task's *support set*. Whether anything was learned shows on other points of the same
-task, its *query set*. (The post says training set and test set. But there will be training tasks and test tasks as
-well, and each of them has both sets.) The two are drawn apart and share no points, or the query set would
-reward memorising; they need not have the same size.
+The points to learn from are the task's *support set*. Whether anything was learned shows on other
+points of the same task, its *query set*. (The post says training set and test set. But there will
+be training tasks and test tasks as well, and each of them has both sets.) The two are drawn apart
+and share no points, or the query set would reward memorising; they need not have the same size.
 
 A batch of tasks is four arrays: T tasks, K points, d numbers a point.
 """
@@ -67,13 +70,13 @@ That depends on what one knows. The addition theorem says
 
     a sin(x + b)  =  (a cos b) sin x  +  (a sin b) cos x
 
-so every task is a weighted sum of the same two features, sin x and cos x. Its two weights are unknown, and *two* points
-give two linear equations for them (independent ones, unless the points are a multiple of pi apart). Least squares on
-these features is the oracle: nothing learned can beat it.
+so every task is a weighted sum of the same two features, sin x and cos x. Its two weights are
+unknown, and *two* points give two linear equations for them (independent ones, unless the points
+are a multiple of pi apart). Least squares on these features is the oracle: nothing learned can beat
+it.
 
-Least squares on other features, the powers of x, knows only that the function is smooth. Here are both, on 1,000 test
-tasks: fitted to support points, judged on 50 evenly spaced query points.
-"""
+Least squares on other features, the powers of x, knows only that the function is smooth. Here are
+both, on 1,000 test tasks: fitted to support points, judged on 50 evenly spaced query points. """
 
 # %%
 def wave(x):
@@ -85,7 +88,8 @@ def powers(degree):
 
 
 def least_squares(features, x, y, x_new):
-    weights = np.linalg.pinv(features(x)) @ y  # of all tasks at once; the smallest, where points are too few
+    # of all tasks at once; the smallest, where points are too few
+    weights = np.linalg.pinv(features(x)) @ y
     return features(x_new) @ weights
 
 
@@ -107,15 +111,14 @@ for name, e in error.items():
     print(f"  {name:52s} {e.mean():8.2g}  {np.median(e):8.2g}")
 
 # %% [markdown]
-"""
-Ten points are plenty for the oracle and too few for a stranger. Degree 9 passes through all ten, and on the median task
-that is nearly right. But it may do anything to the left and right of its points, and the tasks where it does make its
-mean worse than predicting 0. *Mean and median can tell opposite stories*: these lessons print both. Even a constant,
-the mean of the ten y, loses to 0: ten are too few to tell it.
+""" Ten points are plenty for the oracle and too few for a stranger. Degree 9 passes through all
+ten, and on the median task that is nearly right. But it may do anything to the left and right of
+its points, and the tasks where it does make its mean worse than predicting 0. *Mean and median can
+tell opposite stories*: these lessons print both. Even a constant, the mean of the ten y, loses to
+0: ten are too few to tell it.
 
-In between lies the K-shot problem: from practice on other tasks, learn what the oracle was told. Here is a task that
-degree 9 gets wrong: one test task in ten comes out worse.
-"""
+In between lies the K-shot problem: from practice on other tasks, learn what the oracle was told.
+Here is a task that degree 9 gets wrong: one test task in ten comes out worse. """
 
 # %%
 nonic = error["polynomial of degree 9, 10 points"]
@@ -133,8 +136,8 @@ lesson.save(
 """
 ## A thousand tasks
 
-One network for all tasks at once sees x and has to name a y. It has no way to know which task is meant.
-"""
+One network for all tasks at once sees x and has to name a y. It has no way to know which task is
+meant. """
 
 # %%
 many = tasks.sample(lesson.rng("many tasks"), 10_000, 1, query=201, grid=True)
@@ -150,37 +153,42 @@ lesson.save(
 """
 ## The best answer without looking: 4.25
 
-Call f(x) the answer of someone who sees no point of the task. At each x, with m(x) the mean of y over all tasks,
+Call f(x) the answer of someone who sees no point of the task. At each x, with m(x) the mean of y
+over all tasks,
 
     E[(y - f)^2]  =  E[(y - m)^2]  +  (f - m)^2                   the mixed term is 2 (m - f) E[y - m] = 0
 
-so the best f is the mean m, and it pays the variance of y. For sine waves with b uniform over a whole turn,
+so the best f is the mean m, and it pays the variance of y. For sine waves with b uniform over a
+whole turn,
 
     m(x) = E[a] E[sin(x + b)] = 0                                  a sine is as often up as down
     score = E[y^2] = E[a^2] E[sin^2(x + b)] = E[a^2] / 2           sin^2 and cos^2 sum to 1 and have the same mean
 
-    E[a^2] = (hi^3 - lo^3) / (3 (hi - lo))  for a uniform in (lo, hi);  for (0.1, 5): 8.5033,  so score = 4.2517
+    E[a^2] = (hi^3 - lo^3) / (3 (hi - lo))  for a uniform in (lo, hi);  for (0.1, 5): 8.5033,  so
+    score = 4.2517
 
-A method that claims to learn from the 10 points has to get below 4.25. One that is *at* 4.25 before it has seen them
-is doing the best it can.
+A method that claims to learn from the 10 points has to get below 4.25. One that is *at* 4.25 before
+it has seen them is doing the best it can.
 
 ## What the paper's phase changes
 
-The MAML paper draws b from half a turn, (0, pi). (Its code has sin(x - b), which changes the sign of the mean
-and no score.) Then E[y^2] is the same, since sin^2 has the period pi; but the mean is not 0:
+The MAML paper draws b from half a turn, (0, pi). (Its code has sin(x - b), which changes the sign
+of the mean and no score.) Then E[y^2] is the same, since sin^2 has the period pi; but the mean is
+not 0:
 
     m(x) = E[a] (1/pi) (integral of sin(x + b) over b from 0 to pi) = E[a] (2/pi) cos x,     E[a] = (lo + hi) / 2 = 2.55
     score = E[y^2] - E[m^2] = E[a^2] / 2 - E[a]^2 (2/pi)^2 E[cos^2 x] = 3.006
 
-with E[cos^2 x] = 1/2 + sin(10)/20 for x uniform in (-5, 5). One cosine for all tasks beats 0, and scores under the two
-ranges cannot be compared. Below, both answers are measured under both, on one point each of very many tasks.
-"""
+with E[cos^2 x] = 1/2 + sin(10)/20 for x uniform in (-5, 5). One cosine for all tasks beats 0, and
+scores under the two ranges cannot be compared. Below, both answers are measured under both, on one
+point each of very many tasks. """
 
 # %%
 low, high = tasks.amplitude
 mean_a, mean_a2 = (low + high) / 2, (high**3 - low**3) / (3 * (high - low))
 amplitude = mean_a * 2 / np.pi  # of the cosine
-gain = amplitude**2 * (0.5 + np.sin(10) / 20)  # E[m^2]: won where m is the mean, lost where it is not
+# E[m^2]: won where m is the mean, lost where it is not
+gain = amplitude**2 * (0.5 + np.sin(10) / 20)
 half_turn = SineTasks(phase=(0.0, np.pi))
 derived = {"(0, 2 pi)": (mean_a2 / 2, mean_a2 / 2 + gain), "(0, pi)": (mean_a2 / 2, mean_a2 / 2 - gain)}
 off = {}
@@ -197,10 +205,9 @@ for name, distribution in zip(derived, (tasks, half_turn)):
     print(line)
 
 # %% [markdown]
-"""
-The same in a picture: the mean over 10,000 tasks, at each x, beside one task for scale. The 1,000 test tasks are a
-sample too: on them 0 scores a little differently, and that is the number to compare with in later lessons.
-"""
+""" The same in a picture: the mean over 10,000 tasks, at each x, beside one task for scale. The
+1,000 test tasks are a sample too: on them 0 scores a little differently, and that is the number to
+compare with in later lessons. """
 
 # %%
 of_half_turn = half_turn.sample(lesson.rng("many tasks"), 10_000, 1, query=201, grid=True).y_query[..., 0]
@@ -219,10 +226,9 @@ zero_error = zero.std() / TEST_TASKS**0.5
 print(f"\nOn the {TEST_TASKS} test tasks 0 scores {zero.mean():.2f}, with a standard error of {zero_error:.2f}.")
 
 # %% [markdown]
-"""
-Two numbers to remember. 4.25 is what ignorance costs, and 0 what the oracle pays, for whom 2 points would do. The next
-lesson trains a network on all tasks at once. What it learns should be no surprise now.
-"""
+""" Two numbers to remember. 4.25 is what ignorance costs, and 0 what the oracle pays, for whom 2
+points would do. The next lesson trains a network on all tasks at once. What it learns should be no
+surprise now. """
 
 # %%
 lesson.expect("score of 0, derived", derived["(0, 2 pi)"][0], 4.2516, 4.2517)

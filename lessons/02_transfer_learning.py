@@ -2,11 +2,13 @@
 """
 # See transfer learning fail
 
-The post's section "Transfer Learning". Train one network on task after task, then fine-tune it to a new one: for images
-this works. For sine waves it does not, and the reason is worth seeing before lesson 03 mends it.
+The post's section "Transfer Learning". Train one network on task after task, then fine-tune it to a
+new one: for images this works. For sine waves it does not, and the reason is worth seeing before
+lesson 03 mends it.
 
-What you'll learn: a network's forward and backward pass, by hand; how to check a gradient, and to check the check; what
-joint training learns; what it destroys; whether a random initialisation really ends up better, and by which statistic.
+What you'll learn: a network's forward and backward pass, by hand; how to check a gradient, and to
+check the check; what joint training learns; what it destroys; whether a random initialisation
+really ends up better, and by which statistic.
 
 What you need: lesson 01; the chain rule. Time: 40 minutes to read, half a minute to run.
 
@@ -37,17 +39,17 @@ tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)
 """
 ## The network by hand
 
-The post's network: one number in, two hidden layers of 40 ReLUs, one number out. All parameters are one vector theta;
-`model.unpack` gives its parts as views, so that writing into a part writes into the vector. For K points x (K, 1):
+The post's network: one number in, two hidden layers of 40 ReLUs, one number out. All parameters are
+one vector theta; `model.unpack` gives its parts as views, so that writing into a part writes into
+the vector. For K points x (K, 1):
 
     forward                                 backward: delta is the loss's derivative in z
       z1 = x W1 + b1      h1 = relu(z1)       delta3 = 2 (out - y) / K            of the mean of (out - y)^2
       z2 = h1 W2 + b2     h2 = relu(z2)       delta2 = (delta3 W3^T) relu'(z2)    through W3, then through the ReLU
       out = h2 W3 + b3                        delta1 = (delta2 W2^T) relu'(z1)
 
-A layer that computes z = h W + b has the gradients h^T delta for W, and the sum of delta over the points for b.
-The slope relu'(z) is 1 where h = relu(z) is above 0, and 0 elsewhere.
-"""
+A layer that computes z = h W + b has the gradients h^T delta for W, and the sum of delta over the
+points for b. The slope relu'(z) is 1 where h = relu(z) is above 0, and 0 elsewhere. """
 
 # %%
 def forward(theta, x):
@@ -82,13 +84,14 @@ assert off_library < 1e-12
 """
 ## Is it right?
 
-Two codes that agree may share a mistake. The loss itself is the judge: move one parameter, and see how the loss changes.
-*Central differences* do that literally, by h = 1e-6 each way. The *complex step* moves the parameter by 1e-20 i instead
-and reads the imaginary part, which is right to rounding (tinymeta/checks.py).
+Two codes that agree may share a mistake. The loss itself is the judge: move one parameter, and see
+how the loss changes. *Central differences* do that literally, by h = 1e-6 each way. The *complex
+step* moves the parameter by 1e-20 i instead and reads the imaginary part, which is right to
+rounding (tinymeta/checks.py).
 
-A check is worth what it rejects, so two wrong gradients go through it too. W2 is square, 40 x 40: a forgotten transpose
-raises no error. And b2 is 40 numbers of 1761: left at 0, it hides in the total. So look at the worst parameter block as well.
-"""
+A check is worth what it rejects, so two wrong gradients go through it too. W2 is square, 40 x 40: a
+forgotten transpose raises no error. And b2 is 40 numbers of 1761: left at 0, it hides in the total.
+So look at the worst parameter block as well. """
 
 # %%
 def loss(theta):
@@ -117,10 +120,10 @@ for name, candidate in candidates.items():
 """
 ## Train on all tasks, in turn
 
-Joint training takes one task after another, 10,000 of them, and lets Adam (rate 1e-3) make one step along the gradient
-of each. In `joint_grad` there is nothing new: on a batch of one task it is the gradient above. Five networks train side by
-side, each on tasks of its own: one network more or less trained is not a result.
-"""
+Joint training takes one task after another, 10,000 of them, and lets Adam (rate 1e-3) make one step
+along the gradient of each. In `joint_grad` there is nothing new: on a batch of one task it is the
+gradient above. Five networks train side by side, each on tasks of its own: one network more or less
+trained is not a result. """
 
 # %%
 rng = lesson.rng("initialisation")
@@ -136,16 +139,16 @@ first, last = (history[part].mean() for part in (slice(1000), slice(-1000, None)
 print(f"\nTraining loss, mean of the first and of the last 1000 steps: {first:.2f}, {last:.2f}")
 
 # %% [markdown]
-"""
-The loss does not fall, and nothing is broken. Lesson 01 says why: without a look at the task the best answer is the mean of
-all tasks, which is 0 everywhere and scores 4.25. That is where joint training has to go. Did it?
-"""
+""" The loss does not fall, and nothing is broken. Lesson 01 says why: without a look at the task
+the best answer is the mean of all tasks, which is 0 everywhere and scores 4.25. That is where joint
+training has to go. Did it? """
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 zero = np.mean(test.y_query**2, axis=(1, 2))  # what it costs to predict 0, task by task
 grid = np.linspace(-5, 5, 200)[:, None]
-outputs = {name: model.predict(theta, grid)[..., 0] for name, theta in initialisations.items()}  # (SEEDS, 200)
+# (SEEDS, 200)
+outputs = {name: model.predict(theta, grid)[..., 0] for name, theta in initialisations.items()}
 size = {name: abs(out).mean() for name, out in outputs.items()}
 before = {name: model.loss(theta[:, None], test.x_query, test.y_query).mean() for name, theta in initialisations.items()}
 
@@ -176,19 +179,19 @@ lesson.save(
 )
 
 # %% [markdown]
-"""
-Why does so little move? To be 0 everywhere, the network could have made W3 small. It did more: in the second hidden
-layer most units are now 0 on the whole of [-5, 5]. Where relu' is 0 no gradient passes, so such a unit can neither help
-learn. What learns at once is mostly b3, which shifts a constant up and down. A step of gradient descent lowers the
-support loss by about the rate times the squared length of the gradient, and that length is what was lost.
-"""
+""" Why does so little move? To be 0 everywhere, the network could have made W3 small. It did more:
+in the second hidden layer most units are now 0 on the whole of [-5, 5]. Where relu' is 0 no
+gradient passes, so such a unit can neither help learn. What learns at once is mostly b3, which
+shifts a constant up and down. A step of gradient descent lowers the support loss by about the rate
+times the squared length of the gradient, and that length is what was lost. """
 
 # %%
 dead, length, in_b3 = {}, {}, {}
 print()
 for name, thetas in initialisations.items():
     dead[name] = np.mean([(forward(theta, grid)[1] <= 0).all(axis=0) for theta in thetas])
-    gradients = model.grad(thetas[:, None], test.x_support[:200], test.y_support[:200])  # (SEEDS, 200, P)
+    # (SEEDS, 200, P)
+    gradients = model.grad(thetas[:, None], test.x_support[:200], test.y_support[:200])
     length[name] = np.mean(np.sum(gradients**2, axis=-1))
     in_b3[name] = np.mean(gradients[..., -1] ** 2) / length[name]  # b3 is the last parameter
     print(
@@ -200,10 +203,10 @@ for name, thetas in initialisations.items():
 """
 ## Against a random initialisation
 
-The post: a random initialisation "ends up getting a better loss over time". That sentence needs a step ("over time";
-the post's figure goes to 99) and a statistic (a better mean over the tasks, or a better median?). Here are 100 steps at
-0.01, five networks each, on the same test tasks. Judging is done in float32, which is faster and precise enough.
-"""
+The post: a random initialisation "ends up getting a better loss over time". That sentence needs a
+step ("over time"; the post's figure goes to 99) and a statistic (a better mean over the tasks, or a
+better median?). Here are 100 steps at 0.01, five networks each, on the same test tasks. Judging is
+done in float32, which is faster and precise enough. """
 
 # %%
 def judge(name, tasks, inner_lr, steps):
@@ -250,17 +253,19 @@ for n in (1, 10, 30, 100):
     )
 
 # %% [markdown]
-"""
-So the post is right about the end, by either statistic. On the way the answer depends on what is asked:
+""" So the post is right about the end, by either statistic. On the way the answer depends on what
+is asked:
 
-- By the *median*, random is ahead nearly from the start: on the ordinary task, its living units learn something at once.
-- By the *mean*, transfer is ahead for a while. A network that can move also overshoots where it has no points (degree 9 in
-  lesson 01 did), and the mean listens to those few tasks. Transfer is safe only as 0 is safe: it hardly moves.
+- By the *median*, random is ahead nearly from the start: on the ordinary task, its living units
+  learn something at once.
+- By the *mean*, transfer is ahead for a while. A network that can move also overshoots where it has
+  no points (degree 9 in lesson 01 did), and the mean listens to those few tasks. Transfer is safe
+  only as 0 is safe: it hardly moves.
 - From *one pair* of networks, ten steps in, the mean can be read either way.
 
-And "better" is not good: both still cost far more than the oracle, which needs 2 points and pays nothing. Is it only
-the rate? The last table tries others, on validation tasks, which serve for choosing and for nothing else.
-"""
+And "better" is not good: both still cost far more than the oracle, which needs 2 points and pays
+nothing. Is it only the rate? The last table tries others, on validation tasks, which serve for
+choosing and for nothing else. """
 
 # %%
 validation = tasks.sample(lesson.rng("validation tasks"), 200, SHOTS, query=50, grid=True)
@@ -275,10 +280,9 @@ for name in initialisations:
     best[name] = min(r.mean[-1] for r in results if not r.diverged[-1]) / np.mean(validation.y_query**2)
 
 # %% [markdown]
-"""
-In 10 steps no rate saves either. What a few steps on 10 points can do depends on where they start, and nobody has looked
-for a good start yet: joint training looked for the best answer *before* adaptation. Lesson 03 asks for the best one after it.
-"""
+""" In 10 steps no rate saves either. What a few steps on 10 points can do depends on where they
+start, and nobody has looked for a good start yet: joint training looked for the best answer
+*before* adaptation. Lesson 03 asks for the best one after it. """
 
 # %%
 lesson.expect("gradient by hand off the complex step (x 1e-12)", off["by hand"][0] * 1e12, 0, 1)

@@ -2,11 +2,13 @@
 """
 # Learn an initialisation by MAML
 
-The post's section "MAML". Model-agnostic meta-learning (Finn, Abbeel & Levine 2017) looks for an initialisation
-from which a few steps of gradient descent on 10 points fit a sine wave that the network has never seen.
+The post's section "MAML". Model-agnostic meta-learning (Finn, Abbeel & Levine 2017) looks for an
+initialisation from which a few steps of gradient descent on 10 points fit a sine wave that the
+network has never seen.
 
-What you'll learn: MAML's three steps; why a gradient of a gradient appears, and why it costs a product and never
-a matrix; how that product is computed; how to prove a meta-gradient right; what it buys.
+What you'll learn: MAML's three steps; why a gradient of a gradient appears, and why it costs a
+product and never a matrix; how that product is computed; how to prove a meta-gradient right; what
+it buys.
 
 What you need: the chain rule; what a gradient step is. Time: 40 minutes to read, one to run.
 
@@ -39,26 +41,31 @@ tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)
 """
 ## Three steps
 
-For each task (the post's "training set" of a task is its *support set*, the "test set" its *query set*):
+For each task (the post's "training set" of a task is its *support set*, the "test set" its *query
+set*):
 
 1. Take the initialisation theta. Theta is a vector, so a copy of it is just another vector.
 2. Take one step of gradient descent on the support points:  theta' = theta - alpha g(theta).
-3. Measure the loss of theta' on the *query* points, and ask how theta should have been for that to be lower.
+3. Measure the loss of theta' on the *query* points, and ask how theta should have been for that to
+   be lower.
 
-Step 3 differentiates the loss at theta' in theta. With q the query gradient at theta', the chain rule gives
+Step 3 differentiates the loss at theta' in theta. With q the query gradient at theta', the chain
+rule gives
 
     d/dtheta L_query(theta - alpha g(theta))  =  (I - alpha H)^T q  =  q - alpha H q
 
-where H, the Jacobian of the gradient g, is the Hessian of the support loss: the gradient of a gradient. Two remarks.
+where H, the Jacobian of the gradient g, is the Hessian of the support loss: the gradient of a
+gradient. Two remarks.
 
-*Never a matrix.* H has 1761 x 1761 entries here, and none of them is needed: only the vector H q is.
+*Never a matrix.* H has 1761 x 1761 entries here, and none of them is needed: only the vector H q
+is.
 
-*Never a third derivative.* With more inner steps, theta_s+1 = theta_s - alpha g(theta_s), each step has a Jacobian
-of its own, I - alpha H_s, and the chain rule multiplies them: one product a step, last step first.
+*Never a third derivative.* With more inner steps, theta_s+1 = theta_s - alpha g(theta_s), each step
+has a Jacobian of its own, I - alpha H_s, and the chain rule multiplies them: one product a step,
+last step first.
 
-The query points are other points than those of step 2, because it is generalisation from 10 points that should
-improve; on the same points MAML would learn to memorise them.
-"""
+The query points are other points than those of step 2, because it is generalisation from 10 points
+that should improve; on the same points MAML would learn to memorise them. """
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -82,9 +89,10 @@ assert six_lines_error < 1e-12
 """
 ## The product, one layer at a time
 
-H v is how fast the gradient changes when theta moves along v. Pearlmutter (1994) writes R{.} for "how fast this changes
-when theta moves along v", with theta = (W, b, ...) and v = (V, Vb, ...). R obeys the rules of any derivative, so each
-line of the forward and of the backward pass gives a line of `MLP.rop` (tinymeta/mlp.py), which you may lay beside this:
+H v is how fast the gradient changes when theta moves along v. Pearlmutter (1994) writes R{.} for
+"how fast this changes when theta moves along v", with theta = (W, b, ...) and v = (V, Vb, ...). R
+obeys the rules of any derivative, so each line of the forward and of the backward pass gives a line
+of `MLP.rop` (tinymeta/mlp.py), which you may lay beside this:
 
     forward                                R-forward
       z = h W + b                            Rz = h V + Rh W + Vb            product rule; R{W} = V, R{b} = Vb
@@ -96,20 +104,22 @@ line of the forward and of the backward pass gives a line of `MLP.rop` (tinymeta
       delta_before =                         Rdelta_before =
         f'(z) (delta W^T)                      f'(z) (Rdelta W^T + delta V^T)  +  f''(z) Rz (delta W^T)
 
-R{gW} and R{gb} of all layers, in one vector, are H v. It costs about two gradients, and no approximation is made.
-For ReLU f'' = 0, which makes the last term vanish, and not H: a ReLU network is linear in each weight matrix but not
-in two of them at once. So "it is ReLU, hence MAML is first-order MAML" is wrong; the numbers are below.
+R{gW} and R{gb} of all layers, in one vector, are H v. It costs about two gradients, and no
+approximation is made. For ReLU f'' = 0, which makes the last term vanish, and not H: a ReLU network
+is linear in each weight matrix but not in two of them at once. So "it is ReLU, hence MAML is
+first-order MAML" is wrong; the numbers are below.
 
 ## Is it right?
 
-A meta-gradient is the gradient of one number, the query loss after adaptation, and any gradient can be checked against
-that number. The complex step gives each partial derivative to rounding, with nothing to tune (tinymeta/checks.py).
-Central differences need no complex numbers, but a step h: too large, and the curvature shows; too small, and rounding does.
-"""
+A meta-gradient is the gradient of one number, the query loss after adaptation, and any gradient can
+be checked against that number. The complex step gives each partial derivative to rounding, with
+nothing to tune (tinymeta/checks.py). Central differences need no complex numbers, but a step h: too
+large, and the curvature shows; too small, and rounding does. """
 
 # %%
 loss, maml = maml_grad(model, theta, one_task, INNER_LR)
-proof = checks.complex_step(lambda t: meta_loss(model, t, one_task, INNER_LR), theta)  # all 1761 partial derivatives
+# all 1761 partial derivatives
+proof = checks.complex_step(lambda t: meta_loss(model, t, one_task, INNER_LR), theta)
 swapped = TaskBatch(x_query[None], y_query[None], x[None], y[None])
 candidates = {
     "maml_grad": maml,
@@ -123,15 +133,14 @@ for name, error in off.items():
     print(f"  {name:28s} {error:.1e}")
 
 # %% [markdown]
-"""
-The second wrong one is no invention. In the post's notebook the copy and the initialisation share their parameters,
-and both calls of `.backward()` add to the same `.grad`. What its optimiser receives is MAML's meta-gradient *plus* the
-gradient of the support loss; the error above is what that leak amounts to. Nothing crashes, and the loss still falls.
-tinymeta's functions return gradients; there is no place where one could be left behind.
+""" The second wrong one is no invention. In the post's notebook the copy and the initialisation
+share their parameters, and both calls of `.backward()` add to the same `.grad`. What its optimiser
+receives is MAML's meta-gradient *plus* the gradient of the support loss; the error above is what
+that leak amounts to. Nothing crashes, and the loss still falls. tinymeta's functions return
+gradients; there is no place where one could be left behind.
 
-Now the same check by central differences, on a smooth network (tanh): a ReLU's kinks between theta - h v and theta + h v
-would show as errors of the differences, not of the gradient.
-"""
+Now the same check by central differences, on a smooth network (tanh): a ReLU's kinks between theta
+- h v and theta + h v would show as errors of the differences, not of the gradient. """
 
 # %%
 smooth = MLP([1, 40, 40, 1], activation="tanh")
@@ -166,10 +175,10 @@ lesson.save(
 """
 ## Train
 
-The post's protocol: one task a meta-step, one inner step, Adam at 1e-3 on the meta-gradient, 40,000 meta-steps. Five
-initialisations learn side by side, each on tasks of its own: one network more or less trained is not a result.
-The baseline is the post's transfer learning: the plain gradient on one task after another, 10,000 of them.
-"""
+The post's protocol: one task a meta-step, one inner step, Adam at 1e-3 on the meta-gradient, 40,000
+meta-steps. Five initialisations learn side by side, each on tasks of its own: one network more or
+less trained is not a result. The baseline is the post's transfer learning: the plain gradient on
+one task after another, 10,000 of them. """
 
 # %%
 rng = lesson.rng("initialisation")
@@ -194,9 +203,8 @@ initialisations = {
 """
 ## What it buys
 
-First on two tasks to look at: an ordinary one, and one whose support points all lie on one side. If MAML
-had only learned to fit points, it could know nothing of the other side.
-"""
+First on two tasks to look at: an ordinary one, and one whose support points all lie on one side. If
+MAML had only learned to fit points, it could know nothing of the other side. """
 
 # %%
 examples = sine_examples(lesson.rng("example"), SHOTS)
@@ -211,10 +219,9 @@ lesson.save(
 )
 
 # %% [markdown]
-"""
-Then on 1,000 tasks that no method has seen: 10 support points to descend on, 50 evenly spaced points to be judged on.
-The score to beat is that of the zero function, which is what the tasks' mean is: E[a^2]/2 = 4.25.
-"""
+""" Then on 1,000 tasks that no method has seen: 10 support points to descend on, 50 evenly spaced
+points to be judged on. The score to beat is that of the zero function, which is what the tasks'
+mean is: E[a^2]/2 = 4.25. """
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
@@ -232,12 +239,12 @@ lesson.save(
 )
 
 # %% [markdown]
-"""
-Before adaptation MAML is no better than the zero function. It should not be: it minimises the loss *after* a step, and the best
-that one function can do for all tasks at once is to be zero. A flat "before" is not a failure of training.
+""" Before adaptation MAML is no better than the zero function. It should not be: it minimises the
+loss *after* a step, and the best that one function can do for all tasks at once is to be zero. A
+flat "before" is not a failure of training.
 
-It was trained for one step, and nine more still help. They were not promised to: see lesson 06 for where that ends.
-"""
+It was trained for one step, and nine more still help. They were not promised to: see lesson 06 for
+where that ends. """
 
 # %%
 lesson.expect("maml_grad off the complex step (x 1e-12)", off["maml_grad"] * 1e12, 0, 1)

@@ -2,11 +2,13 @@
 """
 # Drop the second order: first-order MAML
 
-The post's section "MAML", second half. Lesson 03 went back through a step of gradient descent by a Hessian-vector product.
-First-order MAML leaves that product out. The post finds the result "almost as good" and a third faster.
+The post's section "MAML", second half. Lesson 03 went back through a step of gradient descent by a
+Hessian-vector product. First-order MAML leaves that product out. The post finds the result "almost
+as good" and a third faster.
 
-What you'll learn: what the shortcut drops, and how much of the meta-gradient that is; what it saves; what it
-costs in the end; and why the post's notebook, which asked the same questions, got other answers.
+What you'll learn: what the shortcut drops, and how much of the meta-gradient that is; what it
+saves; what it costs in the end; and why the post's notebook, which asked the same questions, got
+other answers.
 
 What you need: lesson 03. Time: 25 minutes to read, one to run.
 
@@ -46,11 +48,12 @@ For each task:
 
 1. Take the initialisation theta.
 2. Take one step of gradient descent on the support points:  theta' = theta - alpha g(theta).
-3. Measure the loss of theta' on the query points, take its gradient q at theta', and use it *as if it were* the gradient
-   at theta: as if the step of 2 had come out of nowhere and did not depend on theta.
+3. Measure the loss of theta' on the query points, take its gradient q at theta', and use it *as if
+   it were* the gradient at theta: as if the step of 2 had come out of nowhere and did not depend on
+   theta.
 
-MAML's meta-gradient is  q - alpha H q;  this one is  q.  The loop that went back through the steps is gone.
-"""
+MAML's meta-gradient is  q - alpha H q;  this one is  q.  The loop that went back through the steps
+is gone. """
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -72,10 +75,10 @@ assert by_hand_error < 1e-12
 """
 ## What it drops
 
-Not a gradient of anything, q can still point the right way. How far off it is depends on alpha H, and on where in
-training one asks. Below, MAML is trained, and at some places on its way both gradients are taken of the same 100
-tasks: task by task, as a meta-step of one task sees them, and their mean, where what differs from task to task cancels.
-"""
+Not a gradient of anything, q can still point the right way. How far off it is depends on alpha H,
+and on where in training one asks. Below, MAML is trained, and at some places on its way both
+gradients are taken of the same 100 tasks: task by task, as a meta-step of one task sees them, and
+their mean, where what differs from task to task cancels. """
 
 # %%
 rng = lesson.rng("initialisation")
@@ -142,10 +145,10 @@ lesson.save(
 """
 ## What it saves
 
-The paper speaks of "roughly 33 %" of the *network computation*: of three passes (inner gradient, query gradient, and
-the way back) the last is gone. A meta-step also samples tasks and moves the optimiser, and the way back costs more than
-one gradient. Measured here in turn, so that the machine's moods meet both:
-"""
+The paper speaks of "roughly 33 %" of the *network computation*: of three passes (inner gradient,
+query gradient, and the way back) the last is gone. A meta-step also samples tasks and moves the
+optimiser, and the way back costs more than one gradient. Measured here in turn, so that the
+machine's moods meet both: """
 
 # %%
 def seconds(meta_grad, batch, repeats=20):
@@ -166,14 +169,15 @@ print("\nTime that first-order MAML saves of MAML's meta-gradient: " + ", ".join
 """
 ## What the notebook really compared
 
-In the notebook the gradient of the support loss leaks into the meta-gradient (lesson 03), in both of its methods:
+In the notebook the gradient of the support loss leaks into the meta-gradient (lesson 03), in both
+of its methods:
 
     its "MAML"           q - alpha H q + g
     its "first order"    q + g              q at theta' = theta - alpha g, and g at theta
 
-The second is a known algorithm, but not first-order MAML: two gradients along a path of two steps, one on the
-support points and one on the query points, added up, are *Reptile* with two inner steps (lesson 05).
-"""
+The second is a known algorithm, but not first-order MAML: two gradients along a path of two steps,
+one on the support points and one on the query points, added up, are *Reptile* with two inner steps
+(lesson 05). """
 
 # %%
 leaked = autopsy.leaked  # meta_grad -> meta_grad with the support gradient, joint_grad, added
@@ -190,9 +194,9 @@ print(f"\nThe notebook's first order against two-step Reptile, minibatches of {S
 """
 ## Train
 
-As in lesson 03: 40,000 meta-steps of one task each, five initialisations side by side. Four methods, on the same tasks: MAML (done
-above), first-order MAML, and both as the notebook has them. Rates are the post's for all four.
-"""
+As in lesson 03: 40,000 meta-steps of one task each, five initialisations side by side. Four
+methods, on the same tasks: MAML (done above), first-order MAML, and both as the notebook has them.
+Rates are the post's for all four. """
 
 # %%
 initialisations["first-order MAML"] = train(fomaml_grad, "first-order MAML")
@@ -244,13 +248,13 @@ lesson.save(
 """
 ## "Almost as good"?
 
-Not on this task: first-order MAML ends well above MAML. The post saw the two closer, because its leak acts on both. Its MAML is
-pulled towards the zero function, as the column before adaptation shows, and loses a little. Its first order is another
-algorithm, and a better one here.
+Not on this task: first-order MAML ends well above MAML. The post saw the two closer, because its
+leak acts on both. Its MAML is pulled towards the zero function, as the column before adaptation
+shows, and loses a little. Its first order is another algorithm, and a better one here.
 
-How much each loses or gains depends on the seed more than one would like: the bands of five networks are wide, and another
---seed may turn two neighbours of the table round. That MAML is below first-order MAML, no seed has turned round yet.
-"""
+How much each loses or gains depends on the seed more than one would like: the bands of five
+networks are wide, and another --seed may turn two neighbours of the table round. That MAML is below
+first-order MAML, no seed has turned round yet. """
 
 # %%
 lesson.expect("notebook's first order off two-step Reptile (x 1e-12)", same * 1e12, 0, 1)

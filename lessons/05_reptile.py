@@ -2,11 +2,13 @@
 """
 # Walk towards the weights found: Reptile
 
-The post's section "Reptile". Reptile (Nichol, Achiam & Schulman 2018) runs a few steps of gradient descent on a task and moves
-the initialisation a little towards where they led. There is no query set, and nothing is differentiated twice.
+The post's section "Reptile". Reptile (Nichol, Achiam & Schulman 2018) runs a few steps of gradient
+descent on a task and moves the initialisation a little towards where they led. There is no query
+set, and nothing is differentiated twice.
 
-What you'll learn: the algorithm; why with one inner step it is transfer learning, exactly, and with more it is not; its
-two outer updates and two kinds of inner data; how it compares with MAML, at the post's settings and at equal cost.
+What you'll learn: the algorithm; why with one inner step it is transfer learning, exactly, and with
+more it is not; its two outer updates and two kinds of inner data; how it compares with MAML, at the
+post's settings and at equal cost.
 
 What you need: lessons 03 and 04. Time: 25 minutes to read, two to run.
 
@@ -46,9 +48,9 @@ For each task:
 2. Take a few steps of gradient descent on the support points, to theta_k.
 3. Move theta a little towards theta_k.
 
-The way from theta to theta_k is alpha times the sum of the gradients met on it. Divided by alpha and turned round,
-it can stand where a gradient stands:  (theta - theta_k) / alpha  =  g_0 + g_1 + ... + g_k-1.
-"""
+The way from theta to theta_k is alpha times the sum of the gradients met on it. Divided by alpha
+and turned round, it can stand where a gradient stands:  (theta - theta_k) / alpha  =  g_0 + g_1 +
+... + g_k-1. """
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -64,16 +66,17 @@ v = (theta - theta_k) / INNER_LR
 loss, library = reptile_grad(model, theta, one_task, INNER_LR, k)
 by_hand_error = checks.relative_error(v, library)
 print(f"Four lines by hand on one task, {k} inner steps: off the library's reptile_grad by {by_hand_error:.0e}")
-assert by_hand_error < 1e-11  # the difference of two close vectors loses some digits; the sum does not
+# the difference of two close vectors loses some digits; the sum does not
+assert by_hand_error < 1e-11
 
 # %% [markdown]
 """
 ## Is it not just transfer learning?
 
-With one inner step it is: the sum has one term, the gradient of the support loss at theta. With two, the second gradient is taken
-where the first has led, and theta_1 = theta - alpha g_0 makes it  g_1 = g_0 - alpha H g_0 + ...  There is the Hessian, as in MAML,
-though nobody computed it. How much of the sum is that?
-"""
+With one inner step it is: the sum has one term, the gradient of the support loss at theta. With
+two, the second gradient is taken where the first has led, and theta_1 = theta - alpha g_0 makes it
+g_1 = g_0 - alpha H g_0 + ...  There is the Hessian, as in MAML, though nobody computed it. How much
+of the sum is that? """
 
 # %%
 batch = tasks.sample(lesson.rng("training tasks"), 100, SHOTS)
@@ -88,14 +91,16 @@ for k in (2, 3, 10):
 """
 ## Two ways to move, two kinds of points
 
-*Outer update.* The paper moves a fraction epsilon of the way:  theta + epsilon (theta_k - theta).  In terms of the "gradient" above this is plain
-descent at the rate epsilon * alpha. The post's notebook gives the same vector to Adam instead, which divides out its length.
-(The paper's code descends on a task by Adam as well. Its averages then belong to that task; kept, they would push the next one. Here the
-inner loop is plain descent, which has nothing to keep: Adam is the outer loop's alone.)
+*Outer update.* The paper moves a fraction epsilon of the way:  theta + epsilon (theta_k - theta).
+In terms of the "gradient" above this is plain descent at the rate epsilon * alpha. The post's
+notebook gives the same vector to Adam instead, which divides out its length. (The paper's code
+descends on a task by Adam as well. Its averages then belong to that task; kept, they would push the
+next one. Here the inner loop is plain descent, which has nothing to keep: Adam is the outer loop's
+alone.)
 
-*Inner data.* The notebook takes every step on the same 10 points. The paper draws more points and takes each step on
-a minibatch of its own: then the second gradient asks whether the first helped on *other* points, as MAML's query set does.
-"""
+*Inner data.* The notebook takes every step on the same 10 points. The paper draws more points and
+takes each step on a minibatch of its own: then the second gradient asks whether the first helped on
+*other* points, as MAML's query set does. """
 
 # %%
 epsilon = 0.1
@@ -107,9 +112,9 @@ print(f"\nA fraction epsilon of the way, and SGD at epsilon * alpha: {fraction_e
 """
 ## Train
 
-As in lesson 03: 40,000 meta-steps of one task each, five initialisations side by side, the post's rates. Reptile's
-epsilon is not the post's, who uses Adam; it is chosen on validation tasks, after a quarter of the training each.
-"""
+As in lesson 03: 40,000 meta-steps of one task each, five initialisations side by side, the post's
+rates. Reptile's epsilon is not the post's, who uses Adam; it is chosen on validation tasks, after a
+quarter of the training each. """
 
 # %%
 rng = lesson.rng("initialisation")
@@ -152,8 +157,8 @@ initialisations = {
 """
 ## What it buys
 
-The same two tasks as in lesson 03 to look at, then the same 1,000 test tasks, now followed for 32 steps.
-"""
+The same two tasks as in lesson 03 to look at, then the same 1,000 test tasks, now followed for 32
+steps. """
 
 # %%
 examples = sine_examples(lesson.rng("example"), SHOTS)
@@ -187,8 +192,9 @@ lesson.save(
 """
 ## At equal cost
 
-That comparison is not quite fair. MAML saw 20 points of each task and Reptile 10; MAML spent two gradients
-and a product, which costs as much as two more, and Reptile spent three. Here each sees the same 20 points and spends four:
+That comparison is not quite fair. MAML saw 20 points of each task and Reptile 10; MAML spent two
+gradients and a product, which costs as much as two more, and Reptile spent three. Here each sees
+the same 20 points and spends four:
 
     MAML               one step on 10 points, query gradient on the other 10, one product
     first-order MAML   three steps on 10 points, query gradient on the other 10
@@ -218,17 +224,20 @@ print("Of five pairs with the same start and tasks, Reptile is lower in " + ", "
 """
 ## Who wins, and why in that order
 
-After one step MAML is ahead at the post's settings: it was trained for exactly that, and gets what it asks for. After ten and
-more Reptile draws level or passes it: it was trained to end well after several steps, and never asks what one achieves.
+After one step MAML is ahead at the post's settings: it was trained for exactly that, and gets what
+it asks for. After ten and more Reptile draws level or passes it: it was trained to end well after
+several steps, and never asks what one achieves.
 
-At equal cost Reptile wins after ten steps and after 32, and after one it is about even. Minibatches make the difference: on points of its own, each
-step is asked to agree with the others, which is what MAML's query set is for; lesson 06 will measure that.
+At equal cost Reptile wins after ten steps and after 32, and after one it is about even. Minibatches
+make the difference: on points of its own, each step is asked to agree with the others, which is
+what MAML's query set is for; lesson 06 will measure that.
 
-First-order MAML is behind. With three inner steps it sometimes catches up in the end, but nothing holds its starting point in place:
-before adaptation, and after one step, it can be far worse than predicting 0, and on a few tasks descent from there diverges.
+First-order MAML is behind. With three inner steps it sometimes catches up in the end, but nothing
+holds its starting point in place: before adaptation, and after one step, it can be far worse than
+predicting 0, and on a few tasks descent from there diverges.
 
-So the post is right that Reptile is as good as MAML and simpler. It is better than the post could see, once it is given the same points.
-"""
+So the post is right that Reptile is as good as MAML and simpler. It is better than the post could
+see, once it is given the same points. """
 
 # %%
 lesson.expect("with one inner step, the joint gradient", one_step, 1, 1)

@@ -2,11 +2,13 @@
 """
 # Take the methods apart: why it works, and where it stops
 
-The post ends by wondering why Reptile works at all. This lesson opens the methods up, and answers with measurements.
+The post ends by wondering why Reptile works at all. This lesson opens the methods up, and answers
+with measurements.
 
-What you'll learn: what a meta-gradient is made of, and how to tell whether yours is the right one; what MAML, first-order MAML and
-Reptile have in common, to the first order in alpha, and what that does to a network; the post's last picture, computed;
-which layers adapt; and where adaptation fails.
+What you'll learn: what a meta-gradient is made of, and how to tell whether yours is the right one;
+what MAML, first-order MAML and Reptile have in common, to the first order in alpha, and what that
+does to a network; the post's last picture, computed; which layers adapt; and where adaptation
+fails.
 
 What you need: lessons 03 to 05. Time: 40 minutes to read, one to run.
 
@@ -41,9 +43,9 @@ tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)
 """
 ## Train
 
-Four methods, as in lessons 03 and 05, from the same five starts: transfer; MAML; Reptile on 20 points, each of its four steps on the next 10 of them;
-and Reptile with every step on all 20. A quarter of the meta-steps of those lessons will do here.
-"""
+Four methods, as in lessons 03 and 05, from the same five starts: transfer; MAML; Reptile on 20
+points, each of its four steps on the next 10 of them; and Reptile with every step on all 20. A
+quarter of the meta-steps of those lessons will do here. """
 
 # %%
 rng = lesson.rng("initialisation")
@@ -79,16 +81,17 @@ same_points = train(reptile_grad, "Reptile, the same points", 2 * SHOTS, inner_s
 """
 ## The autopsy of a meta-gradient
 
-For one batch of 100 tasks: the four gradients of lessons 02 to 05 and, alone, what MAML adds to first-order MAML,
--alpha H q. Of each, layer by layer, how long it is and the cosine of its angle with MAML's. (Reptile takes the post's three steps.)
-"""
+For one batch of 100 tasks: the four gradients of lessons 02 to 05 and, alone, what MAML adds to
+first-order MAML, -alpha H q. Of each, layer by layer, how long it is and the cosine of its angle
+with MAML's. (Reptile takes the post's three steps.) """
 
 # %%
 probe = tasks.sample(lesson.rng("validation tasks"), 100, SHOTS)
 
 
 def dissect(theta):
-    """{gradient: (layers + 1, 2)} at theta (P,): length and cosine with MAML's, for each layer and for all."""
+    """{gradient: (layers + 1, 2)} at theta (P,): length and cosine with MAML's, for each layer and
+    for all."""
     vectors = {
         "joint": joint_grad(model, theta, probe, INNER_LR)[1],
         "Reptile": reptile_grad(model, theta, probe, INNER_LR, 3)[1],
@@ -123,23 +126,25 @@ lesson.save(
 )
 
 # %% [markdown]
-"""
-At random weights first-order MAML goes almost MAML's way, in every layer; after training it does so less. The joint gradient points
-elsewhere throughout. In no layer is the second-order term small, at the start or later.
+""" At random weights first-order MAML goes almost MAML's way, in every layer; after training it
+does so less. The joint gradient points elsewhere throughout. In no layer is the second-order term
+small, at the start or later.
 
 ## Am I really getting second-order gradients?
 
-The loss falls under most wrong gradients too, so a falling curve proves nothing. `autopsy.examine` takes a meta-gradient
-function (yours), a model and a few tasks. It builds MAML's gradient anew, from `model.grad` and its complex step alone, and fits
-yours by three parts: the query gradient q, the second-order term and the support gradient. For MAML they are 1, 1 and 0.
+The loss falls under most wrong gradients too, so a falling curve proves nothing. `autopsy.examine`
+takes a meta-gradient function (yours), a model and a few tasks. It builds MAML's gradient anew,
+from `model.grad` and its complex step alone, and fits yours by three parts: the query gradient q,
+the second-order term and the support gradient. For MAML they are 1, 1 and 0.
 
-Below, on a tanh network, the right one and six wrong ones, each to be found in public code or in the questions of those who use it.
-"""
+Below, on a tanh network, the right one and six wrong ones, each to be found in public code or in
+the questions of those who use it. """
 
 # %%
 smooth = MLP([1, 40, 40, 1], activation="tanh")
 no_curvature = MLP([1, 40, 40, 1], activation="tanh")
-no_curvature.activation = "relu"  # its hvp now leaves f'' out; forward and backward are still tanh's
+# its hvp now leaves f'' out; forward and backward are still tanh's
+no_curvature.activation = "relu"
 few = tasks.sample(lesson.rng("validation tasks"), 4, SHOTS)
 
 
@@ -175,10 +180,11 @@ right_verdicts = sum(findings[name].verdict == says for name, (_, says) in candi
 """
 ## One formula for three methods
 
-Let a task have several minibatches of points, g_i the gradient on the i-th at theta and H_i its Hessian. Take k inner steps, each
-on a minibatch of its own, and one more minibatch as query set. To the first order in alpha the gradient met at a step is
-g_i - alpha H_i (the sum of those before). On average over all orders of the minibatches only two vectors are left (Nichol et al.
-2018, section 5; their k counts the query set too, ours does not):
+Let a task have several minibatches of points, g_i the gradient on the i-th at theta and H_i its
+Hessian. Take k inner steps, each on a minibatch of its own, and one more minibatch as query set. To
+the first order in alpha the gradient met at a step is g_i - alpha H_i (the sum of those before). On
+average over all orders of the minibatches only two vectors are left (Nichol et al. 2018, section 5;
+their k counts the query set too, ours does not):
 
     G = E[g_i]             descends the expected loss: joint training
     I = E[H_i g_j], i != j
@@ -186,11 +192,12 @@ g_i - alpha H_i (the sum of those before). On average over all orders of the min
     MAML                   G -      2k alpha I         first-order MAML       G - k alpha I
     Reptile               kG - k(k-1)/2 alpha I        all of them up to alpha^2
 
-I has a meaning. The product rule gives  d/dtheta (g_i . g_j) = H_i g_j + H_j g_i,  so 2 I is the gradient of E[g_i . g_j]. All three methods
-*ascend* it: they look for weights where the gradients of one task's minibatches agree, where a step on some points helps on others.
+I has a meaning. The product rule gives  d/dtheta (g_i . g_j) = H_i g_j + H_j g_i,  so 2 I is the
+gradient of E[g_i . g_j]. All three methods *ascend* it: they look for weights where the gradients
+of one task's minibatches agree, where a step on some points helps on others.
 
-Here the expectation is exact: 5 tasks of 4 minibatches, and every ordered draw of k + 1 of the 4 without replacement.
-"""
+Here the expectation is exact: 5 tasks of 4 minibatches, and every ordered draw of k + 1 of the 4
+without replacement. """
 
 # %%
 N_TASKS, MINIBATCHES, POINTS = 5, 4, 5
@@ -200,7 +207,8 @@ x, y = (array.reshape(N_TASKS, MINIBATCHES, POINTS, 1) for array in drawn[:2])
 
 def two_vectors(model, theta):
     g = model.grad(theta, x, y)  # (task, minibatch, P)
-    others = (g.sum(axis=1, keepdims=True) - g) / (MINIBATCHES - 1)  # the mean of the others' gradients
+    # the mean of the others' gradients
+    others = (g.sum(axis=1, keepdims=True) - g) / (MINIBATCHES - 1)
     return g.mean(axis=(0, 1)), model.hvp(theta, x, y, others).mean(axis=(0, 1))
 
 
@@ -226,10 +234,9 @@ print(f"\n2 I is the gradient of E[g_i . g_j], by the complex step: {product_rul
 print(f"Reptile with one inner step against G, joint training: {one_step:.0e} apart")
 
 # %% [markdown]
-"""
-Two checks of the formula. What it leaves over must fall as alpha^2: slope 2 on log axes. And if the coefficients of G and I are
-not given but fitted, at alpha = 0.0005, they must come out as the formula's.
-"""
+""" Two checks of the formula. What it leaves over must fall as alpha^2: slope 2 on log axes. And if
+the coefficients of G and I are not given but fitted, at alpha = 0.0005, they must come out as the
+formula's. """
 
 # %%
 FORMULA = {  # method: its gradient, and the coefficients of G and -alpha I after k steps
@@ -268,10 +275,9 @@ for k in (1, 2, 3):
 print(f"Farthest from theory: {max(off_theory):.1%}; slopes: {min(slopes):.3f} to {max(slopes):.3f}")
 
 # %% [markdown]
-"""
-With ReLU there are kinks. A step that carries a unit over one changes the gradient at once, by an amount that no expansion around
-theta knows. What is left over then falls in jumps, as alpha gets too small for one kink after the other, and there is no slope to speak of.
-"""
+""" With ReLU there are kinks. A step that carries a unit over one changes the gradient at once, by
+an amount that no expansion around theta knows. What is left over then falls in jumps, as alpha gets
+too small for one kink after the other, and there is no slope to speak of. """
 
 # %%
 kinked = left_over(model, 3)
@@ -288,16 +294,17 @@ lesson.save(
 """
 ## Do the gradients of a task agree in the end?
 
-If ascending E[g_i . g_j] is what the methods share, it should show after training: on new tasks, the gradients of two sets of 10 points of
-the same task. Reptile with every step on the same points ascends something else: there i = j, and the formula's I becomes E[H_i g_i], half
-the gradient of the squared length |g_i|^2. It makes gradients long, and gets agreement only as a by-product.
-"""
+If ascending E[g_i . g_j] is what the methods share, it should show after training: on new tasks,
+the gradients of two sets of 10 points of the same task. Reptile with every step on the same points
+ascends something else: there i = j, and the formula's I becomes E[H_i g_i], half the gradient of
+the squared length |g_i|^2. It makes gradients long, and gets agreement only as a by-product. """
 
 # %%
 pairs = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS)
 cosines, products, lengths = {}, {}, {}
 for name, thetas in {**initialisations, "Reptile, the same points": same_points}.items():
-    g, h = (np.stack([model.grad(theta, *points) for theta in thetas]) for points in (pairs[:2], pairs[2:]))  # (S, T, P)
+    # (S, T, P)
+    g, h = (np.stack([model.grad(theta, *points) for theta in thetas]) for points in (pairs[:2], pairs[2:]))
     inner = (g * h).sum(axis=-1)
     cosines[name] = (inner / (np.linalg.norm(g, axis=-1) * np.linalg.norm(h, axis=-1))).mean(axis=1)
     products[name], lengths[name] = inner.mean(axis=1), (g * g).sum(axis=-1).mean(axis=1)
@@ -310,9 +317,9 @@ for name, c in cosines.items():
 """
 ## The post's last picture, computed
 
-The Reptile paper draws the good weights of two tasks as two curves, and Reptile as walking to where both are near. Here is a model with
-two weights that has such curves: it predicts tanh w1 + tanh w2, and the tasks want 1.2 and -1.2. Five lines replace the MLP.
-"""
+The Reptile paper draws the good weights of two tasks as two curves, and Reptile as walking to where
+both are near. Here is a model with two weights that has such curves: it predicts tanh w1 + tanh w2,
+and the tasks want 1.2 and -1.2. Five lines replace the MLP. """
 
 # %%
 ALPHA = 0.15
@@ -339,10 +346,9 @@ def plane_adapt(w, target, steps):
 
 
 # %% [markdown]
-"""
-The three methods on that plane, the tasks in turn, at a rate that falls to 0. Joint training takes the gradient at w. MAML (one inner step) takes
-v - alpha H v, v the gradient after the step. Reptile goes a part epsilon of the way to where 20 steps lead.
-"""
+""" The three methods on that plane, the tasks in turn, at a rate that falls to 0. Joint training
+takes the gradient at w. MAML (one inner step) takes v - alpha H v, v the gradient after the step.
+Reptile goes a part epsilon of the way to where 20 steps lead. """
 
 # %%
 TARGETS, OUTER_STEPS = (1.2, -1.2), 100
@@ -366,7 +372,8 @@ for method in ("transfer", "MAML", "Reptile"):
         path.append(path[-1] - move(method, path[-1], TARGETS[i % 2], rate))
     paths[method] = np.array(path)
 
-nearest = np.arctanh(0.6) * np.array([[1, 1], [-1, -1]])  # a curve's point nearest to the other: by symmetry w1 = w2
+# a curve's point nearest to the other: by symmetry w1 = w2
+nearest = np.arctanh(0.6) * np.array([[1, 1], [-1, -1]])
 distance = np.linalg.norm(paths["Reptile"][-1] - nearest.mean(axis=0))
 strides = np.linalg.norm(np.diff(paths["Reptile"], axis=0), axis=1)
 after = {m: [np.mean([plane_loss(plane_adapt(p[-1], t, n), t) for t in TARGETS]) for n in (0, 1, 3, 10)] for m, p in paths.items()}
@@ -389,17 +396,18 @@ frames = [*range(0, 30), *range(30, OUTER_STEPS + 1, 5)][:: 3 if lesson.quick el
 print(f"animation {figures.animate_plane(drawn_curves, paths, frames, lesson.out / '06_why_it_works_plane.gif')}")
 
 # %% [markdown]
-"""
-Before adaptation the three are equally good, on the line w2 = -w1, where the output is 0 and both tasks are missed by as much. Joint training
-sees no difference along that line: it stays about where it first met it, and even drifts outwards. MAML goes to where one step does most.
-Reptile zig-zags to the midpoint of the two nearest good weights, its stride falling with epsilon. Here, by symmetry, these are the same place.
-Reptile never asked what a step does: being near both curves is enough.
+""" Before adaptation the three are equally good, on the line w2 = -w1, where the output is 0 and
+both tasks are missed by as much. Joint training sees no difference along that line: it stays about
+where it first met it, and even drifts outwards. MAML goes to where one step does most. Reptile
+zig-zags to the midpoint of the two nearest good weights, its stride falling with epsilon. Here, by
+symmetry, these are the same place. Reptile never asked what a step does: being near both curves is
+enough.
 
 ## What adapts?
 
-A rate of 0 freezes a parameter: `inner_lr` may be a vector. Is it the head (the last layer) that adapts, on features that are ready
-(Raghu et al. 2020), or the body? How much of the median task's gain in 10 steps is left when only one of them may move?
-"""
+A rate of 0 freezes a parameter: `inner_lr` may be a vector. Is it the head (the last layer) that
+adapts, on features that are ready (Raghu et al. 2020), or the body? How much of the median task's
+gain in 10 steps is left when only one of them may move? """
 
 # %%
 rates = {
@@ -420,20 +428,21 @@ for name in ("MAML", "Reptile"):
     print(f"Of {name}'s gain in 10 steps the head alone gets {kept[name][0]:.0%}, the body alone {kept[name][1]:.0%}.")
 
 # %% [markdown]
-"""
-The head alone gets more than half of it, with Reptile nearly all: the features are there. The body alone gets about half, on some seeds more.
-(At random weights and after transfer there is no gain to divide.)
+""" The head alone gets more than half of it, with Reptile nearly all: the features are there. The
+body alone gets about half, on some seeds more. (At random weights and after transfer there is no
+gain to divide.)
 
-Are they sines, then? Least squares on the last hidden layer would not tell: 40 random units can imitate a sine as well. What descent can
-do in a *few small* steps is another matter. To the first order a step changes the output along the *tangent features*, the derivatives
-of the output in each parameter, and along their principal directions most. So ask: of all change that the tangent features can make on
-a grid of x, which share lies in the span of sin x and cos x, of which every task is made? And how much of sin x and cos x do the first
-few principal features explain (R^2)?
-"""
+Are they sines, then? Least squares on the last hidden layer would not tell: 40 random units can
+imitate a sine as well. What descent can do in a *few small* steps is another matter. To the first
+order a step changes the output along the *tangent features*, the derivatives of the output in each
+parameter, and along their principal directions most. So ask: of all change that the tangent
+features can make on a grid of x, which share lies in the span of sin x and cos x, of which every
+task is made? And how much of sin x and cos x do the first few principal features explain (R^2)? """
 
 # %%
 def tangent_features(theta, x):
-    """The derivative of the output at each x (n, 1) in each parameter: (n, P), as the gradient of (out - y)^2 where out - y = 1/2."""
+    """The derivative of the output at each x (n, 1) in each parameter: (n, P), as the gradient of
+    (out - y)^2 where out - y = 1/2."""
     points = x[:, None, :]
     return model.grad(theta, points, model.predict(theta, points) - 0.5)
 
@@ -457,21 +466,23 @@ lesson.save(
 )
 
 # %% [markdown]
-"""
-With five features or more random weights catch up: they too can express a sine; it is just not what a small step changes first. Of transfer's
-change a smaller share lies there than at random weights: joint training has made the network deaf to its tasks.
+""" With five features or more random weights catch up: they too can express a sine; it is just not
+what a small step changes first. Of transfer's change a smaller share lies there than at random
+weights: joint training has made the network deaf to its tasks.
 
 ## Where it fails
 
-Everything above happened on tasks like those of training, at the rate of training. Here one thing after the other is changed. Beside the
-networks: what predicting 0 costs, and what least squares on sin x and cos x do, which know what the networks had to learn. All numbers
-are of the median task, for the mean is soon that of a few explosions; how many adaptations diverged (a loss above 1,000) stands beside it.
-"""
+Everything above happened on tasks like those of training, at the rate of training. Here one thing
+after the other is changed. Beside the networks: what predicting 0 costs, and what least squares on
+sin x and cos x do, which know what the networks had to learn. All numbers are of the median task,
+for the mean is soon that of a few explosions; how many adaptations diverged (a loss above 1,000)
+stands beside it. """
 
 # %%
 rng = lesson.rng("gallery")
 n = TEST_TASKS // 2
-a, b = np.linspace(0.1, 5, n)[:, None, None], rng.uniform(0, 2 * np.pi, (n, 1, 1))  # evenly spread: a steadier median
+# evenly spread: a steadier median
+a, b = np.linspace(0.1, 5, n)[:, None, None], rng.uniform(0, 2 * np.pi, (n, 1, 1))
 a[0], b[0] = 3, 1  # the wave that lessons 03 to 05 look at; the figure shows it
 x_support, noise = rng.uniform(-5, 5, (n, SHOTS, 1)), rng.standard_normal((n, SHOTS, 1))
 
@@ -552,24 +563,25 @@ lesson.save(
 )
 
 # %% [markdown]
-"""
-What was learned is a neighbourhood: these x, this frequency, this rate. Within it more steps do no harm, which answers lesson 03: 300 are
-better than ten. With noise they do: the extra steps fit the noise. With points on one side alone the networks still know the other side
-better than not at all, though far worse than with points everywhere.
+""" What was learned is a neighbourhood: these x, this frequency, this rate. Within it more steps do
+no harm, which answers lesson 03: 300 are better than ten. With noise they do: the extra steps fit
+the noise. With points on one side alone the networks still know the other side better than not at
+all, though far worse than with points everywhere.
 
-Outside it they are worse than knowing nothing. Beyond x = 5 the straight arms of the ReLU network run on to wherever they point, and with
-points there adaptation itself breaks down. For twice the frequency predicting 0 is better than the networks, and better than least
-squares on sin x and cos x: those two are what they have learned. At ten times alpha nearly everything diverges: trained gradients are
-long, so that one step of the right length does much, and a step ten times as long too much. Momentum of 0.9 is up to ten times the rate
-as well: within ten steps it overshoots.
+Outside it they are worse than knowing nothing. Beyond x = 5 the straight arms of the ReLU network
+run on to wherever they point, and with points there adaptation itself breaks down. For twice the
+frequency predicting 0 is better than the networks, and better than least squares on sin x and cos
+x: those two are what they have learned. At ten times alpha nearly everything diverges: trained
+gradients are long, so that one step of the right length does much, and a step ten times as long too
+much. Momentum of 0.9 is up to ten times the rate as well: within ten steps it overshoots.
 
 ## Why it works
 
-All three methods look, besides low loss, for weights where the gradients of a task's points agree. MAML asks for it with its query set,
-Reptile by taking steps on different points. There the features that a small step moves are much more those of the tasks than at random
-weights, and most of what is left to adapt is which sum of them to take. Joint training finds the opposite: the point of least loss before
-adaptation, where nothing moves.
-"""
+All three methods look, besides low loss, for weights where the gradients of a task's points agree.
+MAML asks for it with its query set, Reptile by taking steps on different points. There the features
+that a small step moves are much more those of the tasks than at random weights, and most of what is
+left to adapt is which sum of them to take. Joint training finds the opposite: the point of least
+loss before adaptation, where nothing moves. """
 
 # %%
 lesson.expect("2 I off the gradient of E[g_i . g_j] (x 1e-12)", product_rule * 1e12, 0, 1)

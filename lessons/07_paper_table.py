@@ -2,11 +2,13 @@
 """
 # Reproduce the paper's own table
 
-The post reproduces two papers in spirit, with settings of its own. This lesson reproduces a printed table: the sine experiment of the MAML
-paper (Finn, Abbeel & Levine 2017, section 5.1, appendix B and table 2), in full, with the public functions of lessons 01 to 05.
+The post reproduces two papers in spirit, with settings of its own. This lesson reproduces a printed
+table: the sine experiment of the MAML paper (Finn, Abbeel & Levine 2017, section 5.1, appendix B
+and table 2), in full, with the public functions of lessons 01 to 05.
 
-What you'll learn: what its text says, what its released code does, and which of the two the table belongs to; how to set a table of
-yours beside a printed one; why a rate that works for 10 points explodes for 5; where first-order MAML and Reptile would stand.
+What you'll learn: what its text says, what its released code does, and which of the two the table
+belongs to; how to set a table of yours beside a printed one; why a rate that works for 10 points
+explodes for 5; where first-order MAML and Reptile would stand.
 
 What you need: lessons 03 to 05. Time: 20 minutes to read, five to run.
 
@@ -30,11 +32,13 @@ from tinymeta.extras.statistics import summarize
 # %%
 lesson = Lesson("07_paper_table", iterations=70_000, quick=2_500, seeds=1)
 SEEDS = lesson.seeds  # replicas, trained side by side: theta is (SEEDS, P)
-TEXT, RELEASED = 0.01, 0.001  # alpha, the rate of the step on a task: in the paper's text, and in its released command
+# alpha, the rate of the step on a task: in the paper's text, and in its released command
+TEXT, RELEASED = 0.01, 0.001
 META_BATCH = 8 if lesson.quick else 25  # tasks a meta-step
 SHOTS = 10  # in training; one network is then tested on 5 and on 10
 TEST_TASKS = 200 if lesson.quick else 600  # each with as many fresh query points as support points
-PRINTED = {"MAML": {1: 0.67, 5: 0.38, 10: 0.35}, "transfer": {1: 2.41, 5: 2.23, 10: 2.19}}  # table 2: 5 shots; steps: loss
+# table 2: 5 shots; steps: loss
+PRINTED = {"MAML": {1: 0.67, 5: 0.38, 10: 0.35}, "transfer": {1: 2.41, 5: 2.23, 10: 2.19}}
 model = MLP([1, 40, 40, 1])
 tasks = SineTasks(phase=(0, np.pi))  # y = a sin(x + b), a in (0.1, 5), b in (0, pi)
 
@@ -42,7 +46,8 @@ tasks = SineTasks(phase=(0, np.pi))  # y = a sin(x + b), a in (0.1, 5), b in (0,
 """
 ## What exactly did they do?
 
-The text answers most of it, the released code (github.com/cbfinn/maml) the rest, and once they disagree:
+The text answers most of it, the released code (github.com/cbfinn/maml) the rest, and once they
+disagree:
 
 |                               | the text                           | the released code                          |
 |-------------------------------|------------------------------------|--------------------------------------------|
@@ -54,16 +59,17 @@ The text answers most of it, the released code (github.com/cbfinn/maml) the rest
 | tested on                     | 5, 10, 20 points, the same network | 600 tasks, K fresh points each             |
 | pretrained on all tasks       | then descent at a tuned rate       | the same 25 tasks of 10 points, Adam       |
 
-The text trains with 10 points even where it tests with 5: table 2 shows one network on fewer points than it was trained for.
-Its figures give the rates found for the pretrained network, 0.01 for 5 points and 0.02 for 10.
+The text trains with 10 points even where it tests with 5: table 2 shows one network on fewer points
+than it was trained for. Its figures give the rates found for the pretrained network, 0.01 for 5
+points and 0.02 for 10.
 
 ## Does the sign of the phase matter?
 
-Theirs is a sin(x - b) and ours a sin(x + b). Turn the plane about the origin, (x, y) -> (-x, -y), and one becomes the other:
--a sin(x + b)  =  a sin((-x) - b).  A network turns with it when the signs of its first weights, last weights and last bias change.
-Those signs are as likely as before at initialisation; x is as likely as -x; gradients change the same signs, and so do the steps of
-descent and of Adam. So the two experiments are one, draw for draw, and not only nearly:
-"""
+Theirs is a sin(x - b) and ours a sin(x + b). Turn the plane about the origin, (x, y) -> (-x, -y),
+and one becomes the other: -a sin(x + b)  =  a sin((-x) - b).  A network turns with it when the
+signs of its first weights, last weights and last bias change. Those signs are as likely as before
+at initialisation; x is as likely as -x; gradients change the same signs, and so do the steps of
+descent and of Adam. So the two experiments are one, draw for draw, and not only nearly: """
 
 # %%
 theta = model.init(lesson.rng("initialisation"), scheme="truncated_normal")
@@ -84,12 +90,12 @@ print(f"The loss and the meta-gradient on turned tasks, at a turned theta, are t
 """
 ## Train
 
-In float32, as they did, from their initialisation. Pretraining is the joint gradient of lesson 02. First-order MAML and Reptile
-are not in the paper's experiment. The former gets the same one inner step. Reptile needs several: it gets four, on 10 and 10 of the
-same 20 points in turn, as in the fair comparison of lesson 05. Both need an alpha, which no paper gives: it is chosen
-among three on validation tasks, by the mean of what would be their row in table 2, after a quarter of the training. The
-pretrained network's rate is tuned on the same tasks, when it is trained.
-"""
+In float32, as they did, from their initialisation. Pretraining is the joint gradient of lesson 02.
+First-order MAML and Reptile are not in the paper's experiment. The former gets the same one inner
+step. Reptile needs several: it gets four, on 10 and 10 of the same 20 points in turn, as in the
+fair comparison of lesson 05. Both need an alpha, which no paper gives: it is chosen among three on
+validation tasks, by the mean of what would be their row in table 2, after a quarter of the
+training. The pretrained network's rate is tuned on the same tasks, when it is trained. """
 
 # %%
 rng = lesson.rng("initialisation")
@@ -110,7 +116,8 @@ def short(number):
 
 
 def best(label, thetas, shots):
-    """Of {alpha: theta}, the alpha with the lowest mean over steps 1, 5 and 10, a row of table 2, on validation tasks."""
+    """Of {alpha: theta}, the alpha with the lowest mean over steps 1, 5 and 10, a row of table 2,
+    on validation tasks."""
     validation = tasks.sample(lesson.rng("validation tasks"), TEST_TASKS, shots)
     curves = {alpha: adaptation_curve(model, theta, validation, alpha, steps=10) for alpha, theta in thetas.items()}
     losses = {alpha: summarize(curve).mean[[1, 5, 10]].mean() for alpha, curve in curves.items()}
@@ -141,11 +148,11 @@ for name, meta_grad, options in (("first-order MAML", fomaml_grad, {}), ("Reptil
 """
 ## The table
 
-600 tasks that nobody has seen, 5 points to descend on, 5 others to be judged on; then the same with 10 and 10. The paper's "pretrained on
-all tasks" keeps its name of lesson 02, transfer. The +- is a 95 % interval over the tasks; where there are several networks, their
-lowest and highest mean follow in parentheses. To predict 0 costs 4.25, as always; but b in (0, pi) leaves the
-tasks a mean that is not 0, and to predict that mean costs 3.0 (lesson 01), which is where MAML and transfer start.
-"""
+600 tasks that nobody has seen, 5 points to descend on, 5 others to be judged on; then the same with
+10 and 10. The paper's "pretrained on all tasks" keeps its name of lesson 02, transfer. The +- is a
+95 % interval over the tasks; where there are several networks, their lowest and highest mean follow
+in parentheses. To predict 0 costs 4.25, as always; but b in (0, pi) leaves the tasks a mean that is
+not 0, and to predict that mean costs 3.0 (lesson 01), which is where MAML and transfer start. """
 
 # %%
 steps = (1, 5, 10)
@@ -196,8 +203,8 @@ lesson.save(
 )
 
 # %% [markdown]
-"""
-The same with five networks a method, by the last command at the top (the lowest and highest network in parentheses):
+""" The same with five networks a method, by the last command at the top (the lowest and highest
+network in parentheses):
 
     5 points      alpha                    1 step                   5 steps                  10 steps    median   diverged
     printed                                  0.67                      0.38                      0.35
@@ -215,20 +222,22 @@ The same with five networks a method, by the last command at the top (the lowest
     first-order   0.001   0.50 +-0.05 (0.46-0.56)   0.16 +-0.02 (0.15-0.17)   0.13 +-0.02 (0.12-0.14)      0.06     0 of 3000
     Reptile        0.01   0.43 +-0.04 (0.39-0.46)   0.13 +-0.02 (0.12-0.14)   0.10 +-0.02 (0.09-0.11)      0.04     0 of 3000
 
-So the printed numbers are those of the released command, alpha = 0.001, well within the interval, and the pretrained row agrees
-too, at the rate that the paper found for 5 points. (One network can be far off: of six pretrained here, one bears no more than 0.001,
-and is left at 2.5.) With the text's alpha MAML does as well after one step, and in two of the five networks to the end. In the other
-three something happens.
+So the printed numbers are those of the released command, alpha = 0.001, well within the interval,
+and the pretrained row agrees too, at the rate that the paper found for 5 points. (One network can
+be far off: of six pretrained here, one bears no more than 0.001, and is left at 2.5.) With the
+text's alpha MAML does as well after one step, and in two of the five networks to the end. In the
+other three something happens.
 
 ## Why does alpha = 0.01 explode?
 
-The median task is nearly as well off as with 0.001, and by the mean all is lost: on a few tasks, 11 of 3,000 above, descent
-diverges, and one is enough. A step of descent multiplies the part of theta - theta* along an eigenvector of the Hessian by
-1 - alpha lambda. That shrinks where alpha lambda < 2, and grows where it is larger: the next step can raise the very loss that it descends.
+The median task is nearly as well off as with 0.001, and by the mean all is lost: on a few tasks, 11
+of 3,000 above, descent diverges, and one is enough. A step of descent multiplies the part of theta
+- theta* along an eigenvector of the Hessian by 1 - alpha lambda. That shrinks where alpha lambda <
+2, and grows where it is larger: the next step can raise the very loss that it descends.
 
-The first step is the one that MAML was trained through. What the second does, nobody asked. So look there: at the
-largest eigenvalue of each task's support loss *after* one step, found by power iteration with the Hessian-vector products of lesson 03.
-"""
+The first step is the one that MAML was trained through. What the second does, nobody asked. So look
+there: at the largest eigenvalue of each task's support loss *after* one step, found by power
+iteration with the Hessian-vector products of lesson 03. """
 
 
 # %%
@@ -237,7 +246,8 @@ def share(which, among):
 
 
 def second_step(theta, alpha, shots):
-    """For each network and task: alpha times that eigenvalue after one step and after two, and the support loss after two over that after one."""
+    """For each network and task: alpha times that eigenvalue after one step and after two, and the
+    support loss after two over that after one."""
     x, y, *_ = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, shots)
     found = []
     for network in theta:
@@ -268,7 +278,8 @@ for name in ("Reptile", "MAML", "MAML, text"):
 flatter = share(afterwards < sharpness, sharp)
 print(f"  Of the last ones above 2, {flatter:.0%} are lower after the next step.")
 curve = five["MAML, text"]
-diverged = ~(curve[:, 10] <= 100 * curve[:, 0])  # as summarize counts them; nan is not below anything
+# as summarize counts them; nan is not below anything
+diverged = ~(curve[:, 10] <= 100 * curve[:, 0])
 if diverged.any():
     x = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, 5).x_support[..., 0]
     print(
@@ -291,17 +302,21 @@ lesson.save(
 """
 The line at 2 is where theory has it: left of it the second step hardly ever raises the loss.
 
-*Why so few, then?* To be above 2 is not yet to diverge. The jump mostly lands where the curvature is less, and descent goes on from there
-(Lewkowycz et al. 2020 call it a catapult). Where alpha lambda is above 4 or so, it may land where the curvature is more.
+*Why so few, then?* To be above 2 is not yet to diverge. The jump mostly lands where the curvature
+is less, and descent goes on from there (Lewkowycz et al. 2020 call it a catapult). Where alpha
+lambda is above 4 or so, it may land where the curvature is more.
 
-*Why 5 points and not 10?* The Hessian is a mean over the points, and far from x = 0 a point weighs more. Five points crowd at an end of
-the range more often than ten do, and MAML has only met tens: the whole spread widens.
+*Why 5 points and not 10?* The Hessian is a mean over the points, and far from x = 0 a point weighs
+more. Five points crowd at an end of the range more often than ten do, and MAML has only met tens:
+the whole spread widens.
 
-*Why 0.01 and not 0.001?* Only the product counts for stability, and MAML nearly undoes the factor of ten: with the smaller rate it finds weights
-of some six or seven times the curvature. But not of ten times, and so less of the spread lies above 2.
+*Why 0.01 and not 0.001?* Only the product counts for stability, and MAML nearly undoes the factor
+of ten: with the smaller rate it finds weights of some six or seven times the curvature. But not of
+ten times, and so less of the spread lies above 2.
 
-So give a mean only beside a median and the number of tasks that diverged. And to adapt on fewer points than in training, take a
-smaller rate: half of it costs something after one step, and ends the explosions.
+So give a mean only beside a median and the number of tasks that diverged. And to adapt on fewer
+points than in training, take a smaller rate: half of it costs something after one step, and ends
+the explosions.
 
 ## Where first-order MAML and Reptile stand
 
@@ -316,21 +331,22 @@ for name, here, here_10 in (("first-order MAML", first_order, first_order_10), (
     print(f"  {name:16s} (alpha {rates[name]:5g})" + "".join(f"{ratio:{width}.2f}" for ratio, width in zip(over[name], (27, 11, 24, 11))))
 
 # %% [markdown]
-"""
-With five networks, first-order MAML at alpha = 0.001 is 16 % above MAML after one step with 5 points, 8 % after ten, and level after
-ten with 10 points. That is what the MAML paper reports from images, and not what lesson 04 found on sines. There it learned from one task a
-meta-step; here it has met forty times as many. The larger alpha is a gamble for it, too: on the validation
-tasks one descent of 3,000 exploded, and the mean with it.
+""" With five networks, first-order MAML at alpha = 0.001 is 16 % above MAML after one step with 5
+points, 8 % after ten, and level after ten with 10 points. That is what the MAML paper reports from
+images, and not what lesson 04 found on sines. There it learned from one task a meta-step; here it
+has met forty times as many. The larger alpha is a gamble for it, too: on the validation tasks one
+descent of 3,000 exploded, and the mean with it.
 
-Reptile takes the rate at which MAML explodes, and does not explode. It was trained through four steps, so what the second does counted:
-alpha lambda is above 2 on 20 % of the tasks with 5 points, where MAML with that rate has 42 %. It is level with MAML on 5 points,
-and has 20 % less loss after ten steps on 10.
+Reptile takes the rate at which MAML explodes, and does not explode. It was trained through four
+steps, so what the second does counted: alpha lambda is above 2 on 20 % of the tasks with 5 points,
+where MAML with that rate has 42 %. It is level with MAML on 5 points, and has 20 % less loss after
+ten steps on 10.
 
 ## What you have now
 
-Two printed rows, found again from a description, a command and a seed of your own, within the interval that 600 tasks allow. It took
-both sources: with the text alone, one would have reported an infinite loss, or a lucky network.
-"""
+Two printed rows, found again from a description, a command and a seed of your own, within the
+interval that 600 tasks allow. It took both sources: with the text alone, one would have reported an
+infinite loss, or a lucky network. """
 
 # %%
 lesson.expect("turned tasks: the same to the last bit", same, 1, 1)

@@ -2,12 +2,14 @@
 """
 # Learn the inner loop too
 
-The post stops at three algorithms. All of MAML is one recursion: descend, remember the way, go back along it. Here
-the same few lines learn the rates of the descent, use fewer of its steps or none, and are compared on equal terms.
+The post stops at three algorithms. All of MAML is one recursion: descend, remember the way, go back
+along it. Here the same few lines learn the rates of the descent, use fewer of its steps or none,
+and are compared on equal terms.
 
-What you'll learn: how the gradient in the rates falls out of MAML's own recursion (Meta-SGD); what freezing the body
-or the head costs (ANIL, BOIL); how losses along the way join the way back (MAML++); how to differentiate a minimum
-instead of the way to it (iMAML), and what that gradient cannot see.
+What you'll learn: how the gradient in the rates falls out of MAML's own recursion (Meta-SGD); what
+freezing the body or the head costs (ANIL, BOIL); how losses along the way join the way back
+(MAML++); how to differentiate a minimum instead of the way to it (iMAML), and what that gradient
+cannot see.
 
 What you need: lessons 03 and 05. Time: 40 minutes to read, two to run.
 
@@ -44,13 +46,14 @@ tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)
 """
 ## Rates that are learned: Meta-SGD
 
-Let every parameter have a rate of its own, alpha a vector, and learn it (Li et al. 2017). The step is as before:
+Let every parameter have a rate of its own, alpha a vector, and learn it (Li et al. 2017). The step
+is as before:
 
     theta_s+1 = theta_s - alpha g_s             entry by entry
 
-The loss depends on alpha through each step. With v_s+1 the gradient at theta_s+1, which MAML's way back passes anyway, step s
-contributes  -v_s+1 g_s,  entry by entry. That is one more line in the loop:
-"""
+The loss depends on alpha through each step. With v_s+1 the gradient at theta_s+1, which MAML's way
+back passes anyway, step s contributes  -v_s+1 g_s,  entry by entry. That is one more line in the
+loop: """
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -68,7 +71,8 @@ for s in reversed(range(k)):
     v = v - model.hvp(thetas[s], x, y, alpha * v)
 
 learned = LearnedRates(model)  # its parameters are theta and alpha in one vector
-library = meta_sgd_grad(learned, learned.join(theta, alpha), one_task, 0.0, k)[1]  # its rates are in theta
+# its rates are in theta
+library = meta_sgd_grad(learned, learned.join(theta, alpha), one_task, 0.0, k)[1]
 by_hand_error = checks.relative_error(np.concatenate((v, alpha_grad)), library)
 along = lesson.rng("directions").standard_normal((20, model.n_params))
 in_alpha = [checks.complex_step(lambda a: meta_loss(model, theta + 0j, one_task, a, k), alpha, d) for d in along]
@@ -81,24 +85,26 @@ assert by_hand_error < 1e-12 and proof_error < 1e-8
 """
 ## Rates of zero, losses on the way, and no way at all
 
-*ANIL* (Raghu et al. 2020) adapts the last layer only, *BOIL* (Oh et al. 2021) all but the last. Neither is a new algorithm here: alpha is
-a vector that is zero on one part, and `maml_grad` takes it as it is.
+*ANIL* (Raghu et al. 2020) adapts the last layer only, *BOIL* (Oh et al. 2021) all but the last.
+Neither is a new algorithm here: alpha is a vector that is zero on one part, and `maml_grad` takes
+it as it is.
 
-*MAML++* (Antoniou et al. 2019) adds up the query losses after every inner step, with weights. On the way back, each query gradient
-joins v at the step that it belongs to.
+*MAML++* (Antoniou et al. 2019) adds up the query losses after every inner step, with weights. On
+the way back, each query gradient joins v at the step that it belongs to.
 
-*iMAML* (Rajeswaran et al. 2019) does not go back at all. Its inner problem is the support loss plus a spring,
-strength / 2 |phi - theta|^2, descended until it is solved. At the minimum the gradient vanishes,
-g(phi) + strength (phi - theta) = 0, and differentiating that equation in theta gives
+*iMAML* (Rajeswaran et al. 2019) does not go back at all. Its inner problem is the support loss plus
+a spring, strength / 2 |phi - theta|^2, descended until it is solved. At the minimum the gradient
+vanishes, g(phi) + strength (phi - theta) = 0, and differentiating that equation in theta gives
 
     d phi / d theta = (I + H / strength)^-1
 
-which conjugate gradients apply to the query gradient by a few Hessian-vector products, all at one place. How many
-are needed is a question of accuracy, and what must be remembered does not grow with the inner steps:
-"""
+which conjugate gradients apply to the query gradient by a few Hessian-vector products, all at one
+place. How many are needed is a question of accuracy, and what must be remembered does not grow with
+the inner steps: """
 
 # %%
-small = MLP([1, 8, 8, 1], activation="tanh")  # smooth and small, so that the inner problem can be solved to the end
+# smooth and small, so that the inner problem can be solved to the end
+small = MLP([1, 8, 8, 1], activation="tanh")
 small_theta = small.init(lesson.rng("initialisation"))
 strength, solved = 5.0, dict(inner_lr=0.05, inner_steps=1000)
 
@@ -143,10 +149,10 @@ print("Peak memory with 1 and with 16 inner steps, 25 tasks: " + "; ".join(f"{n}
 """
 ## Train
 
-Five initialisations side by side, 10,000 meta-steps of five tasks each, in float32, on the same tasks for all methods. Each has
-its rates chosen on validation tasks, after a fifth of the training: those with the lowest loss after as many steps as it trains for.
-MAML at the post's rate, 0.01, is there as well.
-"""
+Five initialisations side by side, 10,000 meta-steps of five tasks each, in float32, on the same
+tasks for all methods. Each has its rates chosen on validation tasks, after a fifth of the training:
+those with the lowest loss after as many steps as it trains for. MAML at the post's rate, 0.01, is
+there as well. """
 
 # %%
 rng = lesson.rng("initialisation")
@@ -173,7 +179,8 @@ def train_rates(label, rates_lr, least, iterations=lesson.iterations):
 
 
 def best(candidates, label, trainer, steps=1):
-    """Of {name: arguments for trainer}, those whose result has the lowest validation loss after `steps` steps."""
+    """Of {name: arguments for trainer}, those whose result has the lowest validation loss after
+    `steps` steps."""
     losses = {}
     for name, arguments in candidates.items():
         theta, inner_lr = trainer(f"{label} {name}", *arguments, iterations=2 * tenth)
@@ -218,8 +225,8 @@ trained["iMAML"] = implicit_theta, IMAML_LR
 """
 ## One table
 
-The same 1,000 test tasks for all. Cost and memory are those of one meta-gradient of 25 tasks, over MAML's; timed in turn.
-"""
+The same 1,000 test tasks for all. Cost and memory are those of one meta-gradient of 25 tasks, over
+MAML's; timed in turn. """
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
@@ -277,8 +284,8 @@ print("\nTime of a meta-gradient over MAML's: " + "; ".join(f"{name} {r:.1f}" fo
 """
 ## What freezing costs afterwards
 
-ANIL's authors froze the body of a network that MAML had trained *with* it, and found little lost. Here:
-"""
+ANIL's authors froze the body of a network that MAML had trained *with* it, and found little lost.
+Here: """
 
 # %%
 maml_theta, maml_rate = trained["MAML at 0.01"]
@@ -296,14 +303,15 @@ for name, losses in frozen.items():
 """
 ## What an implicit gradient cannot see
 
-iMAML comes out badly here. Its gradient is that of the *minimum*, so it does not know by what steps it was reached, nor at what rate.
-Descent at alpha needs all curvature below 2 / alpha. MAML differentiates the steps, and pays for every one that overshoots;
-iMAML does not, and lets the curvature grow until its own inner descent overshoots.
-"""
+iMAML comes out badly here. Its gradient is that of the *minimum*, so it does not know by what steps
+it was reached, nor at what rate. Descent at alpha needs all curvature below 2 / alpha. MAML
+differentiates the steps, and pays for every one that overshoots; iMAML does not, and lets the
+curvature grow until its own inner descent overshoots. """
 
 # %%
 def curvature_of(theta):
-    """The largest eigenvalue of the Hessian of each task's support loss, by Hessian-vector products: (SEEDS, tasks)."""
+    """The largest eigenvalue of the Hessian of each task's support loss, by Hessian-vector
+    products: (SEEDS, tasks)."""
     few = validation.x_support[:50], validation.y_support[:50]
     return largest_eigenvalue(model, theta[:, None].astype(float), *few, lesson.rng("directions"), iterations=30)
 

@@ -2,11 +2,13 @@
 """
 # Tell letters apart that were never seen
 
-"All this applies to many more problems than just this toy example of sine waves", says the post. Here is one: which of five letters is it, from one
-drawing of each? Thirteen alphabets train, validate or test, and none does two of these.
+"All this applies to many more problems than just this toy example of sine waves", says the post.
+Here is one: which of five letters is it, from one drawing of each? Thirteen alphabets train,
+validate or test, and none does two of these.
 
-What you'll learn: what changes when the same five algorithms classify (one loss, and nothing else); why the usual transfer baseline is a straw man,
-and what a fair one is; how to choose rates so that every method gets the same care; what intervals belong beside an accuracy.
+What you'll learn: what changes when the same five algorithms classify (one loss, and nothing else);
+why the usual transfer baseline is a straw man, and what a fair one is; how to choose rates so that
+every method gets the same care; what intervals belong beside an accuracy.
 
 What you need: lessons 03 to 05. Time: 25 minutes to read, four to run.
 
@@ -19,7 +21,8 @@ What you need: lessons 03 to 05. Time: 25 minutes to read, four to run.
 # %%
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products as small as these gain little from threads, and wait long where a core is busy
+# products as small as these gain little from threads, and wait long where a core is busy
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import itertools
 import time
 
@@ -41,7 +44,8 @@ from tinymeta.tasks import Views
 # %%
 PROBLEMS = {"5-way-1-shot": (5, 1, 16), "5-way-5-shot": (5, 5, 8), "20-way-1-shot": (20, 1, 4)}
 lesson = Lesson("09_few_shot_glyphs", iterations=1_200, quick=12, problems=(*PROBLEMS,))
-WAYS, SHOTS, META_BATCH = PROBLEMS[lesson.problem]  # letters of a task, support drawings of each, tasks a meta-step
+# letters of a task, support drawings of each, tasks a meta-step
+WAYS, SHOTS, META_BATCH = PROBLEMS[lesson.problem]
 QUERY = 5  # query drawings of each letter
 SEEDS = 3  # replicas, trained side by side: theta is (SEEDS, P)
 STEPS = 10  # of gradient descent on a new task
@@ -53,13 +57,14 @@ model = MLP([SIDE * SIDE, 64, 64, WAYS], criterion="cross_entropy")
 """
 ## The letters
 
-They come with the package: the letters of the font DejaVu Sans, without those that look like another. Nobody drew them by hand. Each drawing sees its
-letter through a map of its own, which stretches, shears, shifts and bends it. (Omniglot, the usual benchmark, is 1,623 characters of 50 alphabets,
-each drawn by 20 people: these are Omniglot-like, and accuracies do not compare.)
+They come with the package: the letters of the font DejaVu Sans, without those that look like
+another. Nobody drew them by hand. Each drawing sees its letter through a map of its own, which
+stretches, shears, shifts and bends it. (Omniglot, the usual benchmark, is 1,623 characters of 50
+alphabets, each drawn by 20 people: these are Omniglot-like, and accuracies do not compare.)
 
-A task draws five letters, of any alphabets of its split, and numbers them in random order. So no letter has a number of its own, and nothing can be
-known of a task before its support set is seen: the best accuracy then is 1/5.
-"""
+A task draws five letters, of any alphabets of its split, and numbers them in random order. So no
+letter has a number of its own, and nothing can be known of a task before its support set is seen:
+the best accuracy then is 1/5. """
 
 # %%
 rng = lesson.rng("examples")
@@ -81,10 +86,11 @@ lesson.save(
 """
 ## One loss, and nothing else
 
-The network's outputs are now scores of the letters, and the loss is the cross-entropy of their softmax. With p the softmax and y the one-hot truth,
-its gradient in the outputs is (p - y) / K, and its derivative along R-outputs the only other line that is new (tinymeta/losses.py). MAML, first-order
-MAML and Reptile are the functions of the lessons before. Is the meta-gradient still right? As in lesson 03:
-"""
+The network's outputs are now scores of the letters, and the loss is the cross-entropy of their
+softmax. With p the softmax and y the one-hot truth, its gradient in the outputs is (p - y) / K, and
+its derivative along R-outputs the only other line that is new (tinymeta/losses.py). MAML,
+first-order MAML and Reptile are the functions of the lessons before. Is the meta-gradient still
+right? As in lesson 03: """
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -101,17 +107,20 @@ print(f"Two steps at 0.4, along {len(along)} directions of {model.n_params}: " +
 """
 ## Five ways to an initialisation
 
-All see the same drawings in the same order: those of META_BATCH tasks a meta-step, support and query.
+All see the same drawings in the same order: those of META_BATCH tasks a meta-step, support and
+query.
 
     joint              the gradient before adaptation, on all drawings, whatever numbers the letters happen to have: what the post
-                       calls transfer learning. The numbers contradict each other, and all it can learn is to say 1/5
+                       calls transfer learning. The numbers contradict each other, and all it can
+                       learn is to say 1/5
     transfer           what one would really do: train one classifier for all training letters at once, in a step or four smaller ones
-                       on the same drawings, then put a fresh last layer on it, zeros, which favour no letter
+                       on the same drawings, then put a fresh last layer on it, zeros, which favour
+                       no letter
     MAML, first-order  on the support drawings, judged on the query drawings
     Reptile            has no query set: all drawings, WAYS of them a step, each letter once
 
-Beside them a random initialisation, and no network at all: the nearest of the support drawings, pixel by pixel.
-"""
+Beside them a random initialisation, and no network at all: the nearest of the support drawings,
+pixel by pixel. """
 
 
 # %%
@@ -131,7 +140,8 @@ GRADS = {
 
 
 def pretrain(method, iterations, outer_lr, inner_lr=0.0, inner_steps=1, parts=1, seeds=SEEDS, purpose="initialisation"):
-    """An initialisation (seeds, P) by the method; for each seed, tasks of its own, which are the same for all methods."""
+    """An initialisation (seeds, P) by the method; for each seed, tasks of its own, which are the
+    same for all methods."""
     network, tasks = (classifier, AllLetters(train)) if method == "transfer" else (model, train)
     tasks, iterations = Views(tasks, lambda batch: batch.parts(parts)), iterations * parts
     theta, _ = meta_train(
@@ -147,11 +157,12 @@ def pretrain(method, iterations, outer_lr, inner_lr=0.0, inner_steps=1, parts=1,
 """
 ## The same care for all
 
-Every method has rates, and a comparison is worth no more than their choice. Each gets the same: training half as long at each of its settings, from
-initial weights that are used for nothing else, judged on *validation* letters by the accuracy after ten steps, at the best of five rates for those
-steps. First the inner loop, then the outer rate. Afterwards the rate of the ten steps is chosen once more, for what was trained. Half as long, and
-not a tenth: what learns fastest at first may be what collapses later.
-"""
+Every method has rates, and a comparison is worth no more than their choice. Each gets the same:
+training half as long at each of its settings, from initial weights that are used for nothing else,
+judged on *validation* letters by the accuracy after ten steps, at the best of five rates for those
+steps. First the inner loop, then the outer rate. Afterwards the rate of the ten steps is chosen
+once more, for what was trained. Half as long, and not a tenth: what learns fastest at first may be
+what collapses later. """
 
 # %%
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)  # for the steps on a new task
@@ -234,17 +245,20 @@ lesson.save(
 """
 ## Three things to take home
 
-*The straw man.* Joint training on numbers that contradict each other ends below a random initialisation, as the post argues. But nobody would
-transfer like that. A classifier of all training letters with a fresh last layer, fine-tuned by the same ten steps, is ahead of everything here. (Chen
-et al. 2019 and Dhillon et al. 2020 found such baselines strong on photographs too.) It was told more: that a letter in one task is the same letter as
-in another, which meta-learning never hears. Sine waves have no such classes, and lesson 02's transfer had nothing better to learn.
+*The straw man.* Joint training on numbers that contradict each other ends below a random
+initialisation, as the post argues. But nobody would transfer like that. A classifier of all
+training letters with a fresh last layer, fine-tuned by the same ten steps, is ahead of everything
+here. (Chen et al. 2019 and Dhillon et al. 2020 found such baselines strong on photographs too.) It
+was told more: that a letter in one task is the same letter as in another, which meta-learning never
+hears. Sine waves have no such classes, and lesson 02's transfer had nothing better to learn.
 
-*The second order pays.* First-order MAML, tuned with the same care, stays well behind MAML. On these tasks, the way the steps bend is worth its
-product.
+*The second order pays.* First-order MAML, tuned with the same care, stays well behind MAML. On
+these tasks, the way the steps bend is worth its product.
 
-*Two kinds of spread.* The interval says how far another 600 tasks would move the mean of these networks; the lowest and highest seed, how far another
-training would. A difference between two methods has to be larger than both (or be taken task by task, as lesson 10 does: much of the spread over tasks is
-common to all methods).
+*Two kinds of spread.* The interval says how far another 600 tasks would move the mean of these
+networks; the lowest and highest seed, how far another training would. A difference between two
+methods has to be larger than both (or be taken task by task, as lesson 10 does: much of the spread
+over tasks is common to all methods).
 
 ## Five drawings of each, and twenty letters
 

@@ -2,11 +2,13 @@
 """
 # Ask what an initialisation is worth when there is more data
 
-The post closes with a question: would Reptile give models that are "even more amenable to transfer learning", not for ten examples but for hundreds
-or thousands? Here it is put to the letters of lesson 09: pretrain in four ways, then fine-tune on 1 to 500 examples of each new letter.
+The post closes with a question: would Reptile give models that are "even more amenable to transfer
+learning", not for ten examples but for hundreds or thousands? Here it is put to the letters of
+lesson 09: pretrain in four ways, then fine-tune on 1 to 500 examples of each new letter.
 
-What you'll learn: what "the same budget" means, and how to keep to it; how to fine-tune one network for many data sets at once; where a head start
-ends, in examples and in steps; whether meta-learning beats plain transfer learning, and for how many examples.
+What you'll learn: what "the same budget" means, and how to keep to it; how to fine-tune one network
+for many data sets at once; where a head start ends, in examples and in steps; whether meta-learning
+beats plain transfer learning, and for how many examples.
 
 What you need: lesson 09. Time: 20 minutes to read, five to run.
 
@@ -17,7 +19,8 @@ What you need: lesson 09. Time: 20 minutes to read, five to run.
 # %%
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products as small as these gain little from threads, and wait long where a core is busy
+# products as small as these gain little from threads, and wait long where a core is busy
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import itertools
 import time
 
@@ -35,8 +38,10 @@ from tinymeta.tasks import Views
 lesson = Lesson("10_more_data", iterations=800, quick=8)
 WAYS = 20  # letters of a task
 SEEDS = 3  # replicas, trained side by side: theta is (SEEDS, P)
-EXAMPLES = (1, 5, 100) if lesson.quick else (1, 2, 5, 20, 100, 500)  # of each letter, to fine-tune on
-MARKS = (0, 1, 2, 5, 10, 20) if lesson.quick else (0, 1, 2, 5, 10, 20, 50, 100, 200, 300)  # steps at which accuracy is measured
+# of each letter, to fine-tune on
+EXAMPLES = (1, 5, 100) if lesson.quick else (1, 2, 5, 20, 100, 500)
+# steps at which accuracy is measured
+MARKS = (0, 1, 2, 5, 10, 20) if lesson.quick else (0, 1, 2, 5, 10, 20, 50, 100, 200, 300)
 SHORT, LONG = 10, MARKS[-1]  # two budgets of steps
 TEST_TASKS = 3 if lesson.quick else 12
 train, validation, test = (GlyphTasks(split, WAYS) for split in ("train", "validation", "test"))
@@ -46,9 +51,10 @@ model = MLP([SIDE * SIDE, 64, 64, WAYS], criterion="cross_entropy")
 """
 ## One budget
 
-A pretraining can be given more images, or more time, than another, and then it is that which is compared. Here all of them see the *same images in
-the same order*, 600 a meta-step: three tasks of 20 letters, ten drawings of each. And all take the *same wall time*: how much work each does on those
-images was set, once, so that a meta-step takes as long.
+A pretraining can be given more images, or more time, than another, and then it is that which is
+compared. Here all of them see the *same images in the same order*, 600 a meta-step: three tasks of
+20 letters, ten drawings of each. And all take the *same wall time*: how much work each does on
+those images was set, once, so that a meta-step takes as long.
 
     transfer    one classifier of all training letters: four steps of Adam, on 150 of the images each. Afterwards, a last layer of zeros
     Reptile     50 inner steps on the 200 images of a task, 40 of them a step, going round
@@ -64,7 +70,8 @@ def start(purpose, seeds, network=model):
 
 
 classifier = MLP([*model.sizes[:-1], len(classes("train"))], criterion="cross_entropy")
-WORK = {  # what is trained, by which gradient, on how many views of which tasks, with which inner loop
+# what is trained, by which gradient, on how many views of which tasks, with which inner loop
+WORK = {
     "transfer": (classifier, joint_grad, 4, lambda: Views(AllLetters(train), lambda batch: batch.parts(4)), {"inner_lr": 0.0}),
     "Reptile": (model, on_all_points(reptile_grad), 1, lambda: train, {"inner_steps": 50, "minibatch": 40}),
     "MAML": (model, maml_grad, 2, lambda: Views(train, lambda batch: [batch, batch.exchanged()]), {"inner_steps": 5}),
@@ -73,7 +80,8 @@ BATCH = {"meta_batch_size": 3, "shots": 5, "query": 5}
 
 
 def pretrain(method, iterations, outer_lr=0.001, seeds=SEEDS, purpose="initialisation", **inner_lr):
-    """An initialisation (seeds, P); for each seed, tasks of its own, which are the same for all methods."""
+    """An initialisation (seeds, P); for each seed, tasks of its own, which are the same for all
+    methods."""
     network, grad, views, tasks, inner = WORK[method]
     theta, _ = meta_train(
         grad, network, start(purpose, seeds, network), tasks(), rng=lesson.rng("training tasks"), iterations=views * iterations, **BATCH, **inner,
@@ -95,10 +103,9 @@ relative = dict(zip(WORK, np.median(timings / timings[:, :1], axis=0)))
 print("Wall time of a meta-step, over transfer's: " + ", ".join(f"{method} {ratio:.2f}" for method, ratio in relative.items()))
 
 # %% [markdown]
-"""
-Each has its rates chosen as in lesson 09, among four settings: after half a training, from initial weights used for nothing else, on validation
-letters. The judge is the accuracy after 20 steps on 5 examples of each letter, at the best of five rates.
-"""
+""" Each has its rates chosen as in lesson 09, among four settings: after half a training, from
+initial weights used for nothing else, on validation letters. The judge is the accuracy after 20
+steps on 5 examples of each letter, at the best of five rates. """
 
 # %%
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -120,29 +127,31 @@ for method, settings in SETTINGS.items():
 """
 ## Fine-tune
 
-Plain gradient descent on the new letters' examples: all of them at every step while there are at most 100, else 100 at a time, going round. It is the
-inner loop of before, only longer: `adapt` takes many tasks and many initialisations at once, and goes on from where it was.
-"""
+Plain gradient descent on the new letters' examples: all of them at every step while there are at
+most 100, else 100 at a time, going round. It is the inner loop of before, only longer: `adapt`
+takes many tasks and many initialisations at once, and goes on from where it was. """
 
 
 # %%
 def fine_tune(theta, tasks, n, rate, marks=MARKS):
-    """Accuracy (..., marks, T) on the query sets, fine-tuning theta (..., P) on n examples of each letter of T tasks."""
+    """Accuracy (..., marks, T) on the query sets, fine-tuning theta (..., P) on n examples of each
+    letter of T tasks."""
     x, y = (array[:, : n * WAYS] for array in tasks[:2])
     m, accuracy = min(100, n * WAYS), []
-    theta = np.broadcast_to(theta[..., None, :], (*theta.shape[:-1], len(x), theta.shape[-1]))  # a row for each task
+    # a row for each task
+    theta = np.broadcast_to(theta[..., None, :], (*theta.shape[:-1], len(x), theta.shape[-1]))
     for done, mark in zip((0, *marks), marks):
-        ahead_x, ahead_y = (np.roll(array, -done * m, axis=1)[:, None] for array in (x, y))  # the next examples first
+        # the next examples first
+        ahead_x, ahead_y = (np.roll(array, -done * m, axis=1)[:, None] for array in (x, y))
         theta = adapt(model, theta, ahead_x, ahead_y, rate, mark - done, m)[..., 0, :]
         accuracy.append((model.predict(theta, tasks.x_query).argmax(axis=-1) == tasks.y_query.argmax(axis=-1)).mean(axis=-1))
     return np.stack(accuracy, axis=-2)
 
 
 # %% [markdown]
-"""
-The rate is chosen on validation letters, for each initialisation, each number of examples and both budgets of steps by itself: a random
-initialisation wants a high rate, a good one a low rate when there is little data.
-"""
+""" The rate is chosen on validation letters, for each initialisation, each number of examples and
+both budgets of steps by itself: a random initialisation wants a high rate, a good one a low rate
+when there is little data. """
 
 # %%
 TRIED = np.array([0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6], np.float32)
@@ -165,7 +174,8 @@ The same test tasks for all: 20 letters of alphabets never seen.
 
 # %%
 tasks = test.sample(lesson.rng("test tasks"), TEST_TASKS, max(EXAMPLES), 20)
-curves, after = {}, {SHORT: {}, LONG: {}}  # accuracy (SEEDS, marks, T) along the long budget; (SEEDS, examples, T) at the end of each
+# accuracy (SEEDS, marks, T) along the long budget; (SEEDS, examples, T) at the end of each
+curves, after = {}, {SHORT: {}, LONG: {}}
 for method, theta in initialisations.items():
     for n in EXAMPLES:
         curves[method, n] = fine_tune(theta, tasks, n, rate[method, n, LONG])
@@ -205,14 +215,14 @@ lesson.save(
 """
 ## Where the head start ends
 
-In examples: the difference that a pretraining makes once the long budget is spent. In steps: how many a random initialisation needs until it is as
-good as the pretrained one is after ten.
-"""
+In examples: the difference that a pretraining makes once the long budget is spent. In steps: how
+many a random initialisation needs until it is as good as the pretrained one is after ten. """
 
 
 # %%
 def gained(one, other):
-    """The mean over tasks of one accuracy (SEEDS, examples, T) less the other, and half its 95 % interval: (examples,) each, in points."""
+    """The mean over tasks of one accuracy (SEEDS, examples, T) less the other, and half its 95 %
+    interval: (examples,) each, in points."""
     return 100 * (one - other).mean(axis=(0, 2)), 100 * confidence_halfwidth(one - other)
 
 
@@ -251,23 +261,27 @@ lesson.save(
 """
 ## The answer, here
 
-*In examples* the head start is worth some thirty points with one example of each letter, and about two with 500. It fades; within 300 steps it does
-not quite end.
+*In examples* the head start is worth some thirty points with one example of each letter, and about
+two with 500. It fades; within 300 steps it does not quite end.
 
-*In steps* it ends with 100 examples or more: a random initialisation is then as good after 200 steps as the others are after ten. (Ten steps of 100
-drawings do not even see all of 100 examples: that is why the columns 100 and 500 are the same there.) With 20 or fewer no number of steps makes up
-for it: what is missing is data.
+*In steps* it ends with 100 examples or more: a random initialisation is then as good after 200
+steps as the others are after ten. (Ten steps of 100 drawings do not even see all of 100 examples:
+that is why the columns 100 and 500 are the same there.) With 20 or fewer no number of steps makes
+up for it: what is missing is data.
 
-*Reptile or transfer?* With up to five examples transfer is ahead, by two to five points. From 20 examples on there is no difference to be seen after ten
-steps; after 300 transfer is ahead by a point, then less, and with 500 examples by hardly anything. MAML is like Reptile. So the answer to the post's
-question is no, for these letters and this network: a plain classifier of the same images is at least as good a start as a meta-learned one.
+*Reptile or transfer?* With up to five examples transfer is ahead, by two to five points. From 20
+examples on there is no difference to be seen after ten steps; after 300 transfer is ahead by a
+point, then less, and with 500 examples by hardly anything. MAML is like Reptile. So the answer to
+the post's question is no, for these letters and this network: a plain classifier of the same images
+is at least as good a start as a meta-learned one.
 
-Beware of how easily such an answer turns. Each method here was given what it can use of the same images and the same time; the first exercise below
-takes that from one of them.
+Beware of how easily such an answer turns. Each method here was given what it can use of the same
+images and the same time; the first exercise below takes that from one of them.
 
 ## On your own
 
-1. Give transfer one step of Adam where it takes four (`batch.parts(1)`, and 1 for the number of views). What has become of the answer?
+1. Give transfer one step of Adam where it takes four (`batch.parts(1)`, and 1 for the number of
+   views). What has become of the answer?
 2. Let the outer rate fall to 0 over the training, for all methods. Which gain, and which lose?
 3. Fine-tune with Adam. Who profits most?
 """

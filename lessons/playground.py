@@ -4,10 +4,10 @@
     python lessons/playground.py --save tour.gif    an animation of some things to try, for where there is no screen
     python lessons/playground.py --train            makes the initialisations anew: five networks each, as in lessons 03 and 05
 
-Drag a support point where you like; click on empty space to add one, right-click on one to remove it. Filled points are on the true
-sine and move with it when you change its amplitude or phase. A point that you dragged away (a ring) keeps its y, until it is
-dropped on the sine again. The numbers are mean squared errors against the true sine, on 50 points, as in the lessons.
-"""
+Drag a support point where you like; click on empty space to add one, right-click on one to remove
+it. Filled points are on the true sine and move with it when you change its amplitude or phase. A
+point that you dragged away (a ring) keeps its y, until it is dropped on the sine again. The numbers
+are mean squared errors against the true sine, on 50 points, as in the lessons. """
 
 import argparse
 import sys
@@ -24,23 +24,27 @@ from tinymeta.course.lesson import (
 )
 from tinymeta.extras.storage import BadFile, load_init, save_init
 
-SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000  # the post's, as in lessons 03 and 05
+# the post's, as in lessons 03 and 05
+SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000
 SHIPPED = Path(__file__).resolve().parent / "initialisations"
 METHODS = ("random", "transfer", "MAML", "Reptile")
 TOP = 7.0  # of the picture, in y
 NEAR, SNAP = 0.1, 0.25  # what is on a point, in inches of the screen; what is on the sine, in y
-GRID, QUERY = (np.linspace(-5, 5, n, dtype=np.float32)[:, None] for n in (200, 50))  # to draw on, and to judge on
+# to draw on, and to judge on
+GRID, QUERY = (np.linspace(-5, 5, n, dtype=np.float32)[:, None] for n in (200, 50))
 MOST_STEPS = 32
 HELP = "drag a point, click to add one, right-click to remove one\nn: a new task, o: points on one side, arrows: steps"
 
 
 class Playground:
-    """The window: support points x, y (K,), which of them are `on` the sine, four sliders, and what is drawn of it all."""
+    """The window: support points x, y (K,), which of them are `on` the sine, four sliders, and what
+    is drawn of it all."""
 
     def __init__(self, model, thetas, seed=0):
         self.model, self.thetas, self.held = model, thetas, None
         self.rng = named_rng(seed, "playground")
-        self.x = named_rng(seed, "example").uniform(-5.0, 5.0, SHOTS)  # 3 sin(x + 1), the example of lessons 03 to 05
+        # 3 sin(x + 1), the example of lessons 03 to 05
+        self.x = named_rng(seed, "example").uniform(-5.0, 5.0, SHOTS)
         self.y, self.on = np.zeros(SHOTS), np.full(SHOTS, True)
         self.figure, (self.ax, below, *rows) = style.new_figure(8, 5.6, rows=6, height_ratios=(28, 1, 1, 1, 1, 1))
         self.figure.set_layout_engine(None)  # nothing moves when a label changes
@@ -59,7 +63,8 @@ class Playground:
         for event in ("button_press", "motion_notify", "button_release", "key_press"):
             self.figure.canvas.mpl_connect(f"{event}_event", getattr(self, event))
         if manager := self.figure.canvas.manager:
-            self.figure.canvas.mpl_disconnect(manager.key_press_handler_id)  # there, o is zoom and the arrows are back and forth
+            # there, o is zoom and the arrows are back and forth
+            self.figure.canvas.mpl_disconnect(manager.key_press_handler_id)
         self.update()
 
     def draw_once(self):
@@ -77,18 +82,21 @@ class Playground:
         return self.amplitude.val * np.sin(x + self.phase.val)
 
     def fits(self):
-        """What each method says on GRID (4, 200), and its loss on QUERY (4,), after its steps on the points."""
+        """What each method says on GRID (4, 200), and its loss on QUERY (4,), after its steps on
+        the points."""
         support = self.x[None, :, None], self.y[None, :, None]
         with np.errstate(all="ignore"):  # alpha may be too large, and a curve leave for infinity
             theta = adapt(self.model, self.thetas, *support, self.alpha.val, int(self.steps.val))[:, 0]
-            outs, answers = (self.model.forward(theta, x).out for x in (GRID, QUERY))  # predict would refuse what diverged
+            # predict would refuse what diverged
+            outs, answers = (self.model.forward(theta, x).out for x in (GRID, QUERY))
             return outs[..., 0], self.model.losses.value(answers, self.true(QUERY))
 
     def update(self):
         """Compute everything anew, and draw what changes."""
         self.y = np.where(self.on, self.true(self.x), self.y)
         outs, losses = self.fits()
-        outs = np.clip(np.nan_to_num(outs, nan=100 * TOP), -100 * TOP, 100 * TOP)  # out of sight is far enough
+        # out of sight is far enough
+        outs = np.clip(np.nan_to_num(outs, nan=100 * TOP), -100 * TOP, 100 * TOP)
         self.sine.set_ydata(self.true(GRID))
         for curve, out in zip(self.curves, outs):
             curve.set_ydata(out)
@@ -107,7 +115,8 @@ class Playground:
         return int(distance.argmin()) if distance.min() <= NEAR else None
 
     def button_press(self, event):
-        if event.inaxes is not self.ax or self.figure.canvas.widgetlock.locked():  # the toolbar's zoom has it
+        # the toolbar's zoom has it
+        if event.inaxes is not self.ax or self.figure.canvas.widgetlock.locked():
             return
         point = self.at(event)
         if event.button == 3 and point is not None and len(self.x) > 1:
@@ -173,7 +182,8 @@ def tour(p):
 
 
 def train(iterations, seed, folder):
-    """Train as lessons 03 and 05 do, and save of each method's five networks the one whose loss after 10 steps is the median."""
+    """Train as lessons 03 and 05 do, and save of each method's five networks the one whose loss
+    after 10 steps is the median."""
     model, tasks, rng = MLP([1, 40, 40, 1]), SineTasks(), named_rng(seed, "initialisation")
     start = np.stack([model.init(rng) for _ in range(SEEDS)])
     validation = tasks.sample(named_rng(seed, "validation tasks"), 200, SHOTS, query=50, grid=True)

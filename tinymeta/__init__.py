@@ -11,10 +11,13 @@ The subject is nine files, to be read in this order:
     checks           numerical derivatives that prove the written ones
 
 Data flows one way: tasks -> meta (-> mlp -> losses) -> optimizers, driven by training; evaluation
-reads the result. Two private files serve them: _validate (what public functions accept) and _memory.
+reads the result. Two private files serve them: _validate (what public functions accept) and
+_memory.
 
-    tinymeta.extras  what grows out of the subject: variants (Meta-SGD, ANIL, BOIL, iMAML), autopsy (is a
-                     meta-gradient what it is said to be?), glyphs (few-shot letters), storage, statistics
+    tinymeta.extras  what grows out of the subject: variants (Meta-SGD, ANIL, BOIL, iMAML), autopsy
+    (is a
+                     meta-gradient what it is said to be?), glyphs (few-shot letters), storage,
+                     statistics
     tinymeta.course  what serves the lessons: lesson, examples, style and figures, widgets, and the
                      exercises' grading, problems and diagnosis
 """

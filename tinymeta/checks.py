@@ -4,9 +4,9 @@
     v = rng.standard_normal(model.n_params)
     relative_error(model.grad(theta, x, y) @ v, complex_step(f, theta, v))       # some 1e-15
 
-The complex step is the judge: exact to rounding, with nothing to tune. Central differences tell the story:
-their error falls as h^2 until rounding takes over. A check is worth what it rejects: try it on a wrong gradient.
-"""
+The complex step is the judge: exact to rounding, with nothing to tune. Central differences tell the
+story: their error falls as h^2 until rounding takes over. A check is worth what it rejects: try it
+on a wrong gradient."""
 
 import numpy as np
 
@@ -14,22 +14,26 @@ from . import _validate
 
 
 def complex_step(f, theta, v=None):
-    """The derivative of f at theta (P,) along v (..., P); without v along every axis, which for a scalar f is its gradient.
+    """The derivative of f at theta (P,) along v (..., P); without v along every axis, which for a
+    scalar f is its gradient.
 
-    Im f(theta + i h v) / h with h = 1e-20: no difference is taken, so nothing cancels (Squire & Trapp 1998). f must
-    be real-analytic near theta and keep complex numbers (no abs, no conj, comparisons on the real part); with
-    a v of several rows, it must take theta (..., P) and give one value a row, first axes first."""
+    Im f(theta + i h v) / h with h = 1e-20: no difference is taken, so nothing cancels (Squire &
+    Trapp 1998). f must be real-analytic near theta and keep complex numbers (no abs, no conj,
+    comparisons on the real part); with a v of several rows, it must take theta (..., P) and give
+    one value a row, first axes first."""
     v = np.eye(len(theta)) if v is None else np.asarray(v)
     return f(theta + 1e-20j * v).imag / 1e-20
 
 
 def central_difference(f, theta, v, h=1e-5):
-    """(f(theta + h v) - f(theta - h v)) / 2h, for v of unit length: off by h^2 times a third derivative, plus rounding / h."""
+    """(f(theta + h v) - f(theta - h v)) / 2h, for v of unit length: off by h^2 times a third
+    derivative, plus rounding / h."""
     return (f(theta + h * v) - f(theta - h * v)) / (2 * h)
 
 
 def relative_error(got, want):
-    """|got - want| / max(|got|, |want|), in Euclidean norm over all entries; 0 where both vanish."""
+    """|got - want| / max(|got|, |want|), in Euclidean norm over all entries; 0 where both
+    vanish."""
     got, want = np.asarray(got), np.asarray(want)
     if got.shape != want.shape:
         raise ValueError(f"got: expected the shape of want, {want.shape}; got {got.shape}")
@@ -43,7 +47,8 @@ def cosine(a, b):
 
 
 def block_errors(model, got, want):
-    """The relative error of each parameter block, {"W1": ..., "b1": ..., ...}: biases are few, and hide in a total."""
+    """The relative error of each parameter block, {"W1": ..., "b1": ..., ...}: biases are few, and
+    hide in a total."""
     pairs = zip(model.unpack(np.asarray(got)), model.unpack(np.asarray(want)))
     return {
         f"{name}{layer}": relative_error(g, w)
@@ -53,8 +58,9 @@ def block_errors(model, got, want):
 
 
 def taylor_slopes(f, theta, v, grad=None, hessian_v=None, largest=0.01, halvings=6):
-    """The orders at which f(theta + e v) minus its Taylor polynomial falls with e: 1 with the value alone, 2 with
-    a right gradient (P,), 3 with a right Hessian-vector product (P,) as well. One number for each halving of e."""
+    """The orders at which f(theta + e v) minus its Taylor polynomial falls with e: 1 with the value
+    alone, 2 with a right gradient (P,), 3 with a right Hessian-vector product (P,) as well. One
+    number for each halving of e."""
     steps = largest / 2.0 ** np.arange(halvings + 1)
     linear = 0.0 if grad is None else grad @ v
     quadratic = 0.0 if hessian_v is None else hessian_v @ v / 2
@@ -63,8 +69,9 @@ def taylor_slopes(f, theta, v, grad=None, hessian_v=None, largest=0.01, halvings
 
 
 def largest_eigenvalue(model, theta, x, y, rng, iterations=20):
-    """Of the Hessian of the loss at theta (..., P) on x, y: (...). By power iteration from a random direction: multiply by it
-    again and again, and see by how much that stretches. Descent at a rate is stable where rate * eigenvalue < 2."""
+    """Of the Hessian of the loss at theta (..., P) on x, y: (...). By power iteration from a random
+    direction: multiply by it again and again, and see by how much that stretches. Descent at a rate
+    is stable where rate * eigenvalue < 2."""
     theta = _validate.as_theta(model, theta)
     x, y = _validate.as_points(model, theta, x, y)
     _validate.check_count("iterations", iterations)

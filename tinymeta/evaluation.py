@@ -11,10 +11,11 @@ def accuracy(out, y):
 
 
 def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
-    """The query loss (or "accuracy") of each task after 0, 1, ... `steps` steps on its support set: (..., steps + 1, T).
+    """The query loss (or "accuracy") of each task after 0, 1, ... `steps` steps on its support set:
+    (..., steps + 1, T).
 
-    theta (S, P) judges S replicas on the same batch (T, K, d), or on one each (S, T, K, d). A task that diverges is
-    followed to inf or nan without a warning."""
+    theta (S, P) judges S replicas on the same batch (T, K, d), or on one each (S, T, K, d). A task
+    that diverges is followed to inf or nan without a warning."""
     theta = _validate.as_theta(model, theta)
     batch = _validate.as_batch(model, theta, batch)
     inner_lr = _validate.as_inner_lr(theta, inner_lr)
@@ -27,7 +28,9 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
             theta_s, curve = theta[..., None, :], []
             for s in range(steps + 1):
                 if s:
-                    theta_s = theta_s - inner_lr * model.backward(model.forward(theta_s, block.x_support), block.y_support)
+                    theta_s = theta_s - inner_lr * model.backward(
+                        model.forward(theta_s, block.x_support), block.y_support
+                    )
                 curve.append(measure(model.forward(theta_s, block.x_query).out, block.y_query))
             pieces.append(np.stack(curve, axis=-2))
     return np.concatenate(pieces, axis=-1)

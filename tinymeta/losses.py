@@ -42,7 +42,8 @@ def mse_Rdelta(out, y, Rout):
 
 
 def softmax(out):
-    """exp(out) over its sum along the last axis; the largest is subtracted first, so nothing overflows."""
+    """exp(out) over its sum along the last axis; the largest is subtracted first, so nothing
+    overflows."""
     e = np.exp(out - out.real.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 

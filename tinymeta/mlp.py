@@ -1,7 +1,8 @@
 """A multilayer perceptron by hand: forward, backward, and the Hessian-vector product.
 
 What you can do with it: lay each of the three beside its derivation. A model holds shapes and no
-parameters; all of those are one vector theta, so that an algorithm on parameters is an algorithm on vectors.
+parameters; all of those are one vector theta, so that an algorithm on parameters is an algorithm on
+vectors.
 
 Legend, for every docstring of the package:
 
@@ -45,7 +46,8 @@ def transpose(a):
 
 
 def matmul(h, W):
-    """h W; over one inner dimension it is an outer product, for which NumPy's matmul has no quick road."""
+    """h W; over one inner dimension it is an outer product, for which NumPy's matmul has no quick
+    road."""
     if W.shape[-2] == 1:
         return h * W
     return h @ W
@@ -73,10 +75,11 @@ class Tape:
 
 
 class MLP:
-    """A fully connected network: `sizes` gives the width of the input, of each hidden layer and of the output.
+    """A fully connected network: `sizes` gives the width of the input, of each hidden layer and of
+    the output.
 
-    activation: "relu" or "tanh", on the hidden layers; criterion: "mse" or "cross_entropy" (y in one-hot rows).
-    """
+    activation: "relu" or "tanh", on the hidden layers; criterion: "mse" or "cross_entropy" (y in
+    one-hot rows)."""
 
     def __init__(self, sizes, activation="relu", criterion="mse"):
         self.sizes = _validate.as_sizes(sizes)
@@ -90,11 +93,14 @@ class MLP:
         self.n_params = end
 
     def __repr__(self):
-        return f"MLP({list(self.sizes)}, activation={self.activation!r}, criterion={self.criterion!r})"
+        return (
+            f"MLP({list(self.sizes)}, activation={self.activation!r}, criterion={self.criterion!r})"
+        )
 
     def init(self, rng, dtype=np.float64, scheme="uniform"):
-        """A fresh theta (P,): W and b from U(-1, 1)/sqrt(fan_in), the default of PyTorch's linear layers;
-        scheme="truncated_normal": W of standard deviation 0.01 redrawn beyond two of them, b = 0 (Finn et al. 2017)."""
+        """A fresh theta (P,): W and b from U(-1, 1)/sqrt(fan_in), the default of PyTorch's linear
+        layers; scheme="truncated_normal": W of standard deviation 0.01 redrawn beyond two of them,
+        b = 0 (Finn et al. 2017)."""
         _validate.check_choice("scheme", scheme, ("uniform", "truncated_normal"))
         _validate.check_generator(rng)
         theta = np.zeros(self.n_params)
@@ -109,14 +115,19 @@ class MLP:
         return theta.astype(dtype)
 
     def unpack(self, theta):
-        """The (W, b) of every layer, as views of theta (..., P): W (..., d_in, d_out), b (..., d_out)."""
+        """The (W, b) of every layer, as views of theta (..., P): W (..., d_in, d_out), b (...,
+        d_out)."""
         lead = theta.shape[:-1]
-        return [(theta[..., w].reshape(*lead, d_in, d_out), theta[..., b]) for w, b, d_in, d_out in self._places]
+        return [
+            (theta[..., w].reshape(*lead, d_in, d_out), theta[..., b])
+            for w, b, d_in, d_out in self._places
+        ]
 
     # The three passes. They take arrays of one dtype and check nothing: the methods below them do.
 
     def forward(self, theta, x):
-        """z = h W + b and h = f(z), layer after layer; returns the tape, its `out` (..., K, d_out)."""
+        """z = h W + b and h = f(z), layer after layer; returns the tape, its `out` (..., K,
+        d_out)."""
         tape = Tape()
         tape.layers, tape.h, tape.slope = self.unpack(theta), [x], [None]
         for W, b in tape.layers:
@@ -130,7 +141,8 @@ class MLP:
         return tape
 
     def backward(self, tape, y):
-        """delta from the last layer to the first, W's gradient h^T delta, b's the sum of delta; returns them as (..., P)."""
+        """delta from the last layer to the first, W's gradient h^T delta, b's the sum of delta;
+        returns them as (..., P)."""
         delta = self.losses.delta(tape.out, y)
         tape.y, tape.delta = y, [delta]
         grad = np.empty((*delta.shape[:-2], self.n_params), delta.dtype)
@@ -145,9 +157,11 @@ class MLP:
         return grad
 
     def rop(self, tape, v):
-        """R of both passes along v (..., P): the Hessian of the tape's loss times v (Pearlmutter 1994), as (..., P)."""
+        """R of both passes along v (..., P): the Hessian of the tape's loss times v (Pearlmutter
+        1994), as (..., P)."""
         directions, Rh, Rz = self.unpack(v), [None], []  # the input x does not move
-        # R-forward, by the product rule:  z = h W + b  gives  Rz = h V + Vb + Rh W,  and  h = f(z)  gives  Rh = f'(z) Rz
+        # R-forward, by the product rule:  z = h W + b  gives  Rz = h V + Vb + Rh W,  and  h = f(z)
+        # gives  Rh = f'(z) Rz
         for l, (V, Vb) in enumerate(directions):
             Rz.append(matmul(tape.h[l], V))
             Rz[l] += Vb[..., None, :]
@@ -155,7 +169,8 @@ class MLP:
                 Rz[l] += matmul(Rh[l], tape.layers[l][0])
             if l + 1 < len(directions):
                 Rh.append(tape.slope[l + 1] * Rz[l])
-        # R-backward, likewise:  gW = h^T delta  gives  h^T Rdelta + Rh^T delta,  one product of what is stacked
+        # R-backward, likewise:  gW = h^T delta  gives  h^T Rdelta + Rh^T delta,  one product of
+        # what is stacked
         Rdelta = self.losses.Rdelta(tape.out, tape.y, Rz[-1])
         product = np.empty((*Rdelta.shape[:-2], self.n_params), Rdelta.dtype)
         ones = row_of_ones(Rdelta.shape[-2], Rdelta.dtype)
@@ -168,14 +183,16 @@ class MLP:
             Rdelta = matmul(Rdelta, transpose(tape.layers[l][0]))
             Rdelta += matmul(tape.delta[l], transpose(directions[l][0]))
             Rdelta *= tape.slope[l]
-            if self.activation == "tanh":  # f''(z) Rz (delta W^T); f'' = -2 f f', and the delta before has that f'
+            # f''(z) Rz (delta W^T); f'' = -2 f f', and the delta before has that f'
+            if self.activation == "tanh":
                 Rdelta -= 2.0 * tape.h[l] * Rz[l - 1] * tape.delta[l - 1]
         return product
 
     # What users call. Leading axes of theta, x and v broadcast; x and y have the same ones.
 
     def predict(self, theta, x):
-        """The outputs (..., K, d_out) at theta (..., P) for x (..., K, d_in); for cross_entropy: the logits."""
+        """The outputs (..., K, d_out) at theta (..., P) for x (..., K, d_in); for cross_entropy:
+        the logits."""
         theta = _validate.as_theta(self, theta)
         return self.forward(theta, _validate.as_inputs(self, theta, x)).out
 
@@ -192,7 +209,8 @@ class MLP:
         return self.backward(self.forward(theta, x), y)
 
     def hvp(self, theta, x, y, v):
-        """The Hessian of `loss` in theta times v (..., P), never forming it; v = np.eye(P) gives its P rows."""
+        """The Hessian of `loss` in theta times v (..., P), never forming it; v = np.eye(P) gives
+        its P rows."""
         theta = _validate.as_theta(self, theta)
         x, y = _validate.as_points(self, theta, x, y)
         v = _validate.as_direction(self, theta, x, v)

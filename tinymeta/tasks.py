@@ -1,7 +1,7 @@
 """Tasks to learn from: batches of support and query points, and the sine waves of the two papers.
 
-Any object with a method `sample(rng, n_tasks, shots, query=None, grid=False) -> TaskBatch` is a task distribution.
-"""
+Any object with a method `sample(rng, n_tasks, shots, query=None, grid=False) -> TaskBatch` is a
+task distribution."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from . import _validate
 
 
 class TaskBatch(NamedTuple):
-    """Tasks side by side: what one adapts on (support; the post's "training set") and what one is judged on
-    (query; its "test set"). x (..., T, K, d_in), y (..., T, K, d_out); K may differ between support and query."""
+    """Tasks side by side: what one adapts on (support; the post's "training set") and what one is
+    judged on (query; its "test set"). x (..., T, K, d_in), y (..., T, K, d_out); K may differ
+    between support and query."""
 
     x_support: np.ndarray
     y_support: np.ndarray
@@ -26,15 +27,20 @@ class TaskBatch(NamedTuple):
 
     def parts(self, n):
         """n batches with every n-th point each, of the support and of the query set."""
-        return [TaskBatch(*(array[..., i::n, :] for array in self)) for i in range(_validate.check_count("n", n))]
+        return [
+            TaskBatch(*(array[..., i::n, :] for array in self))
+            for i in range(_validate.check_count("n", n))
+        ]
 
     def joined(self):
-        """All points as support points, and as query points: for algorithms that know no query set, to learn from as many."""
+        """All points as support points, and as query points: for algorithms that know no query set,
+        to learn from as many."""
         x, y = (np.concatenate(pair, axis=-2) for pair in (self[::2], self[1::2]))
         return TaskBatch(x, y, x, y)
 
     def blocks(self, n_tasks):
-        """The batch in pieces of at most n_tasks tasks: small arrays stay in the processor's cache."""
+        """The batch in pieces of at most n_tasks tasks: small arrays stay in the processor's
+        cache."""
         _validate.check_count("n_tasks", n_tasks)
         for start in range(0, self.x_support.shape[-3], n_tasks):
             yield TaskBatch(*(array[..., start : start + n_tasks, :, :] for array in self))
@@ -42,7 +48,8 @@ class TaskBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class SineTasks:
-    """y = a sin(x + b), with a, b (in radians) and x uniform over their ranges; the post's by default.
+    """y = a sin(x + b), with a, b (in radians) and x uniform over their ranges; the post's by
+    default.
 
     The MAML paper draws its phase from (0, pi) instead (Finn et al. 2017, section 5.1)."""
 
@@ -55,8 +62,8 @@ class SineTasks:
             _validate.check_range(name, value)
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query` query points,
-        by default as many; grid=True spaces the query points evenly over x_range."""
+        """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query`
+        query points, by default as many; grid=True spaces the query points evenly over x_range."""
         lead, query = _validate.as_task_axes(rng, n_tasks, shots, query)
         u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
         low, high = self.x_range
@@ -71,8 +78,9 @@ class SineTasks:
 
 
 class Views:
-    """A task distribution each of whose batches is handed out in several views, one a call of `sample`, for as many meta-steps on the same
-    points: views(batch) lists them, such as [batch, batch.exchanged()]. Take a new one for a new training."""
+    """A task distribution each of whose batches is handed out in several views, one a call of
+    `sample`, for as many meta-steps on the same points: views(batch) lists them, such as [batch,
+    batch.exchanged()]. Take a new one for a new training."""
 
     def __init__(self, tasks, views):
         self.tasks, self.views, self._waiting = tasks, views, []

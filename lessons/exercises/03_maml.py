@@ -2,15 +2,18 @@
 """
 # Exercise 3: write MAML
 
-Before it: lesson 03. Each task's loss, gradient and Hessian-vector product are given, all of the shapes of theta (P,):
+Before it: lesson 03. Each task's loss, gradient and Hessian-vector product are given, all of the
+shapes of theta (P,):
 
     model.grad(theta, x, y)        the gradient
     model.hvp(theta, x, y, v)      the Hessian times v
 
-A batch has T tasks: `for x, y, x_query, y_query in zip(*batch)`, with x (K, d_in), y (K, d_out), and as many query points or not.
+A batch has T tasks: `for x, y, x_query, y_query in zip(*batch)`, with x (K, d_in), y (K, d_out),
+and as many query points or not.
 
-Return the gradient (P,), in theta, of the query loss after inner_steps steps of gradient descent at the rate inner_lr on the support
-points; the mean over the tasks. Nothing that comes in may be written to.
+Return the gradient (P,), in theta, of the query loss after inner_steps steps of gradient descent at
+the rate inner_lr on the support points; the mean over the tasks. Nothing that comes in may be
+written to.
 
     python 03_maml.py             checks your answer against numerical derivatives
     python 03_maml.py --hint 1    or 2, when you want one

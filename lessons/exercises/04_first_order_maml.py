@@ -2,7 +2,8 @@
 """
 # Exercise 4: delete the second order
 
-Before it: lesson 04. Here is MAML. Copy it into first_order_maml_grad, delete what makes it second-order, and return (P,).
+Before it: lesson 04. Here is MAML. Copy it into first_order_maml_grad, delete what makes it
+second-order, and return (P,).
 
     python 04_first_order_maml.py             checks your answer, and what you say of it; --hint 1 or 2
 """
@@ -31,7 +32,8 @@ def first_order_maml_grad(model, theta, batch, inner_lr, inner_steps):
 
 
 # %%
-FIRST_TO_FAIL = None  # exercise 3's first check that it fails: "0 inner steps", "1 inner step", ... (and why not all?)
+# exercise 3's first check that it fails: "0 inner steps", "1 inner step", ... (and why not all?)
+FIRST_TO_FAIL = None
 BY = None  # the relative error there, to two digits
 
 # %%

@@ -2,8 +2,9 @@
 """
 # Exercise 6: learn the rates
 
-Before it: lesson 08. Meta-SGD learns a rate for each parameter: theta_s+1 = theta_s - alpha g_s, entry by entry, alpha of shape (P,).
-Return the gradient (P,) in *alpha* of the query loss after inner_steps such steps on the support points; the mean over the tasks.
+Before it: lesson 08. Meta-SGD learns a rate for each parameter: theta_s+1 = theta_s - alpha g_s,
+entry by entry, alpha of shape (P,). Return the gradient (P,) in *alpha* of the query loss after
+inner_steps such steps on the support points; the mean over the tasks.
 
     model.grad(theta, x, y), model.hvp(theta, x, y, v)      the gradient of a task's loss, the Hessian times v, (P,)
     for x, y, x_query, y_query in zip(*batch)               the tasks: x (K, d_in), y (K, d_out)

@@ -2,9 +2,10 @@
 """
 # Exercise 7: hunt six bugs
 
-Before it: lessons 03, 04 and 06. implementations.py has seven implementations of MAML, A to G. Six are wrong, each in a way
-that has been published; one is right. All seven train, and all seven curves look well. Find out which is which, from numbers,
-before you read the code. Time: an hour; the training takes ten seconds or so.
+Before it: lessons 03, 04 and 06. implementations.py has seven implementations of MAML, A to G. Six
+are wrong, each in a way that has been published; one is right. All seven train, and all seven
+curves look well. Find out which is which, from numbers, before you read the code. Time: an hour;
+the training takes ten seconds or so.
 
     python 07_bug_hunt.py             the whole hunt; --quick: a short training
 """
@@ -30,9 +31,8 @@ test = tasks.sample(lesson.rng("test tasks"), 100, shots=10, query=50, grid=True
 """
 ## They all train
 
-Two tasks a meta-step, one inner step. The curve is the loss that each implementation reports itself; then 100 new tasks, each
-fine-tuned by the implementation's own `adapt`.
-"""
+Two tasks a meta-step, one inner step. The curve is the loss that each implementation reports
+itself; then 100 new tasks, each fine-tuned by the implementation's own `adapt`. """
 
 # %%
 curves, initialisations = {}, {}
@@ -76,10 +76,10 @@ lesson.save(
 """
 ## Your tools
 
-`off` says how far a meta-gradient is from the derivative of the meta-loss. It should be 1e-15 on *every* problem. Where it is not is the
-clue: on tanh but not on ReLU? With three tasks but not with one? With no inner step at all? On a network without hidden layers?
-`off_fine_tuning` holds `adapt` against the gradient. `autopsy.examine` says more, where it knows the mistake.
-"""
+`off` says how far a meta-gradient is from the derivative of the meta-loss. It should be 1e-15 on
+*every* problem. Where it is not is the clue: on tanh but not on ReLU? With three tasks but not with
+one? With no inner step at all? On a network without hidden layers? `off_fine_tuning` holds `adapt`
+against the gradient. `autopsy.examine` says more, where it knows the mistake. """
 
 
 # %%

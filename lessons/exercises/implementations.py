@@ -1,12 +1,14 @@
-"""Seven implementations of MAML, A to G, for the bug hunt of 07_bug_hunt.py. Let the numbers speak before you read them.
+"""Seven implementations of MAML, A to G, for the bug hunt of 07_bug_hunt.py. Let the numbers speak
+before you read them.
 
 Each has
 
-    meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None) -> (loss, gradient (P,)), the mean over the tasks
-    adapt(model, theta, x, y, inner_lr, inner_steps) -> theta (P,) fine-tuned on one task, x (K, d_in), y (K, d_out)
+    meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None) -> (loss, gradient
+    (P,)), the mean over the tasks adapt(model, theta, x, y, inner_lr, inner_steps) -> theta (P,)
+    fine-tuned on one task, x (K, d_in), y (K, d_out)
 
-minibatch is not used. What is wrong with six of them has been wrong in public; the code here is our own.
-"""
+minibatch is not used. What is wrong with six of them has been wrong in public; the code here is our
+own. """
 
 import numpy as np
 

@@ -7,12 +7,18 @@ from ..tasks import TaskBatch
 
 
 def sine_examples(rng, shots):
-    """One wave to look at, 3 sin(x + 1), as {title: TaskBatch of one task}: support points from anywhere, and the same
-    points all moved to the right side; 200 evenly spaced query points trace the wave."""
-    anywhere = _validate.check_generator(rng).uniform(-5.0, 5.0, (1, _validate.check_count("shots", shots), 1))
+    """One wave to look at, 3 sin(x + 1), as {title: TaskBatch of one task}: support points from
+    anywhere, and the same points all moved to the right side; 200 evenly spaced query points trace
+    the wave."""
+    anywhere = _validate.check_generator(rng).uniform(
+        -5.0, 5.0, (1, _validate.check_count("shots", shots), 1)
+    )
     x_query = np.linspace(-5.0, 5.0, 200)[None, :, None]
     supports = {f"{shots} points anywhere": anywhere, f"{shots} points on one side": abs(anywhere)}
-    return {title: TaskBatch(x, 3.0 * np.sin(x + 1.0), x_query, 3.0 * np.sin(x_query + 1.0)) for title, x in supports.items()}
+    return {
+        title: TaskBatch(x, 3.0 * np.sin(x + 1.0), x_query, 3.0 * np.sin(x_query + 1.0))
+        for title, x in supports.items()
+    }
 
 
 def left_side(task):

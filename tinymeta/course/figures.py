@@ -229,7 +229,9 @@ def plot_bands(x, values, title, xlabel, ylabel):
     highest."""
     figure, ax = new_figure()
     dots = {"marker": "o", "markersize": 3.5}
-    labels = [plot_seeds(ax, x, s, method, **METHODS[method], **dots) for method, s in values.items()]
+    labels = [
+        plot_seeds(ax, x, s, method, **METHODS[method], **dots) for method, s in values.items()
+    ]
     ax.set(xlim=(x[0], x[-1]), ylim=(0, 1), xlabel=xlabel, ylabel=ylabel)
     ax.set_title(title)
     label_ends(ax, labels)
@@ -332,8 +334,8 @@ def plot_either_side(panels, threshold, xlabel, ylabel):
 
 @styled
 def plot_differences(x, values, title, xlabel, ylabel):
-    """Draw {label: (means (n,), halves of their intervals (n,))} over x (n,), on a log axis, about a
-    line at 0."""
+    """Draw {label: (means (n,), halves of their intervals (n,))} over x (n,), on a log axis, about
+    a line at 0."""
     figure, ax = new_figure()
     level(ax, 0, "")
     labels = []

@@ -1,8 +1,12 @@
-"""The checks of the exercises in lessons/exercises: an answer is held against numerical derivatives, never against a solution.
+"""The checks of the exercises in lessons/exercises: an answer is held against numerical
+derivatives, never against a solution.
 
-    exercises.check("03_maml", maml_grad)                          # what an exercise does when it is run
-    exercises.hint("03_maml", 1)                                   # in a notebook; on the command line: --hint 1
-    python -m tinymeta.exercises lessons/exercises/03_maml.py 1 2  # what the grader does: on the problems of seeds 1 and 2
+    # what an exercise does when it is run
+    exercises.check("03_maml", maml_grad)
+    # in a notebook; on the command line: --hint 1
+    exercises.hint("03_maml", 1)
+    # what the grader does: on the problems of seeds 1 and 2
+    python -m tinymeta.exercises lessons/exercises/03_maml.py 1 2
 
 What is asked is in tinymeta.problems, what is said of a wrong answer in tinymeta.diagnosis.
 """
@@ -40,7 +44,8 @@ def hint(name, number):
 
 
 def same(before, after):
-    """Whether an argument is what it was: an array, a number, a batch of arrays; a model is not looked at."""
+    """Whether an argument is what it was: an array, a number, a batch of arrays; a model is not
+    looked at."""
     if isinstance(before, tuple):
         return all(map(same, before, after))
     return isinstance(before, MLP) or np.array_equal(before, after)
@@ -71,10 +76,16 @@ def attempt(answer, case):
     if array.shape != shape:
         return None, f"it returns an array of shape {array.shape}, expected {shape}, as theta's"
     if not np.isfinite(array).all():
-        return None, f"{np.sum(~np.isfinite(array))} of its {array.size} numbers are nan or infinite"
+        return (
+            None,
+            f"{np.sum(~np.isfinite(array))} of its {array.size} numbers are nan or infinite",
+        )
     for name, before, after in zip(inspect.signature(answer).parameters, case.arguments, given):
         if not same(before, after):
-            return None, f"it writes into its argument {name}, which others use too; did you mean a copy (`a = a - b` for `a -= b`)?"
+            return (
+                None,
+                f"it writes into its argument {name}, which others use too; did you mean a copy (`a = a - b` for `a -= b`)?",
+            )
     return array, ""
 
 
@@ -90,8 +101,12 @@ def judge(answer, case):
         return error, "every entry is 0"
     try:
         return error, case.explain(answer, got, case.truth, *case.arguments)
-    except Exception as reason:  # the answer fails on what the diagnosis tries, such as one task alone
-        return error, f"none of the mistakes known here ({type(reason).__name__} on the way to say more: {reason})"
+    # the answer fails on what the diagnosis tries, such as one task alone
+    except Exception as reason:
+        return (
+            error,
+            f"none of the mistakes known here ({type(reason).__name__} on the way to say more: {reason})",
+        )
 
 
 def report(name, answer, seed=0):
@@ -103,20 +118,29 @@ def report(name, answer, seed=0):
         if wrong and right:
             lines.append(f"    {wrong}")
         right = right and not wrong
-    print(f"{name}, problem {seed}: relative error against numerical derivatives, at most {BOUND:g}", *lines, sep="\n")
+    print(
+        f"{name}, problem {seed}: relative error against numerical derivatives, at most {BOUND:g}",
+        *lines,
+        sep="\n",
+    )
     return right
 
 
 def claimed(answer, first_to_fail, by):
-    """Print whether that is the check of exercise 3 that first fails for first-order MAML, and that its relative error; True if so."""
+    """Print whether that is the check of exercise 3 that first fails for first-order MAML, and that
+    its relative error; True if so."""
     cases = sorted(EXERCISES["03_maml"].cases(0), key=lambda case: case.arguments[-1])
     errors = {case.label: relative_error(answer(*case.arguments), case.truth) for case in cases}
     first = next(label for label, error in errors.items() if error > BOUND)
     if first_to_fail is None or by is None:
-        print("  claims: still blank. Exercise 3's checks of your function; fill in FIRST_TO_FAIL and BY:")
+        print(
+            "  claims: still blank. Exercise 3's checks of your function; fill in FIRST_TO_FAIL and BY:"
+        )
         print(*(f"    {label:20s} {error:8.1e}" for label, error in errors.items()), sep="\n")
     elif first_to_fail != first:
-        print(f"  claims: FIRST_TO_FAIL = {first_to_fail!r} is not the first of {', '.join(errors)} that fails: WRONG")
+        print(
+            f"  claims: FIRST_TO_FAIL = {first_to_fail!r} is not the first of {', '.join(errors)} that fails: WRONG"
+        )
     elif not isinstance(by, (int, float)) or not abs(by - errors[first]) <= 0.05 * errors[first]:
         print(f"  claims: BY = {by!r} is not the relative error there to two digits: WRONG")
     else:
@@ -126,7 +150,9 @@ def claimed(answer, first_to_fail, by):
 
 
 BUGS = ("right", "first order", "leak", "f''", "same points", "tasks mix", "fine-tuning")
-KEY = {  # of exercise 7: what the sentence "tinymeta, bug hunt, A: right" has for its SHA-256, were that the answer
+# of exercise 7: what the sentence "tinymeta, bug hunt, A: right" has for its SHA-256, were that the
+# answer
+KEY = {
     "A": "04bad611eaee",
     "B": "2b9cf3f2f015",
     "C": "a388181434fc",
@@ -138,29 +164,44 @@ KEY = {  # of exercise 7: what the sentence "tinymeta, bug hunt, A: right" has f
 
 
 def name_bugs(answers):
-    """Print how many of exercise 7's answers {"A": "right", ...} are right, not which; True if all are."""
+    """Print how many of exercise 7's answers {"A": "right", ...} are right, not which; True if all
+    are."""
     if not isinstance(answers, dict) or not any(answers.values()):
         print("07_bug_hunt: still blank: fill in ANSWERS")
         return False
     strange = [answer for answer in answers.values() if answer is not None and answer not in BUGS]
     if strange or set(answers) != set(KEY):
-        print(f"07_bug_hunt: expected for each of {', '.join(KEY)} one of {', '.join(BUGS)}; got {answers}")
+        print(
+            f"07_bug_hunt: expected for each of {', '.join(KEY)} one of {', '.join(BUGS)}; got {answers}"
+        )
         return False
-    sentences = {letter: f"tinymeta, bug hunt, {letter}: {answer}" for letter, answer in answers.items()}
-    right = sum(hashlib.sha256(sentences[letter].encode()).hexdigest().startswith(KEY[letter]) for letter in KEY)
-    print(f"07_bug_hunt: {right} of {len(KEY)} are right" + (": all checks OK" if right == len(KEY) else ""))
+    sentences = {
+        letter: f"tinymeta, bug hunt, {letter}: {answer}" for letter, answer in answers.items()
+    }
+    right = sum(
+        hashlib.sha256(sentences[letter].encode()).hexdigest().startswith(KEY[letter])
+        for letter in KEY
+    )
+    print(
+        f"07_bug_hunt: {right} of {len(KEY)} are right"
+        + (": all checks OK" if right == len(KEY) else "")
+    )
     return right == len(KEY)
 
 
 def literal(path, name):
-    """The value that a file gives to a name in its own words, without running it: exercise 7 trains for some seconds."""
+    """The value that a file gives to a name in its own words, without running it: exercise 7 trains
+    for some seconds."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [name]:
+        if isinstance(node, ast.Assign) and [
+            getattr(target, "id", None) for target in node.targets
+        ] == [name]:
             return ast.literal_eval(node.value)
 
 
 def grade(name, values, seeds):
-    """Report on the answers among `values` {name: what the file holds}; True if all are right on the problems of all seeds."""
+    """Report on the answers among `values` {name: what the file holds}; True if all are right on
+    the problems of all seeds."""
     if name == "07_bug_hunt":
         return name_bugs(values.get("ANSWERS"))
     if name not in EXERCISES:
@@ -176,14 +217,17 @@ def grade(name, values, seeds):
         if name == "04_first_order_maml" and right:
             right = claimed(answer, values.get("FIRST_TO_FAIL"), values.get("BY"))
     except Blank:
-        print(f"{name}: still blank: write {wanted} in place of `raise NotImplementedError` (a hint: python {name}.py --hint 1)")
+        print(
+            f"{name}: still blank: write {wanted} in place of `raise NotImplementedError` (a hint: python {name}.py --hint 1)"
+        )
         return False
     print(f"{name}: " + ("all checks OK" if right else "not yet"))
     return right
 
 
 def check(name, answer, **claims):
-    """What an exercise does when it is run: a hint if one is asked for (--hint 1), otherwise the report; not right: exit code 1."""
+    """What an exercise does when it is run: a hint if one is asked for (--hint 1), otherwise the
+    report; not right: exit code 1."""
     in_kernel = "ipykernel" in sys.modules
     flags = [] if in_kernel else sys.argv[1:]
     if flags in (["--hint", "1"], ["--hint", "2"]):
@@ -196,5 +240,9 @@ def check(name, answer, **claims):
 
 if __name__ == "__main__":  # the grader: python -m tinymeta.exercises FILE SEED ...
     path = Path(sys.argv[1])
-    values = {"ANSWERS": literal(path, "ANSWERS")} if path.stem == "07_bug_hunt" else runpy.run_path(str(path))
+    values = (
+        {"ANSWERS": literal(path, "ANSWERS")}
+        if path.stem == "07_bug_hunt"
+        else runpy.run_path(str(path))
+    )
     sys.exit(not grade(path.stem, values, [*map(int, sys.argv[2:])] or [0]))

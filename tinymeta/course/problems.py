@@ -1,8 +1,9 @@
-"""The problems that the exercises are checked on: arguments, what should come back by numerical derivatives, and hints.
+"""The problems that the exercises are checked on: arguments, what should come back by numerical
+derivatives, and hints.
 
-A problem is a tanh network of widths that all differ, with several tasks whose support and query sets are not equally
-many: what is transposed does not fit, and what is of another layer, or divided by another number, shows.
-"""
+A problem is a tanh network of widths that all differ, with several tasks whose support and query
+sets are not equally many: what is transposed does not fit, and what is of another layer, or divided
+by another number, shows."""
 
 from typing import Callable, NamedTuple
 
@@ -18,7 +19,8 @@ INNER_LR = 0.1  # large enough for the second-order term to show
 
 
 class Case(NamedTuple):
-    """One check: what it is called, the answer's arguments, what it should return, and what says why it does not."""
+    """One check: what it is called, the answer's arguments, what it should return, and what says
+    why it does not."""
 
     label: str
     arguments: tuple
@@ -33,7 +35,10 @@ def problem(seed, activation="tanh", criterion="mse"):
     shots, query = rng.permutation([7, 8, 9])[:2].tolist()
     model, tasks = MLP(widths, activation, criterion), int(rng.integers(4, 6))
     theta = 2 * model.init(rng)  # out of tanh's linear middle, where f'' is nearly 0
-    x, y = rng.standard_normal((tasks, shots + query, widths[0])), rng.standard_normal((tasks, shots + query, widths[-1]))
+    x, y = (
+        rng.standard_normal((tasks, shots + query, widths[0])),
+        rng.standard_normal((tasks, shots + query, widths[-1])),
+    )
     if criterion == "cross_entropy":
         y = np.eye(widths[-1])[y.argmax(axis=-1)]
     return model, theta, TaskBatch(x[:, :shots], y[:, :shots], x[:, shots:], y[:, shots:])
@@ -66,7 +71,8 @@ def plural(n):
 
 
 def meta_cases(truth, explain, steps):
-    """Cases of a meta-gradient on `steps` numbers of inner steps; truth(model, theta, batch, inner_lr, inner_steps)."""
+    """Cases of a meta-gradient on `steps` numbers of inner steps; truth(model, theta, batch,
+    inner_lr, inner_steps)."""
 
     def cases(seed):
         for n in steps:
@@ -106,10 +112,17 @@ def rates_cases(seed):
 
     def loss_of(rates, n):  # a meta-loss whose rates may be complex
         ends = (descend_at(model, theta, rates, x, y, n) for x, y, *_ in zip(*batch))
-        return np.mean([model.loss(end, *query) for end, query in zip(ends, zip(*batch[2:]))], axis=0)
+        return np.mean(
+            [model.loss(end, *query) for end, query in zip(ends, zip(*batch[2:]))], axis=0
+        )
 
     for n in (2, 3, 1):
-        yield Case(plural(n), (model, theta, rates, batch, n), complex_step(lambda r: loss_of(r, n), rates), diagnosis.rates)
+        yield Case(
+            plural(n),
+            (model, theta, rates, batch, n),
+            complex_step(lambda r: loss_of(r, n), rates),
+            diagnosis.rates,
+        )
 
 
 def descend_at(model, theta, rates, x, y, inner_steps):

@@ -23,7 +23,9 @@ from matplotlib.figure import Figure
 BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 GREY = "#666666"
 DASH_DOTS = (0, (5, 1.5, 1, 1.5, 1, 1.5))
-CYCLE = cycler(color=[BLUE, ORANGE, GREEN, PINK, BLACK], linestyle=["-", "--", "-.", DASH_DOTS, ":"])
+CYCLE = cycler(
+    color=[BLUE, ORANGE, GREEN, PINK, BLACK], linestyle=["-", "--", "-.", DASH_DOTS, ":"]
+)
 METHODS = {  # the same look for a method in every lesson
     "random": {"color": BLACK, "linestyle": ":"},
     "transfer": {"color": PINK, "linestyle": DASH_DOTS},
@@ -45,7 +47,8 @@ PAGE = {
     "lines.linewidth": 1.5,
     "savefig.dpi": 120,
 }
-SLIDE = {  # 6.4 x 3.6 in is a 16:9 page of LaTeX's beamer: on a slide of 10 inches, 11 points are 17
+# 6.4 x 3.6 in is a 16:9 page of LaTeX's beamer: on a slide of 10 inches, 11 points are 17
+SLIDE = {
     **PAGE,
     "font.size": 11,
     "axes.titlesize": 11,
@@ -146,7 +149,8 @@ def plot_truth(ax, x, y, label):
 
 
 def plot_seeds(ax, x, seeds, label, **look):
-    """Draw the mean over seeds (S, n), in a band from the lowest to the highest; return its label."""
+    """Draw the mean over seeds (S, n), in a band from the lowest to the highest; return its
+    label."""
     band = ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), alpha=0.15, linewidth=0)
     labelled = plot_line(ax, x, seeds.mean(axis=0), label, **look)
     band.set_color(labelled[2])
@@ -191,7 +195,8 @@ def label_end(ax, height, text, colour):
 
 
 def spread(heights, gap):
-    """Move sorted heights until none is closer than `gap` to its neighbour and none is outside (0, 1)."""
+    """Move sorted heights until none is closer than `gap` to its neighbour and none is outside (0,
+    1)."""
     heights = np.clip(heights, 0.0, 1.0)
     for _ in range(200):  # push neighbours apart, a little at a time and both ways, until all are
         for i in range(len(heights) - 1):

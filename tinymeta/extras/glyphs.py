@@ -1,11 +1,13 @@
-"""Few-shot classification with no download: letters of 13 alphabets, each drawn anew at every visit.
+"""Few-shot classification with no download: letters of 13 alphabets, each drawn anew at every
+visit.
 
     tasks = GlyphTasks("train", ways=5)                 # 5-way: which of five letters is it?
-    batch = tasks.sample(rng, n_tasks=16, shots=1)      # 1-shot: x_support (16, 5, 196), y_support (16, 5, 5)
+    # 1-shot: x_support (16, 5, 196), y_support (16, 5, 5)
+    batch = tasks.sample(rng, n_tasks=16, shots=1)
 
-Omniglot-like (Lake et al. 2015), but no handwriting: the letters are those of the font DejaVu Sans (data/glyphs.npz; its licence and the
-script that made it are beside it), and the variation is synthetic, an affine map and a smooth warp of each drawing.
-"""
+Omniglot-like (Lake et al. 2015), but no handwriting: the letters are those of the font DejaVu Sans
+(data/glyphs.npz; its licence and the script that made it are beside it), and the variation is
+synthetic, an affine map and a smooth warp of each drawing."""
 
 import functools
 import math
@@ -24,8 +26,10 @@ SPLITS = {  # by alphabet: what is asked for at meta-test time was never seen, n
     "test": ("Arabic", "Armenian", "Hebrew", "Lao", "Tifinagh"),
 }
 SIDE, FINE = 14, 40  # pixels along a side: of a drawing, and of the clean letter that it samples
-# How far drawings may differ, either way; 1 is half a letter's frame. In this order: how x and y of a pixel enter its
-# place in the clean letter (scale, shear, a little rotation), a shift, and eight waves that bend it.
+# How far drawings may differ, either way; 1 is half a letter's frame. In this order: how x and y of
+# a pixel enter its
+# place in the clean letter (scale, shear, a little rotation), a shift, and eight waves that bend
+# it.
 REACH = np.array([0.17, 0.17, 0.17] + 8 * [0.07], np.float32)
 
 
@@ -37,15 +41,20 @@ def stretch(n_out, n_in):
 
 @functools.cache
 def directions():
-    """The ways (11, 196) in which the places of the pixels may move, in pixels of the clean letter: along x, along y, and along
-    cosines of up to one wave, of which the first is a constant."""
+    """The ways (11, 196) in which the places of the pixels may move, in pixels of the clean letter:
+    along x, along y, and along cosines of up to one wave, of which the first is a constant."""
     y, x = np.meshgrid(*2 * [(np.arange(SIDE) + 0.5) * 2 / SIDE - 1], indexing="ij")
-    waves = [np.cos(i * np.pi * (x + 1) / 2) * np.cos(j * np.pi * (y + 1) / 2) for i in range(3) for j in range(3)]
+    waves = [
+        np.cos(i * np.pi * (x + 1) / 2) * np.cos(j * np.pi * (y + 1) / 2)
+        for i in range(3)
+        for j in range(3)
+    ]
     return (FINE / 2 * np.stack([x, y, *waves])).reshape(11, -1).astype(np.float32)
 
 
 class Letters(NamedTuple):
-    """All letters: code points (C,), alphabets (C,), the clean letters (C, 20, 20) as shipped, and (C, 40, 40) as sampled; bytes."""
+    """All letters: code points (C,), alphabets (C,), the clean letters (C, 20, 20) as shipped, and
+    (C, 40, 40) as sampled; bytes."""
 
     code_points: np.ndarray
     alphabets: np.ndarray
@@ -57,26 +66,37 @@ class Letters(NamedTuple):
 def letters():
     """The letters, read once."""
     with np.load(Path(__file__).with_name("data") / "glyphs.npz") as file:
-        code_points, alphabets, clean = (file[name] for name in ("code_points", "alphabets", "images"))
+        code_points, alphabets, clean = (
+            file[name] for name in ("code_points", "alphabets", "images")
+        )
     enlarge = stretch(FINE, clean.shape[-1])
-    found = Letters(code_points, alphabets, clean, np.round(enlarge @ clean @ enlarge.T).astype(np.uint8))
+    found = Letters(
+        code_points, alphabets, clean, np.round(enlarge @ clean @ enlarge.T).astype(np.uint8)
+    )
     for array in found:
         array.setflags(write=False)  # all who ask share them
     return found
 
 
 def draw(rng, classes):
-    """A new drawing of each letter, classes (...) -> (..., 196) in [0, 1], float32: the clean letter seen through a map of its own."""
+    """A new drawing of each letter, classes (...) -> (..., 196) in [0, 1], float32: the clean
+    letter seen through a map of its own."""
     moves = rng.random((classes.size, 2, len(REACH)), np.float32)
     moves *= 2 * REACH
     moves -= REACH
     moves[:, [0, 1], [0, 1]] += 1  # x to x, y to y,
     moves[:, :, 2] += 1  # and the origin to the middle: without the rest, the letter as it is
     places = moves.reshape(-1, len(REACH)) @ directions()
-    column, row = np.floor(np.clip(places, 0, FINE - 1, out=places), out=places).reshape(*moves.shape[:2], -1).swapaxes(0, 1)
+    column, row = (
+        np.floor(np.clip(places, 0, FINE - 1, out=places), out=places)
+        .reshape(*moves.shape[:2], -1)
+        .swapaxes(0, 1)
+    )
     pixels = (FINE * row + column).astype(np.int32)
     pixels += (FINE * FINE * classes.reshape(-1, 1)).astype(np.int32)
-    return (letters().fine.reshape(-1).take(pixels) * np.float32(1 / 255)).reshape(*classes.shape, -1)
+    return (letters().fine.reshape(-1).take(pixels) * np.float32(1 / 255)).reshape(
+        *classes.shape, -1
+    )
 
 
 @functools.cache
@@ -88,7 +108,8 @@ def classes(split):
 
 
 def choose(rng, classes, lead, ways):
-    """`ways` different classes in random order for each task: (*lead, ways), the top of a deck shuffled no further (Fisher & Yates)."""
+    """`ways` different classes in random order for each task: (*lead, ways), the top of a deck
+    shuffled no further (Fisher & Yates)."""
     deck = np.tile(classes, (math.prod(lead), 1))
     rows = np.arange(len(deck))
     for i in range(ways):
@@ -99,7 +120,8 @@ def choose(rng, classes, lead, ways):
 
 @dataclass(frozen=True)
 class GlyphTasks:
-    """Which of `ways` letters is it? A task draws its letters from all of the split's alphabets and gives them labels in random order."""
+    """Which of `ways` letters is it? A task draws its letters from all of the split's alphabets and
+    gives them labels in random order."""
 
     split: str = "train"
     ways: int = 5
@@ -108,37 +130,47 @@ class GlyphTasks:
         _validate.check_choice("split", self.split, SPLITS)
         known = len(classes(self.split))
         if _validate.check_count("ways", self.ways, least=2) > known:
-            raise ValueError(f"ways: expected at most the {known} letters of {self.split!r}; got {self.ways}")
+            raise ValueError(
+                f"ways: expected at most the {known} letters of {self.split!r}; got {self.ways}"
+            )
 
     def drawings(self, rng, n_tasks, shots, query=None):
-        """The letters of each task and their drawings, shot after shot: (..., T, shots + query, ways) and (..., T, shots + query, ways, 196)."""
+        """The letters of each task and their drawings, shot after shot: (..., T, shots + query,
+        ways) and (..., T, shots + query, ways, 196)."""
         lead, query = _validate.as_task_axes(rng, n_tasks, shots, query)
         letter = choose(rng, classes(self.split), lead, self.ways)[..., None, :]
         letter = np.broadcast_to(letter, (*lead, shots + query, self.ways))
         return letter, draw(rng, letter)
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support drawings of each letter and `query` others, by default as
-        many: x (..., T, ways * shots, 196), y one-hot (..., T, ways * shots, ways), both float32; shot after shot, each letter once."""
+        """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support drawings of each letter
+        and `query` others, by default as many: x (..., T, ways * shots, 196), y one-hot (..., T,
+        ways * shots, ways), both float32; shot after shot, each letter once."""
         if grid:
             raise ValueError(f"grid: expected False, for letters lie on no line; got {grid!r}")
         letter, x = self.drawings(rng, n_tasks, shots, query)
         x = x.reshape(*letter.shape[:-2], -1, SIDE * SIDE)
-        y = np.broadcast_to(np.tile(np.eye(self.ways, dtype=x.dtype), (letter.shape[-2], 1)), (*x.shape[:-1], self.ways))
+        y = np.broadcast_to(
+            np.tile(np.eye(self.ways, dtype=x.dtype), (letter.shape[-2], 1)),
+            (*x.shape[:-1], self.ways),
+        )
         support = shots * self.ways
-        return TaskBatch(x[..., :support, :], y[..., :support, :], x[..., support:, :], y[..., support:, :])
+        return TaskBatch(
+            x[..., :support, :], y[..., :support, :], x[..., support:, :], y[..., support:, :]
+        )
 
 
 @dataclass(frozen=True)
 class AllLetters:
-    """The same drawings with other labels: which of all the letters of the split is it? To pretrain a classifier on the very images that a
-    meta-learner of `tasks` sees with the same rng."""
+    """The same drawings with other labels: which of all the letters of the split is it? To pretrain
+    a classifier on the very images that a meta-learner of `tasks` sees with the same rng."""
 
     tasks: GlyphTasks
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """All drawings of n_tasks (T or (S, T)) of the tasks, support and query, as the support set of one task, and its query set as well:
-        x (..., 1, n, 196), y one-hot (..., 1, n, C) for the C letters of the split. Letter by letter: `parts` have some of each."""
+        """All drawings of n_tasks (T or (S, T)) of the tasks, support and query, as the support set
+        of one task, and its query set as well: x (..., 1, n, 196), y one-hot (..., 1, n, C) for the
+        C letters of the split. Letter by letter: `parts` have some of each."""
         letter, x = self.tasks.drawings(rng, n_tasks, shots, query)
         letter, x = letter.swapaxes(-1, -2), x.swapaxes(-2, -3)
         x = x.reshape(*letter.shape[:-3], 1, -1, SIDE * SIDE)
@@ -148,11 +180,16 @@ class AllLetters:
 
 
 def with_head(model, theta, head):
-    """The parameters (..., P) of `model` with all layers but the last from theta, of a network that has other outputs alone, and the last one
-    from head (..., P): pretrain with all classes, then start with few new ones."""
+    """The parameters (..., P) of `model` with all layers but the last from theta, of a network that
+    has other outputs alone, and the last one from head (..., P): pretrain with all classes, then
+    start with few new ones."""
     body = sum(d_out * (d_in + 1) for d_in, d_out in zip(model.sizes[:-2], model.sizes[1:-1]))
     outputs, rest = divmod(theta.shape[-1] - body, model.sizes[-2] + 1)
     if rest or outputs < 1:
         before = f"{body} parameters, as {model!r} has before its last layer"
-        raise ValueError(f"theta: expected {before}, and {model.sizes[-2] + 1} for each output; got {theta.shape}")
-    return np.concatenate((theta[..., :body], _validate.as_theta(model, head, "head")[..., body:]), axis=-1)
+        raise ValueError(
+            f"theta: expected {before}, and {model.sizes[-2] + 1} for each output; got {theta.shape}"
+        )
+    return np.concatenate(
+        (theta[..., :body], _validate.as_theta(model, head, "head")[..., body:]), axis=-1
+    )

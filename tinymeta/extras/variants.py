@@ -1,4 +1,5 @@
-"""What grows out of MAML's recursion: learned rates, rates of zero, losses along the way, and an implicit gradient.
+"""What grows out of MAML's recursion: learned rates, rates of zero, losses along the way, and an
+implicit gradient.
 
     Meta-SGD    a rate for each parameter, learned with theta           meta_sgd_grad, LearnedRates, AdamWithRates
     ANIL, BOIL  maml_grad with a rate of zero on the body or the head   rates_by_part
@@ -7,8 +8,8 @@
                 that instead of the way to it                           imaml_grad
     same points Reptile on as many as MAML sees                         on_all_points
 
-Their meta-gradients take and return what the four of tinymeta.meta do. Shapes: see the legend in tinymeta.mlp.
-"""
+Their meta-gradients take and return what the four of tinymeta.meta do. Shapes: see the legend in
+tinymeta.mlp."""
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from ..optimizers import Adam
 
 
 class LearnedRates:
-    """A model whose parameters are theta and a rate for each of its entries, in one vector phi (..., 2 P)."""
+    """A model whose parameters are theta and a rate for each of its entries, in one vector phi
+    (..., 2 P)."""
 
     def __init__(self, model):
         self.model, self.sizes, self.criterion = model, model.sizes, model.criterion
@@ -29,7 +31,9 @@ class LearnedRates:
     def join(self, theta, inner_lr):
         """phi (..., 2 P) from theta (..., P) and rates that broadcast against it."""
         theta = np.asarray(theta)
-        return np.concatenate((theta, np.broadcast_to(inner_lr, theta.shape).astype(theta.dtype)), axis=-1)
+        return np.concatenate(
+            (theta, np.broadcast_to(inner_lr, theta.shape).astype(theta.dtype)), axis=-1
+        )
 
     def split(self, phi):
         """theta and its rates, each (..., P), as views of phi."""
@@ -37,7 +41,8 @@ class LearnedRates:
 
 
 class AdamWithRates:
-    """Adam on theta, and on the rates one of their own, after which no rate is below `least`; for a LearnedRates model."""
+    """Adam on theta, and on the rates one of their own, after which no rate is below `least`; for a
+    LearnedRates model."""
 
     def __init__(self, model, lr=1e-3, rates_lr=1e-4, least=-np.inf):
         self.model, self.least = model, least
@@ -51,10 +56,11 @@ class AdamWithRates:
 
 @mean_over_tasks
 def meta_sgd_grad(learned, phi, batch, inner_lr=None, inner_steps=1, minibatch=None):
-    """MAML's meta-gradient in theta and in the rates alpha, for a LearnedRates model (Li et al. 2017, algorithm 1).
+    """MAML's meta-gradient in theta and in the rates alpha, for a LearnedRates model (Li et al.
+    2017, algorithm 1).
 
-    theta_s+1 = theta_s - alpha g_s  moves with alpha as well: each step adds  -v_s+1 g_s,  entry by entry. The
-    rates are in phi (..., 2 P); inner_lr plays no part."""
+    theta_s+1 = theta_s - alpha g_s  moves with alpha as well: each step adds  -v_s+1 g_s,  entry by
+    entry. The rates are in phi (..., 2 P); inner_lr plays no part."""
     model, (theta, rates) = learned.model, learned.split(phi)
     steps, rates_grad = [], 0.0
     for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
@@ -69,8 +75,8 @@ def meta_sgd_grad(learned, phi, batch, inner_lr=None, inner_steps=1, minibatch=N
 
 
 def on_all_points(meta_grad):
-    """The meta-gradient with a batch's query points among its support points: for joint_grad and reptile_grad, which know no query
-    set, to learn from as many points as MAML does."""
+    """The meta-gradient with a batch's query points among its support points: for joint_grad and
+    reptile_grad, which know no query set, to learn from as many points as MAML does."""
 
     def grad(model, theta, batch, *inner_loop):
         return meta_grad(model, theta, batch.joined(), *inner_loop)
@@ -79,7 +85,8 @@ def on_all_points(meta_grad):
 
 
 def rates_by_part(model, body, head):
-    """Rates (P,) for maml_grad and adaptation_curve: `head` on the last layer, `body` on all before it.
+    """Rates (P,) for maml_grad and adaptation_curve: `head` on the last layer, `body` on all before
+    it.
 
     body = 0 is ANIL (Raghu et al. 2020), head = 0 is BOIL (Oh et al. 2021)."""
     rates = np.full(model.n_params, float(body))
@@ -89,16 +96,19 @@ def rates_by_part(model, body, head):
 
 
 def multi_step_grad(weights):
-    """The meta-gradient of a weighted sum of the query losses after each inner step (MAML++, Antoniou et al. 2019, section 4).
+    """The meta-gradient of a weighted sum of the query losses after each inner step (MAML++,
+    Antoniou et al. 2019, section 4).
 
-    weights: one for each inner step, that of the last one last; [0, ..., 0, 1] is MAML. Returns a function like maml_grad,
-    whose loss is that of the last step."""
+    weights: one for each inner step, that of the last one last; [0, ..., 0, 1] is MAML. Returns a
+    function like maml_grad, whose loss is that of the last step."""
     weights = [float(w) for w in weights]
 
     @mean_over_tasks
     def grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
         if inner_steps != len(weights):
-            raise ValueError(f"inner_steps: expected {len(weights)}, as there are as many weights; got {inner_steps}")
+            raise ValueError(
+                f"inner_steps: expected {len(weights)}, as there are as many weights; got {inner_steps}"
+            )
         tapes, query = [], []
         for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
             tapes.append(model.forward(theta, x))
@@ -114,27 +124,35 @@ def multi_step_grad(weights):
 
 
 def conjugate_gradients(product, b, steps):
-    """An approximate solution x (..., P) of product(x) = b (..., P), for a product that is symmetric and positive definite.
+    """An approximate solution x (..., P) of product(x) = b (..., P), for a product that is
+    symmetric and positive definite.
 
-    After `steps` steps x is the best in the space they span (Hestenes & Stiefel 1952); P steps are exact but for rounding."""
+    After `steps` steps x is the best in the space they span (Hestenes & Stiefel 1952); P steps are
+    exact but for rounding."""
     x, residual = np.zeros_like(b), b.copy()
     direction, square = residual, np.sum(residual * residual, axis=-1, keepdims=True)
     for _ in range(steps):
         step = product(direction)
         curvature = np.sum(direction * step, axis=-1, keepdims=True)
-        rate = np.divide(square, curvature, out=np.zeros_like(square), where=curvature > 0)  # 0: solved, or not convex there
+        # 0: solved, or not convex there
+        rate = np.divide(square, curvature, out=np.zeros_like(square), where=curvature > 0)
         x, residual = x + rate * direction, residual - rate * step
         before, square = square, np.sum(residual * residual, axis=-1, keepdims=True)
-        direction = residual + np.divide(square, before, out=np.zeros_like(square), where=before > 0) * direction
+        direction = (
+            residual
+            + np.divide(square, before, out=np.zeros_like(square), where=before > 0) * direction
+        )
     return x
 
 
 def imaml_grad(strength, cg_steps=5):
-    """The implicit meta-gradient of iMAML (Rajeswaran et al. 2019, algorithm 2), as a function like maml_grad.
+    """The implicit meta-gradient of iMAML (Rajeswaran et al. 2019, algorithm 2), as a function like
+    maml_grad.
 
-    Its inner problem is the support loss plus strength / 2 |phi - theta|^2, descended from theta for inner_steps steps. At
-    the minimum, d phi / d theta = (I + H / strength)^-1, whatever the way there: one tape is kept, and conjugate gradients
-    solve for the query gradient. Only as right as the inner problem and the system are solved."""
+    Its inner problem is the support loss plus strength / 2 |phi - theta|^2, descended from theta
+    for inner_steps steps. At the minimum, d phi / d theta = (I + H / strength)^-1, whatever the way
+    there: one tape is kept, and conjugate gradients solve for the query gradient. Only as right as
+    the inner problem and the system are solved."""
 
     @mean_over_tasks
     def grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):

@@ -1,10 +1,12 @@
-"""Make glyphs.npz, beside this file: the letters of DejaVu Sans, which matplotlib carries, as clean bitmaps of 20 x 20.
+"""Make glyphs.npz, beside this file: the letters of DejaVu Sans, which matplotlib carries, as clean
+bitmaps of 20 x 20.
 
     python tinymeta/data/make_glyphs.py [FILE.npz]
 
-Each is drawn large, cut out, and scaled (by averaging over areas) until its longer side fills 16 of the 20 pixels; 16 levels of grey
-are kept. Letters that look like one before them (correlation of pixels 0.85 or more; Cyrillic A is the Latin one) are left out, so
-no class has a twin, in its own alphabet or in another. The outlines differ a little between versions of matplotlib: hence a file.
+Each is drawn large, cut out, and scaled (by averaging over areas) until its longer side fills 16 of
+the 20 pixels; 16 levels of grey are kept. Letters that look like one before them (correlation of
+pixels 0.85 or more; Cyrillic A is the Latin one) are left out, so no class has a twin, in its own
+alphabet or in another. The outlines differ a little between versions of matplotlib: hence a file.
 """
 
 import sys
@@ -17,8 +19,11 @@ from matplotlib.ft2font import FT2Font
 
 SIZE, INNER = 20, 16  # pixels of a bitmap, and of a letter's longer side
 TOO_ALIKE = 0.85
-KINDS = ("Lu", "Ll", "Lt", "Lo")  # letters, but no modifiers: those are small copies, dots and strokes
-ALPHABETS = {  # the first word of a letter's Unicode name: what it is called here; mathematical letters and the like are none
+# letters, but no modifiers: those are small copies, dots and strokes
+KINDS = ("Lu", "Ll", "Lt", "Lo")
+# the first word of a letter's Unicode name: what it is called here; mathematical letters and the
+# like are none
+ALPHABETS = {
     "LATIN": "Latin", "CANADIAN": "Canadian syllabics", "CYRILLIC": "Cyrillic", "GREEK": "Greek", "OLD": "Old Italic",
     "GEORGIAN": "Georgian", "NKO": "N'Ko", "OGHAM": "Ogham",
     "ARABIC": "Arabic", "ARMENIAN": "Armenian", "HEBREW": "Hebrew", "LAO": "Lao", "TIFINAGH": "Tifinagh",
@@ -26,7 +31,8 @@ ALPHABETS = {  # the first word of a letter's Unicode name: what it is called he
 
 
 def averages(n_out, n_in):
-    """The matrix (n_out, n_in) whose rows are means over equal stretches of the input, shared where a border cuts a pixel."""
+    """The matrix (n_out, n_in) whose rows are means over equal stretches of the input, shared where
+    a border cuts a pixel."""
     edges = np.arange(n_out + 1) * n_in / n_out
     low, high = edges[:-1, None], edges[1:, None]
     pixel = np.arange(n_in)
@@ -58,7 +64,11 @@ def letters():
     for code in sorted(font.get_charmap()):
         letter = chr(code)
         alphabet = ALPHABETS.get(unicodedata.name(letter, "").partition(" ")[0])
-        if not alphabet or unicodedata.category(letter) not in KINDS or (image := bitmap(font, letter)) is None:
+        if (
+            not alphabet
+            or unicodedata.category(letter) not in KINDS
+            or (image := bitmap(font, letter)) is None
+        ):
             continue
         look = image.ravel() - image.mean()
         look /= np.linalg.norm(look)
