@@ -37,7 +37,8 @@ tasks = SineTasks(amplitude=(0.1, 5.0), phase=(0.0, 2 * np.pi), x_range=(-5.0, 5
 ## A task
 
 A task is a function to be learned,  y = a sin(x + b).  Its amplitude a and its phase b are drawn at
-random, and the learner is told neither: it gets 10 points (x, y). Another draw is another task. """
+random, and the learner is told neither: it gets 10 points (x, y). Another draw is another task.
+"""
 
 # %%
 three = tasks.sample(lesson.rng("three tasks"), 3, SHOTS, query=200, grid=True)
@@ -76,7 +77,8 @@ are a multiple of pi apart). Least squares on these features is the oracle: noth
 it.
 
 Least squares on other features, the powers of x, knows only that the function is smooth. Here are
-both, on 1,000 test tasks: fitted to support points, judged on 50 evenly spaced query points. """
+both, on 1,000 test tasks: fitted to support points, judged on 50 evenly spaced query points.
+"""
 
 # %%
 def wave(x):
@@ -118,7 +120,8 @@ tell opposite stories*: these lessons print both. Even a constant, the mean of t
 0: ten are too few to tell it.
 
 In between lies the K-shot problem: from practice on other tasks, learn what the oracle was told.
-Here is a task that degree 9 gets wrong: one test task in ten comes out worse. """
+Here is a task that degree 9 gets wrong: one test task in ten comes out worse.
+"""
 
 # %%
 nonic = error["polynomial of degree 9, 10 points"]
@@ -137,7 +140,8 @@ lesson.save(
 ## A thousand tasks
 
 One network for all tasks at once sees x and has to name a y. It has no way to know which task is
-meant. """
+meant.
+"""
 
 # %%
 many = tasks.sample(lesson.rng("many tasks"), 10_000, 1, query=201, grid=True)
@@ -181,7 +185,8 @@ not 0:
 
 with E[cos^2 x] = 1/2 + sin(10)/20 for x uniform in (-5, 5). One cosine for all tasks beats 0, and
 scores under the two ranges cannot be compared. Below, both answers are measured under both, on one
-point each of very many tasks. """
+point each of very many tasks.
+"""
 
 # %%
 low, high = tasks.amplitude
@@ -207,7 +212,8 @@ for name, distribution in zip(derived, (tasks, half_turn)):
 # %% [markdown]
 """ The same in a picture: the mean over 10,000 tasks, at each x, beside one task for scale. The
 1,000 test tasks are a sample too: on them 0 scores a little differently, and that is the number to
-compare with in later lessons. """
+compare with in later lessons.
+"""
 
 # %%
 of_half_turn = half_turn.sample(lesson.rng("many tasks"), 10_000, 1, query=201, grid=True).y_query[..., 0]
@@ -228,7 +234,8 @@ print(f"\nOn the {TEST_TASKS} test tasks 0 scores {zero.mean():.2f}, with a stan
 # %% [markdown]
 """ Two numbers to remember. 4.25 is what ignorance costs, and 0 what the oracle pays, for whom 2
 points would do. The next lesson trains a network on all tasks at once. What it learns should be no
-surprise now. """
+surprise now.
+"""
 
 # %%
 lesson.expect("score of 0, derived", derived["(0, 2 pi)"][0], 4.2516, 4.2517)

@@ -49,7 +49,8 @@ the vector. For K points x (K, 1):
       out = h2 W3 + b3                        delta1 = (delta2 W2^T) relu'(z1)
 
 A layer that computes z = h W + b has the gradients h^T delta for W, and the sum of delta over the
-points for b. The slope relu'(z) is 1 where h = relu(z) is above 0, and 0 elsewhere. """
+points for b. The slope relu'(z) is 1 where h = relu(z) is above 0, and 0 elsewhere.
+"""
 
 # %%
 def forward(theta, x):
@@ -91,7 +92,8 @@ rounding (tinymeta/checks.py).
 
 A check is worth what it rejects, so two wrong gradients go through it too. W2 is square, 40 x 40: a
 forgotten transpose raises no error. And b2 is 40 numbers of 1761: left at 0, it hides in the total.
-So look at the worst parameter block as well. """
+So look at the worst parameter block as well.
+"""
 
 # %%
 def loss(theta):
@@ -123,7 +125,8 @@ for name, candidate in candidates.items():
 Joint training takes one task after another, 10,000 of them, and lets Adam (rate 1e-3) make one step
 along the gradient of each. In `joint_grad` there is nothing new: on a batch of one task it is the
 gradient above. Five networks train side by side, each on tasks of its own: one network more or less
-trained is not a result. """
+trained is not a result.
+"""
 
 # %%
 rng = lesson.rng("initialisation")
@@ -141,7 +144,8 @@ print(f"\nTraining loss, mean of the first and of the last 1000 steps: {first:.2
 # %% [markdown]
 """ The loss does not fall, and nothing is broken. Lesson 01 says why: without a look at the task
 the best answer is the mean of all tasks, which is 0 everywhere and scores 4.25. That is where joint
-training has to go. Did it? """
+training has to go. Did it?
+"""
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
@@ -183,7 +187,8 @@ lesson.save(
 in the second hidden layer most units are now 0 on the whole of [-5, 5]. Where relu' is 0 no
 gradient passes, so such a unit can neither help learn. What learns at once is mostly b3, which
 shifts a constant up and down. A step of gradient descent lowers the support loss by about the rate
-times the squared length of the gradient, and that length is what was lost. """
+times the squared length of the gradient, and that length is what was lost.
+"""
 
 # %%
 dead, length, in_b3 = {}, {}, {}
@@ -206,7 +211,8 @@ for name, thetas in initialisations.items():
 The post: a random initialisation "ends up getting a better loss over time". That sentence needs a
 step ("over time"; the post's figure goes to 99) and a statistic (a better mean over the tasks, or a
 better median?). Here are 100 steps at 0.01, five networks each, on the same test tasks. Judging is
-done in float32, which is faster and precise enough. """
+done in float32, which is faster and precise enough.
+"""
 
 # %%
 def judge(name, tasks, inner_lr, steps):
@@ -265,7 +271,8 @@ is asked:
 
 And "better" is not good: both still cost far more than the oracle, which needs 2 points and pays
 nothing. Is it only the rate? The last table tries others, on validation tasks, which serve for
-choosing and for nothing else. """
+choosing and for nothing else.
+"""
 
 # %%
 validation = tasks.sample(lesson.rng("validation tasks"), 200, SHOTS, query=50, grid=True)
@@ -282,7 +289,8 @@ for name in initialisations:
 # %% [markdown]
 """ In 10 steps no rate saves either. What a few steps on 10 points can do depends on where they
 start, and nobody has looked for a good start yet: joint training looked for the best answer
-*before* adaptation. Lesson 03 asks for the best one after it. """
+*before* adaptation. Lesson 03 asks for the best one after it.
+"""
 
 # %%
 lesson.expect("gradient by hand off the complex step (x 1e-12)", off["by hand"][0] * 1e12, 0, 1)

@@ -65,7 +65,8 @@ has a Jacobian of its own, I - alpha H_s, and the chain rule multiplies them: on
 last step first.
 
 The query points are other points than those of step 2, because it is generalisation from 10 points
-that should improve; on the same points MAML would learn to memorise them. """
+that should improve; on the same points MAML would learn to memorise them.
+"""
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -114,7 +115,8 @@ first-order MAML" is wrong; the numbers are below.
 A meta-gradient is the gradient of one number, the query loss after adaptation, and any gradient can
 be checked against that number. The complex step gives each partial derivative to rounding, with
 nothing to tune (tinymeta/checks.py). Central differences need no complex numbers, but a step h: too
-large, and the curvature shows; too small, and rounding does. """
+large, and the curvature shows; too small, and rounding does.
+"""
 
 # %%
 loss, maml = maml_grad(model, theta, one_task, INNER_LR)
@@ -140,7 +142,8 @@ that leak amounts to. Nothing crashes, and the loss still falls. tinymeta's func
 gradients; there is no place where one could be left behind.
 
 Now the same check by central differences, on a smooth network (tanh): a ReLU's kinks between theta
-- h v and theta + h v would show as errors of the differences, not of the gradient. """
+- h v and theta + h v would show as errors of the differences, not of the gradient.
+"""
 
 # %%
 smooth = MLP([1, 40, 40, 1], activation="tanh")
@@ -178,7 +181,8 @@ lesson.save(
 The post's protocol: one task a meta-step, one inner step, Adam at 1e-3 on the meta-gradient, 40,000
 meta-steps. Five initialisations learn side by side, each on tasks of its own: one network more or
 less trained is not a result. The baseline is the post's transfer learning: the plain gradient on
-one task after another, 10,000 of them. """
+one task after another, 10,000 of them.
+"""
 
 # %%
 rng = lesson.rng("initialisation")
@@ -204,7 +208,8 @@ initialisations = {
 ## What it buys
 
 First on two tasks to look at: an ordinary one, and one whose support points all lie on one side. If
-MAML had only learned to fit points, it could know nothing of the other side. """
+MAML had only learned to fit points, it could know nothing of the other side.
+"""
 
 # %%
 examples = sine_examples(lesson.rng("example"), SHOTS)
@@ -221,7 +226,8 @@ lesson.save(
 # %% [markdown]
 """ Then on 1,000 tasks that no method has seen: 10 support points to descend on, 50 evenly spaced
 points to be judged on. The score to beat is that of the zero function, which is what the tasks'
-mean is: E[a^2]/2 = 4.25. """
+mean is: E[a^2]/2 = 4.25.
+"""
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
@@ -244,7 +250,8 @@ loss *after* a step, and the best that one function can do for all tasks at once
 flat "before" is not a failure of training.
 
 It was trained for one step, and nine more still help. They were not promised to: see lesson 06 for
-where that ends. """
+where that ends.
+"""
 
 # %%
 lesson.expect("maml_grad off the complex step (x 1e-12)", off["maml_grad"] * 1e12, 0, 1)

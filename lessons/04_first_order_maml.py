@@ -53,7 +53,8 @@ For each task:
    theta.
 
 MAML's meta-gradient is  q - alpha H q;  this one is  q.  The loop that went back through the steps
-is gone. """
+is gone.
+"""
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -78,7 +79,8 @@ assert by_hand_error < 1e-12
 Not a gradient of anything, q can still point the right way. How far off it is depends on alpha H,
 and on where in training one asks. Below, MAML is trained, and at some places on its way both
 gradients are taken of the same 100 tasks: task by task, as a meta-step of one task sees them, and
-their mean, where what differs from task to task cancels. """
+their mean, where what differs from task to task cancels.
+"""
 
 # %%
 rng = lesson.rng("initialisation")
@@ -148,7 +150,8 @@ lesson.save(
 The paper speaks of "roughly 33 %" of the *network computation*: of three passes (inner gradient,
 query gradient, and the way back) the last is gone. A meta-step also samples tasks and moves the
 optimiser, and the way back costs more than one gradient. Measured here in turn, so that the
-machine's moods meet both: """
+machine's moods meet both:
+"""
 
 # %%
 def seconds(meta_grad, batch, repeats=20):
@@ -177,7 +180,8 @@ of its methods:
 
 The second is a known algorithm, but not first-order MAML: two gradients along a path of two steps,
 one on the support points and one on the query points, added up, are *Reptile* with two inner steps
-(lesson 05). """
+(lesson 05).
+"""
 
 # %%
 leaked = autopsy.leaked  # meta_grad -> meta_grad with the support gradient, joint_grad, added
@@ -196,7 +200,8 @@ print(f"\nThe notebook's first order against two-step Reptile, minibatches of {S
 
 As in lesson 03: 40,000 meta-steps of one task each, five initialisations side by side. Four
 methods, on the same tasks: MAML (done above), first-order MAML, and both as the notebook has them.
-Rates are the post's for all four. """
+Rates are the post's for all four.
+"""
 
 # %%
 initialisations["first-order MAML"] = train(fomaml_grad, "first-order MAML")
@@ -254,7 +259,8 @@ shows, and loses a little. Its first order is another algorithm, and a better on
 
 How much each loses or gains depends on the seed more than one would like: the bands of five
 networks are wide, and another --seed may turn two neighbours of the table round. That MAML is below
-first-order MAML, no seed has turned round yet. """
+first-order MAML, no seed has turned round yet.
+"""
 
 # %%
 lesson.expect("notebook's first order off two-step Reptile (x 1e-12)", same * 1e12, 0, 1)

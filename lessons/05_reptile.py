@@ -50,7 +50,8 @@ For each task:
 
 The way from theta to theta_k is alpha times the sum of the gradients met on it. Divided by alpha
 and turned round, it can stand where a gradient stands:  (theta - theta_k) / alpha  =  g_0 + g_1 +
-... + g_k-1. """
+... + g_k-1.
+"""
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -76,7 +77,8 @@ assert by_hand_error < 1e-11
 With one inner step it is: the sum has one term, the gradient of the support loss at theta. With
 two, the second gradient is taken where the first has led, and theta_1 = theta - alpha g_0 makes it
 g_1 = g_0 - alpha H g_0 + ...  There is the Hessian, as in MAML, though nobody computed it. How much
-of the sum is that? """
+of the sum is that?
+"""
 
 # %%
 batch = tasks.sample(lesson.rng("training tasks"), 100, SHOTS)
@@ -100,7 +102,8 @@ alone.)
 
 *Inner data.* The notebook takes every step on the same 10 points. The paper draws more points and
 takes each step on a minibatch of its own: then the second gradient asks whether the first helped on
-*other* points, as MAML's query set does. """
+*other* points, as MAML's query set does.
+"""
 
 # %%
 epsilon = 0.1
@@ -114,7 +117,8 @@ print(f"\nA fraction epsilon of the way, and SGD at epsilon * alpha: {fraction_e
 
 As in lesson 03: 40,000 meta-steps of one task each, five initialisations side by side, the post's
 rates. Reptile's epsilon is not the post's, who uses Adam; it is chosen on validation tasks, after a
-quarter of the training each. """
+quarter of the training each.
+"""
 
 # %%
 rng = lesson.rng("initialisation")
@@ -158,7 +162,8 @@ initialisations = {
 ## What it buys
 
 The same two tasks as in lesson 03 to look at, then the same 1,000 test tasks, now followed for 32
-steps. """
+steps.
+"""
 
 # %%
 examples = sine_examples(lesson.rng("example"), SHOTS)
@@ -237,7 +242,8 @@ holds its starting point in place: before adaptation, and after one step, it can
 predicting 0, and on a few tasks descent from there diverges.
 
 So the post is right that Reptile is as good as MAML and simpler. It is better than the post could
-see, once it is given the same points. """
+see, once it is given the same points.
+"""
 
 # %%
 lesson.expect("with one inner step, the joint gradient", one_step, 1, 1)

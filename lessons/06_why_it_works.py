@@ -45,7 +45,8 @@ tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)
 
 Four methods, as in lessons 03 and 05, from the same five starts: transfer; MAML; Reptile on 20
 points, each of its four steps on the next 10 of them; and Reptile with every step on all 20. A
-quarter of the meta-steps of those lessons will do here. """
+quarter of the meta-steps of those lessons will do here.
+"""
 
 # %%
 rng = lesson.rng("initialisation")
@@ -83,7 +84,8 @@ same_points = train(reptile_grad, "Reptile, the same points", 2 * SHOTS, inner_s
 
 For one batch of 100 tasks: the four gradients of lessons 02 to 05 and, alone, what MAML adds to
 first-order MAML, -alpha H q. Of each, layer by layer, how long it is and the cosine of its angle
-with MAML's. (Reptile takes the post's three steps.) """
+with MAML's. (Reptile takes the post's three steps.)
+"""
 
 # %%
 probe = tasks.sample(lesson.rng("validation tasks"), 100, SHOTS)
@@ -138,7 +140,8 @@ from `model.grad` and its complex step alone, and fits yours by three parts: the
 the second-order term and the support gradient. For MAML they are 1, 1 and 0.
 
 Below, on a tanh network, the right one and six wrong ones, each to be found in public code or in
-the questions of those who use it. """
+the questions of those who use it.
+"""
 
 # %%
 smooth = MLP([1, 40, 40, 1], activation="tanh")
@@ -197,7 +200,8 @@ gradient of E[g_i . g_j]. All three methods *ascend* it: they look for weights w
 of one task's minibatches agree, where a step on some points helps on others.
 
 Here the expectation is exact: 5 tasks of 4 minibatches, and every ordered draw of k + 1 of the 4
-without replacement. """
+without replacement.
+"""
 
 # %%
 N_TASKS, MINIBATCHES, POINTS = 5, 4, 5
@@ -236,7 +240,8 @@ print(f"Reptile with one inner step against G, joint training: {one_step:.0e} ap
 # %% [markdown]
 """ Two checks of the formula. What it leaves over must fall as alpha^2: slope 2 on log axes. And if
 the coefficients of G and I are not given but fitted, at alpha = 0.0005, they must come out as the
-formula's. """
+formula's.
+"""
 
 # %%
 FORMULA = {  # method: its gradient, and the coefficients of G and -alpha I after k steps
@@ -277,7 +282,8 @@ print(f"Farthest from theory: {max(off_theory):.1%}; slopes: {min(slopes):.3f} t
 # %% [markdown]
 """ With ReLU there are kinks. A step that carries a unit over one changes the gradient at once, by
 an amount that no expansion around theta knows. What is left over then falls in jumps, as alpha gets
-too small for one kink after the other, and there is no slope to speak of. """
+too small for one kink after the other, and there is no slope to speak of.
+"""
 
 # %%
 kinked = left_over(model, 3)
@@ -297,7 +303,8 @@ lesson.save(
 If ascending E[g_i . g_j] is what the methods share, it should show after training: on new tasks,
 the gradients of two sets of 10 points of the same task. Reptile with every step on the same points
 ascends something else: there i = j, and the formula's I becomes E[H_i g_i], half the gradient of
-the squared length |g_i|^2. It makes gradients long, and gets agreement only as a by-product. """
+the squared length |g_i|^2. It makes gradients long, and gets agreement only as a by-product.
+"""
 
 # %%
 pairs = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS)
@@ -319,7 +326,8 @@ for name, c in cosines.items():
 
 The Reptile paper draws the good weights of two tasks as two curves, and Reptile as walking to where
 both are near. Here is a model with two weights that has such curves: it predicts tanh w1 + tanh w2,
-and the tasks want 1.2 and -1.2. Five lines replace the MLP. """
+and the tasks want 1.2 and -1.2. Five lines replace the MLP.
+"""
 
 # %%
 ALPHA = 0.15
@@ -348,7 +356,8 @@ def plane_adapt(w, target, steps):
 # %% [markdown]
 """ The three methods on that plane, the tasks in turn, at a rate that falls to 0. Joint training
 takes the gradient at w. MAML (one inner step) takes v - alpha H v, v the gradient after the step.
-Reptile goes a part epsilon of the way to where 20 steps lead. """
+Reptile goes a part epsilon of the way to where 20 steps lead.
+"""
 
 # %%
 TARGETS, OUTER_STEPS = (1.2, -1.2), 100
@@ -407,7 +416,8 @@ enough.
 
 A rate of 0 freezes a parameter: `inner_lr` may be a vector. Is it the head (the last layer) that
 adapts, on features that are ready (Raghu et al. 2020), or the body? How much of the median task's
-gain in 10 steps is left when only one of them may move? """
+gain in 10 steps is left when only one of them may move?
+"""
 
 # %%
 rates = {
@@ -437,7 +447,8 @@ imitate a sine as well. What descent can do in a *few small* steps is another ma
 order a step changes the output along the *tangent features*, the derivatives of the output in each
 parameter, and along their principal directions most. So ask: of all change that the tangent
 features can make on a grid of x, which share lies in the span of sin x and cos x, of which every
-task is made? And how much of sin x and cos x do the first few principal features explain (R^2)? """
+task is made? And how much of sin x and cos x do the first few principal features explain (R^2)?
+"""
 
 # %%
 def tangent_features(theta, x):
@@ -476,7 +487,8 @@ Everything above happened on tasks like those of training, at the rate of traini
 after the other is changed. Beside the networks: what predicting 0 costs, and what least squares on
 sin x and cos x do, which know what the networks had to learn. All numbers are of the median task,
 for the mean is soon that of a few explosions; how many adaptations diverged (a loss above 1,000)
-stands beside it. """
+stands beside it.
+"""
 
 # %%
 rng = lesson.rng("gallery")
@@ -581,7 +593,8 @@ All three methods look, besides low loss, for weights where the gradients of a t
 MAML asks for it with its query set, Reptile by taking steps on different points. There the features
 that a small step moves are much more those of the tasks than at random weights, and most of what is
 left to adapt is which sum of them to take. Joint training finds the opposite: the point of least
-loss before adaptation, where nothing moves. """
+loss before adaptation, where nothing moves.
+"""
 
 # %%
 lesson.expect("2 I off the gradient of E[g_i . g_j] (x 1e-12)", product_rule * 1e12, 0, 1)

@@ -69,7 +69,8 @@ Theirs is a sin(x - b) and ours a sin(x + b). Turn the plane about the origin, (
 and one becomes the other: -a sin(x + b)  =  a sin((-x) - b).  A network turns with it when the
 signs of its first weights, last weights and last bias change. Those signs are as likely as before
 at initialisation; x is as likely as -x; gradients change the same signs, and so do the steps of
-descent and of Adam. So the two experiments are one, draw for draw, and not only nearly: """
+descent and of Adam. So the two experiments are one, draw for draw, and not only nearly:
+"""
 
 # %%
 theta = model.init(lesson.rng("initialisation"), scheme="truncated_normal")
@@ -95,7 +96,8 @@ First-order MAML and Reptile are not in the paper's experiment. The former gets 
 step. Reptile needs several: it gets four, on 10 and 10 of the same 20 points in turn, as in the
 fair comparison of lesson 05. Both need an alpha, which no paper gives: it is chosen among three on
 validation tasks, by the mean of what would be their row in table 2, after a quarter of the
-training. The pretrained network's rate is tuned on the same tasks, when it is trained. """
+training. The pretrained network's rate is tuned on the same tasks, when it is trained.
+"""
 
 # %%
 rng = lesson.rng("initialisation")
@@ -152,7 +154,8 @@ for name, meta_grad, options in (("first-order MAML", fomaml_grad, {}), ("Reptil
 10 and 10. The paper's "pretrained on all tasks" keeps its name of lesson 02, transfer. The +- is a
 95 % interval over the tasks; where there are several networks, their lowest and highest mean follow
 in parentheses. To predict 0 costs 4.25, as always; but b in (0, pi) leaves the tasks a mean that is
-not 0, and to predict that mean costs 3.0 (lesson 01), which is where MAML and transfer start. """
+not 0, and to predict that mean costs 3.0 (lesson 01), which is where MAML and transfer start.
+"""
 
 # %%
 steps = (1, 5, 10)
@@ -237,7 +240,8 @@ of 3,000 above, descent diverges, and one is enough. A step of descent multiplie
 
 The first step is the one that MAML was trained through. What the second does, nobody asked. So look
 there: at the largest eigenvalue of each task's support loss *after* one step, found by power
-iteration with the Hessian-vector products of lesson 03. """
+iteration with the Hessian-vector products of lesson 03.
+"""
 
 
 # %%
@@ -346,7 +350,8 @@ ten steps on 10.
 
 Two printed rows, found again from a description, a command and a seed of your own, within the
 interval that 600 tasks allow. It took both sources: with the text alone, one would have reported an
-infinite loss, or a lucky network. """
+infinite loss, or a lucky network.
+"""
 
 # %%
 lesson.expect("turned tasks: the same to the last bit", same, 1, 1)

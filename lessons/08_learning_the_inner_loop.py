@@ -53,7 +53,8 @@ is as before:
 
 The loss depends on alpha through each step. With v_s+1 the gradient at theta_s+1, which MAML's way
 back passes anyway, step s contributes  -v_s+1 g_s,  entry by entry. That is one more line in the
-loop: """
+loop:
+"""
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -100,7 +101,8 @@ vanishes, g(phi) + strength (phi - theta) = 0, and differentiating that equation
 
 which conjugate gradients apply to the query gradient by a few Hessian-vector products, all at one
 place. How many are needed is a question of accuracy, and what must be remembered does not grow with
-the inner steps: """
+the inner steps:
+"""
 
 # %%
 # smooth and small, so that the inner problem can be solved to the end
@@ -152,7 +154,8 @@ print("Peak memory with 1 and with 16 inner steps, 25 tasks: " + "; ".join(f"{n}
 Five initialisations side by side, 10,000 meta-steps of five tasks each, in float32, on the same
 tasks for all methods. Each has its rates chosen on validation tasks, after a fifth of the training:
 those with the lowest loss after as many steps as it trains for. MAML at the post's rate, 0.01, is
-there as well. """
+there as well.
+"""
 
 # %%
 rng = lesson.rng("initialisation")
@@ -226,7 +229,8 @@ trained["iMAML"] = implicit_theta, IMAML_LR
 ## One table
 
 The same 1,000 test tasks for all. Cost and memory are those of one meta-gradient of 25 tasks, over
-MAML's; timed in turn. """
+MAML's; timed in turn.
+"""
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
@@ -285,7 +289,8 @@ print("\nTime of a meta-gradient over MAML's: " + "; ".join(f"{name} {r:.1f}" fo
 ## What freezing costs afterwards
 
 ANIL's authors froze the body of a network that MAML had trained *with* it, and found little lost.
-Here: """
+Here:
+"""
 
 # %%
 maml_theta, maml_rate = trained["MAML at 0.01"]
@@ -306,7 +311,8 @@ for name, losses in frozen.items():
 iMAML comes out badly here. Its gradient is that of the *minimum*, so it does not know by what steps
 it was reached, nor at what rate. Descent at alpha needs all curvature below 2 / alpha. MAML
 differentiates the steps, and pays for every one that overshoots; iMAML does not, and lets the
-curvature grow until its own inner descent overshoots. """
+curvature grow until its own inner descent overshoots.
+"""
 
 # %%
 def curvature_of(theta):

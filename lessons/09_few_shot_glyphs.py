@@ -64,7 +64,8 @@ alphabets, each drawn by 20 people: these are Omniglot-like, and accuracies do n
 
 A task draws five letters, of any alphabets of its split, and numbers them in random order. So no
 letter has a number of its own, and nothing can be known of a task before its support set is seen:
-the best accuracy then is 1/5. """
+the best accuracy then is 1/5.
+"""
 
 # %%
 rng = lesson.rng("examples")
@@ -90,7 +91,8 @@ The network's outputs are now scores of the letters, and the loss is the cross-e
 softmax. With p the softmax and y the one-hot truth, its gradient in the outputs is (p - y) / K, and
 its derivative along R-outputs the only other line that is new (tinymeta/losses.py). MAML,
 first-order MAML and Reptile are the functions of the lessons before. Is the meta-gradient still
-right? As in lesson 03: """
+right? As in lesson 03:
+"""
 
 # %%
 theta = model.init(lesson.rng("initialisation"))
@@ -120,7 +122,8 @@ query.
     Reptile            has no query set: all drawings, WAYS of them a step, each letter once
 
 Beside them a random initialisation, and no network at all: the nearest of the support drawings,
-pixel by pixel. """
+pixel by pixel.
+"""
 
 
 # %%
@@ -162,7 +165,8 @@ training half as long at each of its settings, from initial weights that are use
 judged on *validation* letters by the accuracy after ten steps, at the best of five rates for those
 steps. First the inner loop, then the outer rate. Afterwards the rate of the ten steps is chosen
 once more, for what was trained. Half as long, and not a tenth: what learns fastest at first may be
-what collapses later. """
+what collapses later.
+"""
 
 # %%
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)  # for the steps on a new task

@@ -105,7 +105,8 @@ print("Wall time of a meta-step, over transfer's: " + ", ".join(f"{method} {rati
 # %% [markdown]
 """ Each has its rates chosen as in lesson 09, among four settings: after half a training, from
 initial weights used for nothing else, on validation letters. The judge is the accuracy after 20
-steps on 5 examples of each letter, at the best of five rates. """
+steps on 5 examples of each letter, at the best of five rates.
+"""
 
 # %%
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -129,7 +130,8 @@ for method, settings in SETTINGS.items():
 
 Plain gradient descent on the new letters' examples: all of them at every step while there are at
 most 100, else 100 at a time, going round. It is the inner loop of before, only longer: `adapt`
-takes many tasks and many initialisations at once, and goes on from where it was. """
+takes many tasks and many initialisations at once, and goes on from where it was.
+"""
 
 
 # %%
@@ -151,7 +153,8 @@ def fine_tune(theta, tasks, n, rate, marks=MARKS):
 # %% [markdown]
 """ The rate is chosen on validation letters, for each initialisation, each number of examples and
 both budgets of steps by itself: a random initialisation wants a high rate, a good one a low rate
-when there is little data. """
+when there is little data.
+"""
 
 # %%
 TRIED = np.array([0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6], np.float32)
@@ -216,7 +219,8 @@ lesson.save(
 ## Where the head start ends
 
 In examples: the difference that a pretraining makes once the long budget is spent. In steps: how
-many a random initialisation needs until it is as good as the pretrained one is after ten. """
+many a random initialisation needs until it is as good as the pretrained one is after ten.
+"""
 
 
 # %%

@@ -7,7 +7,8 @@
 Drag a support point where you like; click on empty space to add one, right-click on one to remove
 it. Filled points are on the true sine and move with it when you change its amplitude or phase. A
 point that you dragged away (a ring) keeps its y, until it is dropped on the sine again. The numbers
-are mean squared errors against the true sine, on 50 points, as in the lessons. """
+are mean squared errors against the true sine, on 50 points, as in the lessons.
+"""
 
 import argparse
 import sys

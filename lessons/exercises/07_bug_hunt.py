@@ -32,7 +32,8 @@ test = tasks.sample(lesson.rng("test tasks"), 100, shots=10, query=50, grid=True
 ## They all train
 
 Two tasks a meta-step, one inner step. The curve is the loss that each implementation reports
-itself; then 100 new tasks, each fine-tuned by the implementation's own `adapt`. """
+itself; then 100 new tasks, each fine-tuned by the implementation's own `adapt`.
+"""
 
 # %%
 curves, initialisations = {}, {}
@@ -79,7 +80,8 @@ lesson.save(
 `off` says how far a meta-gradient is from the derivative of the meta-loss. It should be 1e-15 on
 *every* problem. Where it is not is the clue: on tanh but not on ReLU? With three tasks but not with
 one? With no inner step at all? On a network without hidden layers? `off_fine_tuning` holds `adapt`
-against the gradient. `autopsy.examine` says more, where it knows the mistake. """
+against the gradient. `autopsy.examine` says more, where it knows the mistake.
+"""
 
 
 # %%

@@ -8,7 +8,8 @@ Each has
     fine-tuned on one task, x (K, d_in), y (K, d_out)
 
 minibatch is not used. What is wrong with six of them has been wrong in public; the code here is our
-own. """
+own.
+"""
 
 import numpy as np
 
