@@ -43,7 +43,9 @@ random, and the learner is told neither: it gets 10 points (x, y). Another draw 
 # %%
 three = tasks.sample(lesson.rng("three tasks"), 3, SHOTS, query=200, grid=True)
 peaks = ", ".join(f"{peak:.1f}" for peak in abs(three.y_query).max(axis=(1, 2)))
-lesson.save(figures.plot_few_tasks(three), "three_tasks", f"Three tasks, which reach up to {peaks}.")
+lesson.save(
+    figures.plot_few_tasks(three), "three_tasks", f"Three tasks, which reach up to {peaks}."
+)
 
 # %% [markdown]
 """
@@ -90,7 +92,7 @@ def powers(degree):
 
 
 def least_squares(features, x, y, x_new):
-    # of all tasks at once; the smallest, where points are too few
+    # of all tasks at once; the smallest weights, where points are too few
     weights = np.linalg.pinv(features(x)) @ y
     return features(x_new) @ weights
 
@@ -113,11 +115,12 @@ for name, e in error.items():
     print(f"  {name:52s} {e.mean():8.2g}  {np.median(e):8.2g}")
 
 # %% [markdown]
-""" Ten points are plenty for the oracle and too few for a stranger. Degree 9 passes through all
-ten, and on the median task that is nearly right. But it may do anything to the left and right of
-its points, and the tasks where it does make its mean worse than predicting 0. *Mean and median can
-tell opposite stories*: these lessons print both. Even a constant, the mean of the ten y, loses to
-0: ten are too few to tell it.
+"""
+Ten points are plenty for the oracle and too few for a stranger. Degree 9 passes through all ten,
+and on the median task that is nearly right. But it may do anything to the left and right of its
+points, and the tasks where it does make its mean worse than predicting 0. *Mean and median can tell
+opposite stories*: these lessons print both. Even a constant, the mean of the ten y, loses to 0: ten
+are too few to tell it.
 
 In between lies the K-shot problem: from practice on other tasks, learn what the oracle was told.
 Here is a task that degree 9 gets wrong: one test task in ten comes out worse.
@@ -127,12 +130,17 @@ Here is a task that degree 9 gets wrong: one test task in ten comes out worse.
 nonic = error["polynomial of degree 9, 10 points"]
 unlucky = np.argsort(nonic)[TEST_TASKS * 9 // 10]
 x_s, y_s, x_q, y_q = (array[unlucky] for array in test)
-fits = {"oracle, 2 points": least_squares(wave, x_s[:2], y_s[:2], x_q), "degree 9": least_squares(powers(9), x_s, y_s, x_q)}
+fits = {
+    "oracle, 2 points": least_squares(wave, x_s[:2], y_s[:2], x_q),
+    "degree 9": least_squares(powers(9), x_s, y_s, x_q),
+}
 shown = slice(2, None, 5)
+title = "Dots: support set; rings: every fifth query point"
 lesson.save(
-    figures.plot_fits((x_s, y_s), (x_q[shown], y_q[shown]), (x_q, y_q), fits, "Dots: support set; rings: every fifth query point"),
+    figures.plot_fits((x_s, y_s), (x_q[shown], y_q[shown]), (x_q, y_q), fits, title),
     "support_and_query",
-    f"Degree 9 goes through all {SHOTS} support points; its squared error on the query points is {nonic[unlucky]:.1f}, the oracle's 0.",
+    f"Degree 9 goes through all {SHOTS} support points; its squared error on the query points is "
+    f"{nonic[unlucky]:.1f}, the oracle's 0.",
 )
 
 # %% [markdown]
@@ -150,7 +158,8 @@ at_zero = np.quantile(ys[:1000, 100], [0.1, 0.9])
 lesson.save(
     figures.plot_many_tasks(x, ys[:1000], "1,000 tasks"),
     "thousand_tasks",
-    f"At x = 0, four tasks in five lie between {at_zero[0]:.1f} and {at_zero[1]:.1f}; at any other x it is much the same.",
+    f"At x = 0, four tasks in five lie between {at_zero[0]:.1f} and {at_zero[1]:.1f}; "
+    "at any other x it is much the same.",
 )
 
 # %% [markdown]
@@ -160,16 +169,17 @@ lesson.save(
 Call f(x) the answer of someone who sees no point of the task. At each x, with m(x) the mean of y
 over all tasks,
 
-    E[(y - f)^2]  =  E[(y - m)^2]  +  (f - m)^2                   the mixed term is 2 (m - f) E[y - m] = 0
+    E[(y - f)^2]  =  E[(y - m)^2]  +  (f - m)^2        the mixed term is 2 (m - f) E[y - m] = 0
 
 so the best f is the mean m, and it pays the variance of y. For sine waves with b uniform over a
 whole turn,
 
-    m(x) = E[a] E[sin(x + b)] = 0                                  a sine is as often up as down
-    score = E[y^2] = E[a^2] E[sin^2(x + b)] = E[a^2] / 2           sin^2 and cos^2 sum to 1 and have the same mean
+    m(x) = E[a] E[sin(x + b)] = 0              a sine is as often up as down
+    score = E[y^2] = E[a^2] E[sin^2(x + b)]
+          = E[a^2] / 2                         sin^2 and cos^2 sum to 1 and have the same mean
 
-    E[a^2] = (hi^3 - lo^3) / (3 (hi - lo))  for a uniform in (lo, hi);  for (0.1, 5): 8.5033,  so
-    score = 4.2517
+    E[a^2] = (hi^3 - lo^3) / (3 (hi - lo))     for a uniform in (lo, hi);
+                                               for (0.1, 5): 8.5033,  so score = 4.2517
 
 A method that claims to learn from the 10 points has to get below 4.25. One that is *at* 4.25 before
 it has seen them is doing the best it can.
@@ -180,7 +190,8 @@ The MAML paper draws b from half a turn, (0, pi). (Its code has sin(x - b), whic
 of the mean and no score.) Then E[y^2] is the same, since sin^2 has the period pi; but the mean is
 not 0:
 
-    m(x) = E[a] (1/pi) (integral of sin(x + b) over b from 0 to pi) = E[a] (2/pi) cos x,     E[a] = (lo + hi) / 2 = 2.55
+    m(x) = E[a] (1/pi) (integral of sin(x + b) over b from 0 to pi)
+         = E[a] (2/pi) cos x,     E[a] = (lo + hi) / 2 = 2.55
     score = E[y^2] - E[m^2] = E[a^2] / 2 - E[a]^2 (2/pi)^2 E[cos^2 x] = 3.006
 
 with E[cos^2 x] = 1/2 + sin(10)/20 for x uniform in (-5, 5). One cosine for all tasks beats 0, and
@@ -195,9 +206,13 @@ amplitude = mean_a * 2 / np.pi  # of the cosine
 # E[m^2]: won where m is the mean, lost where it is not
 gain = amplitude**2 * (0.5 + np.sin(10) / 20)
 half_turn = SineTasks(phase=(0.0, np.pi))
-derived = {"(0, 2 pi)": (mean_a2 / 2, mean_a2 / 2 + gain), "(0, pi)": (mean_a2 / 2, mean_a2 / 2 - gain)}
+of_zero = mean_a2 / 2  # the score of 0, under both
+derived = {"(0, 2 pi)": (of_zero, of_zero + gain), "(0, pi)": (of_zero, of_zero - gain)}
 off = {}
-print(f"\nScore of two blind answers: derived, and measured on {MANY:,} tasks (with its standard error)")
+print(
+    f"\nScore of two blind answers: derived, and measured on {MANY:,} tasks "
+    "(with its standard error)"
+)
 print(f"  {'phase':10s} {'0':>30s} {f'{amplitude:.3f} cos x':>30s}")
 for name, distribution in zip(derived, (tasks, half_turn)):
     draw = distribution.sample(lesson.rng("score"), MANY, 1, query=0)
@@ -210,30 +225,38 @@ for name, distribution in zip(derived, (tasks, half_turn)):
     print(line)
 
 # %% [markdown]
-""" The same in a picture: the mean over 10,000 tasks, at each x, beside one task for scale. The
-1,000 test tasks are a sample too: on them 0 scores a little differently, and that is the number to
+"""
+The same in a picture: the mean over 10,000 tasks, at each x, beside one task for scale. The 1,000
+test tasks are a sample too: on them 0 scores a little differently, and that is the number to
 compare with in later lessons.
 """
 
 # %%
-of_half_turn = half_turn.sample(lesson.rng("many tasks"), 10_000, 1, query=201, grid=True).y_query[..., 0]
-half_mean = of_half_turn.mean(axis=0)
+of_half_turn = half_turn.sample(lesson.rng("many tasks"), 10_000, 1, query=201, grid=True)
+half_ys = of_half_turn.y_query[..., 0]
+mean, half_mean = ys.mean(axis=0), half_ys.mean(axis=0)
+both = {"mean": half_mean, f"{amplitude:.2f} cos x": amplitude * np.cos(x)}
 panels = {
-    "phase in (0, 2 pi), the post's": (ys[0], {"mean": ys.mean(axis=0)}),
-    "phase in (0, pi), the paper's": (of_half_turn[0], {"mean": half_mean, f"{amplitude:.2f} cos x": amplitude * np.cos(x)}),
+    "phase in (0, 2 pi), the post's": (ys[0], {"mean": mean}),
+    "phase in (0, pi), the paper's": (half_ys[0], both),
 }
-rms = np.sqrt(np.mean(ys.mean(axis=0) ** 2))
+rms = np.sqrt(np.mean(mean**2))
 lesson.save(
     figures.plot_beside_one_task(x, panels),
     "mean_task",
-    f"The mean over 10,000 tasks is {rms:.3f} away from 0 in root mean square; under the paper's phase it reaches {half_mean.max():.2f}.",
+    f"The mean over 10,000 tasks is {rms:.3f} away from 0 in root mean square; "
+    f"under the paper's phase it reaches {half_mean.max():.2f}.",
 )
 zero_error = zero.std() / TEST_TASKS**0.5
-print(f"\nOn the {TEST_TASKS} test tasks 0 scores {zero.mean():.2f}, with a standard error of {zero_error:.2f}.")
+print(
+    f"\nOn the {TEST_TASKS} test tasks 0 scores {zero.mean():.2f}, "
+    f"with a standard error of {zero_error:.2f}."
+)
 
 # %% [markdown]
-""" Two numbers to remember. 4.25 is what ignorance costs, and 0 what the oracle pays, for whom 2
-points would do. The next lesson trains a network on all tasks at once. What it learns should be no
+"""
+Two numbers to remember. 4.25 is what ignorance costs, and 0 what the oracle pays, for whom 2 points
+would do. The next lesson trains a network on all tasks at once. What it learns should be no
 surprise now.
 """
 
@@ -241,10 +264,12 @@ surprise now.
 lesson.expect("score of 0, derived", derived["(0, 2 pi)"][0], 4.2516, 4.2517)
 lesson.expect("score of the cosine under (0, pi), derived", derived["(0, pi)"][1], 3.0055, 3.0065)
 lesson.expect("largest gap, derived to measured, in standard errors", max(off.values()), 0, 4)
-lesson.expect("test tasks: score of 0, gap in standard errors", abs(zero.mean() - mean_a2 / 2) / zero_error, 0, 4)
+zero_off = abs(zero.mean() - of_zero) / zero_error
+lesson.expect("test tasks: score of 0, gap in standard errors", zero_off, 0, 4)
 lesson.expect("mean over 10,000 tasks, away from 0", rms, 0, 0.05)
-lesson.expect("oracle, 2 points: mean (x 1e-20)", error["the oracle's features, 2 points"].mean() * 1e20, 0, 1)
-lesson.expect("oracle's features, 1 point: mean", error["the oracle's features, 1 point"].mean(), 1.8, 2.5)
+one_point, two_points = (error[f"the oracle's features, {n}"] for n in ("1 point", "2 points"))
+lesson.expect("oracle, 2 points: mean (x 1e-20)", two_points.mean() * 1e20, 0, 1)
+lesson.expect("oracle's features, 1 point: mean", one_point.mean(), 1.8, 2.5)
 lesson.expect("degree 9, 10 points: mean", nonic.mean(), 5, 300)
 lesson.expect("degree 9, 10 points: median", np.median(nonic), 0.01, 0.06)
 lesson.expect("a constant over 0", error["a constant, 10 points"].mean() / zero.mean(), 1.02, 1.1)

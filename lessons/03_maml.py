@@ -83,7 +83,10 @@ for s in reversed(range(k)):
 
 loss, library = maml_grad(model, theta, one_task, INNER_LR, k)
 six_lines_error = checks.relative_error(v, library)
-print(f"Six lines by hand on one task, {k} inner steps: off the library's maml_grad by {six_lines_error:.0e}")
+print(
+    f"Six lines by hand on one task, {k} inner steps: "
+    f"off the library's maml_grad by {six_lines_error:.0e}"
+)
 assert six_lines_error < 1e-12
 
 # %% [markdown]
@@ -95,15 +98,15 @@ H v is how fast the gradient changes when theta moves along v. Pearlmutter (1994
 obeys the rules of any derivative, so each line of the forward and of the backward pass gives a line
 of `MLP.rop` (tinymeta/mlp.py), which you may lay beside this:
 
-    forward                                R-forward
-      z = h W + b                            Rz = h V + Rh W + Vb            product rule; R{W} = V, R{b} = Vb
-      h' = f(z)                              Rh' = f'(z) Rz                  chain rule; of the input x, Rx = 0
+    forward                        R-forward
+      z = h W + b                    Rz = h V + Rh W + Vb      product rule; R{W} = V, R{b} = Vb
+      h' = f(z)                      Rh' = f'(z) Rz            chain rule; of the input x, Rx = 0
 
-    backward                               R-backward
-      gW = h^T delta                         R{gW} = Rh^T delta + h^T Rdelta
-      gb = sum of delta                      R{gb} = sum of Rdelta
-      delta_before =                         Rdelta_before =
-        f'(z) (delta W^T)                      f'(z) (Rdelta W^T + delta V^T)  +  f''(z) Rz (delta W^T)
+    backward                       R-backward
+      gW = h^T delta                 R{gW} = Rh^T delta + h^T Rdelta
+      gb = sum of delta              R{gb} = sum of Rdelta
+      delta_before =                 Rdelta_before =
+        f'(z) (delta W^T)              f'(z) (Rdelta W^T + delta V^T)  +  f''(z) Rz (delta W^T)
 
 R{gW} and R{gb} of all layers, in one vector, are H v. It costs about two gradients, and no
 approximation is made. For ReLU f'' = 0, which makes the last term vanish, and not H: a ReLU network
@@ -120,7 +123,7 @@ large, and the curvature shows; too small, and rounding does.
 
 # %%
 loss, maml = maml_grad(model, theta, one_task, INNER_LR)
-# all 1761 partial derivatives
+# the proof: all 1761 partial derivatives
 proof = checks.complex_step(lambda t: meta_loss(model, t, one_task, INNER_LR), theta)
 swapped = TaskBatch(x_query[None], y_query[None], x[None], y[None])
 candidates = {
@@ -130,19 +133,23 @@ candidates = {
     "support and query swapped": maml_grad(model, theta, swapped, INNER_LR)[1],
 }
 off = {name: checks.relative_error(candidate, proof) for name, candidate in candidates.items()}
-print("\nRelative error against the complex step of the meta-loss, over all 1761 partial derivatives:")
+print(
+    "\nRelative error against the complex step of the meta-loss, "
+    "over all 1761 partial derivatives:"
+)
 for name, error in off.items():
     print(f"  {name:28s} {error:.1e}")
 
 # %% [markdown]
-""" The second wrong one is no invention. In the post's notebook the copy and the initialisation
-share their parameters, and both calls of `.backward()` add to the same `.grad`. What its optimiser
+"""
+The second wrong one is no invention. In the post's notebook the copy and the initialisation share
+their parameters, and both calls of `.backward()` add to the same `.grad`. What its optimiser
 receives is MAML's meta-gradient *plus* the gradient of the support loss; the error above is what
 that leak amounts to. Nothing crashes, and the loss still falls. tinymeta's functions return
 gradients; there is no place where one could be left behind.
 
-Now the same check by central differences, on a smooth network (tanh): a ReLU's kinks between theta
-- h v and theta + h v would show as errors of the differences, not of the gradient.
+Now the same check by central differences, on a smooth network (tanh): a ReLU's kinks
+between theta - h v and theta + h v would show as errors of the differences, not of the gradient.
 """
 
 # %%
@@ -165,13 +172,17 @@ levels = {
 }
 levels = {name: checks.relative_error(directions @ g, exact) for name, g in levels.items()}
 h = 10.0 ** np.arange(-11, 0, 0.5)
-differences = [checks.relative_error(checks.central_difference(smooth_loss, theta, directions, step), exact) for step in h]
-best = np.argmin(differences)
+differences = (checks.central_difference(smooth_loss, theta, directions, step) for step in h)
+errors = [checks.relative_error(difference, exact) for difference in differences]
+best = np.argmin(errors)
+title = "Error of a meta-gradient, by the complex step"
 lesson.save(
-    figures.plot_gradient_check(h, differences, levels, "Error of a meta-gradient, by the complex step"),
+    figures.plot_gradient_check(h, errors, levels, title),
     "gradient_check",
-    f"Central differences are at best {differences[best]:.0e} off, at h = {h[best]:.0e}; maml_grad is {levels['maml_grad']:.0e} off, "
-    f"first-order MAML {levels['first-order MAML']:.2f}, the leaked gradient {levels['leaked']:.2f}.",
+    f"Central differences are at best {errors[best]:.0e} off, at h = {h[best]:.0e}; "
+    f"maml_grad is {levels['maml_grad']:.0e} off, "
+    f"first-order MAML {levels['first-order MAML']:.2f}, "
+    f"the leaked gradient {levels['leaked']:.2f}.",
 )
 
 # %% [markdown]
@@ -191,8 +202,9 @@ start = np.stack([model.init(rng) for _ in range(SEEDS)])
 
 def train(meta_grad, label, iterations):
     theta, _ = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=iterations, meta_batch_size=1,
-        shots=SHOTS, inner_lr=INNER_LR, callback=lesson.progress(label, iterations),
+        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
+        iterations=iterations, meta_batch_size=1, inner_lr=INNER_LR,
+        callback=lesson.progress(label, iterations),
     )  # fmt: skip
     return theta
 
@@ -214,40 +226,52 @@ MAML had only learned to fit points, it could know nothing of the other side.
 # %%
 examples = sine_examples(lesson.rng("example"), SHOTS)
 one_sided = left_side(examples["10 points on one side"])  # judged where it has no points
-one_sided_error = adaptation_curve(model, initialisations["MAML"], one_sided, INNER_LR, steps=10)[:, 10]
+thetas = initialisations["MAML"]
+one_sided_error = adaptation_curve(model, thetas, one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    figures.plot_adaptation(model, initialisations["MAML"][0], examples, INNER_LR),
+    figures.plot_adaptation(model, thetas[0], examples, INNER_LR),
     "adaptation",
-    f"On the side without points, 10 steps leave a mean squared error of {np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
+    "On the side without points, 10 steps leave a mean squared error of "
+    f"{np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
     f"to know nothing of it, and predict 0, would cost {blind_error:.2f}.",
 )
 
 # %% [markdown]
-""" Then on 1,000 tasks that no method has seen: 10 support points to descend on, 50 evenly spaced
+"""
+Then on 1,000 tasks that no method has seen: 10 support points to descend on, 50 evenly spaced
 points to be judged on. The score to beat is that of the zero function, which is what the tasks'
 mean is: E[a^2]/2 = 4.25.
 """
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
-curves = {name: adaptation_curve(model, theta, test, INNER_LR, steps=10) for name, theta in initialisations.items()}
+curves = {
+    name: adaptation_curve(model, theta, test, INNER_LR, steps=10)
+    for name, theta in initialisations.items()
+}
 zero = np.mean(test.y_query**2)
-print(f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), median task; the zero function: {zero:.2f}")
+print(
+    f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), "
+    f"median task; the zero function: {zero:.2f}"
+)
 print(table(curves, (0, 1, 10)))
 
 maml, transfer, untrained = (summarize(curves[name]) for name in ("MAML", "transfer", "random"))
+title = f"A new sine from {SHOTS} points; bands: all {SEEDS} seeds"
 lesson.save(
-    figures.plot_learning_curves(curves, f"A new sine from {SHOTS} points; bands: all {SEEDS} seeds"),
+    figures.plot_learning_curves(curves, title),
     "learning_curve",
-    f"One step takes MAML from {maml.mean[0]:.2f} to {maml.mean[1]:.2f}, ten to {maml.mean[10]:.2f}; "
+    f"One step takes MAML from {maml.mean[0]:.2f} to {maml.mean[1]:.2f}, "
+    f"ten to {maml.mean[10]:.2f}; "
     f"transfer is at {transfer.mean[10]:.2f} after ten, random at {untrained.mean[10]:.2f}.",
 )
 
 # %% [markdown]
-""" Before adaptation MAML is no better than the zero function. It should not be: it minimises the
-loss *after* a step, and the best that one function can do for all tasks at once is to be zero. A
-flat "before" is not a failure of training.
+"""
+Before adaptation MAML is no better than the zero function. It should not be: it minimises the loss
+*after* a step, and the best that one function can do for all tasks at once is to be zero. A flat
+"before" is not a failure of training.
 
 It was trained for one step, and nine more still help. They were not promised to: see lesson 06 for
 where that ends.

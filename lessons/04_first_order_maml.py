@@ -13,7 +13,8 @@ other answers.
 What you need: lesson 03. Time: 25 minutes to read, one to run.
 
     python lessons/04_first_order_maml.py             the whole lesson
-    python lessons/04_first_order_maml.py --quick     the same figures within 10 s, from a short training
+    python lessons/04_first_order_maml.py --quick     the same figures within 10 s,
+                                                      from a short training
 """
 
 # %%
@@ -69,7 +70,10 @@ v = model.grad(theta_k, x_query, y_query)
 
 loss, library = fomaml_grad(model, theta, one_task, INNER_LR, k)
 by_hand_error = checks.relative_error(v, library)
-print(f"Four lines by hand on one task, {k} inner steps: off the library's fomaml_grad by {by_hand_error:.0e}")
+print(
+    f"Four lines by hand on one task, {k} inner steps: "
+    f"off the library's fomaml_grad by {by_hand_error:.0e}"
+)
 assert by_hand_error < 1e-12
 
 # %% [markdown]
@@ -85,7 +89,8 @@ their mean, where what differs from task to task cancels.
 # %%
 rng = lesson.rng("initialisation")
 start = np.stack([model.init(rng) for _ in range(SEEDS)])
-marks = [0, *(m for m in (100, 300, 1000, 3000, 10_000, 30_000) if m < lesson.iterations), lesson.iterations]
+passed = (m for m in (100, 300, 1000, 3000, 10_000, 30_000) if m < lesson.iterations)
+marks = [0, *passed, lesson.iterations]
 on_the_way = {0: start}
 
 
@@ -97,8 +102,9 @@ def train(meta_grad, label, watch=lambda iteration, theta: None, **options):
         watch(iteration + 1, theta)
 
     theta, _ = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=lesson.iterations, meta_batch_size=1,
-        shots=SHOTS, inner_lr=INNER_LR, callback=callback, **options,
+        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
+        iterations=lesson.iterations, meta_batch_size=1, inner_lr=INNER_LR, callback=callback,
+        **options,
     )  # fmt: skip
     return theta
 
@@ -121,25 +127,35 @@ def cosine_and_length(exact, cheap):
     return (exact * cheap).sum(axis=-1) / (lengths[0] * lengths[1]), lengths[1] / lengths[0]
 
 
-print("\nFirst-order MAML's gradient against MAML's on 100 tasks, along MAML's training (mean of 5 seeds):")
-print("  meta-step    cosine, task by task    of the mean gradients    length over MAML's, task by task")
+def both_gradients(theta, batch):
+    return (g(model, theta, batch, INNER_LR)[1] for g in (maml_grad, fomaml_grad))
+
+
+print(
+    "\nFirst-order MAML's gradient against MAML's on 100 tasks, along MAML's training "
+    "(mean of 5 seeds):\n"
+    "  meta-step    cosine, task by task    of the mean gradients    "
+    "length over MAML's, task by task"
+)
 cosines = {}
 for mark, theta_s in on_the_way.items():
     theta_each = np.repeat(theta_s[:, None], 100, axis=1)  # (SEEDS, 100, P): a replica a task
-    by_task, longer = cosine_and_length(*(g(model, theta_each, each, INNER_LR)[1] for g in (maml_grad, fomaml_grad)))
-    of_means, _ = cosine_and_length(*(g(model, theta_s, probe, INNER_LR)[1] for g in (maml_grad, fomaml_grad)))
-    cosines[mark] = by_task.mean(axis=1), of_means, np.median(longer)
-    print(f"  {mark:9d} {cosines[mark][0].mean():23.3f} {of_means.mean():24.3f} {cosines[mark][2]:35.2f}")
+    by_task, longer = cosine_and_length(*both_gradients(theta_each, each))
+    of_means, _ = cosine_and_length(*both_gradients(theta_s, probe))
+    cosines[mark] = by_task.mean(axis=1), of_means
+    print(f"  {mark:9d} {by_task.mean():23.3f} {of_means.mean():24.3f} {np.median(longer):35.2f}")
 
 first, last = cosines[0][0], cosines[lesson.iterations][0]
+lines = {
+    "task by task": {mark: by_task for mark, (by_task, _) in cosines.items()},
+    "of the means": {mark: of_means for mark, (_, of_means) in cosines.items()},
+}
+title = "First-order against full meta-gradient, while MAML trains"
 lesson.save(
-    figures.plot_along_training(
-        {label: {mark: c[i] for mark, c in cosines.items()} for i, label in enumerate(("task by task", "of the means"))},
-        "First-order against full meta-gradient, while MAML trains",
-        "cosine",
-    ),
+    figures.plot_along_training(lines, title, "cosine"),
     "cosine",
-    f"Task by task the cosine goes from {first.mean():.2f} at the start to {last.mean():.2f} at the end: "
+    f"Task by task the cosine goes from {first.mean():.2f} at the start "
+    f"to {last.mean():.2f} at the end: "
     "what is dropped matters more, the better the initialisation is.",
 )
 
@@ -166,7 +182,8 @@ for n_tasks in (1, 25):
     batch = tasks.sample(lesson.rng("training tasks"), n_tasks, SHOTS)
     ratios = [seconds(fomaml_grad, batch) / seconds(maml_grad, batch) for _ in range(15)]
     saved[n_tasks] = 1 - np.median(ratios)
-print("\nTime that first-order MAML saves of MAML's meta-gradient: " + ", ".join(f"{s:.0%} with {n} task(s)" for n, s in saved.items()))
+savings = ", ".join(f"{part:.0%} with {n} task(s)" for n, part in saved.items())
+print(f"\nTime that first-order MAML saves of MAML's meta-gradient: {savings}")
 
 # %% [markdown]
 """
@@ -192,7 +209,10 @@ pooled = one_task._replace(
 its_first_order = leaked(fomaml_grad)(model, theta, one_task, INNER_LR, 1, None)[1]
 two_step_reptile = reptile_grad(model, theta, pooled, INNER_LR, inner_steps=2, minibatch=SHOTS)[1]
 same = checks.relative_error(its_first_order, two_step_reptile)
-print(f"\nThe notebook's first order against two-step Reptile, minibatches of {SHOTS}: {same:.0e} apart")
+print(
+    f"\nThe notebook's first order against two-step Reptile, minibatches of {SHOTS}: "
+    f"{same:.0e} apart"
+)
 
 # %% [markdown]
 """
@@ -218,35 +238,49 @@ The same two tasks as in lesson 03 to look at, then the same 1,000 test tasks.
 # %%
 examples = sine_examples(lesson.rng("example"), SHOTS)
 one_sided = left_side(examples["10 points on one side"])  # judged where it has no points
-one_sided_error = adaptation_curve(model, initialisations["first-order MAML"], one_sided, INNER_LR, steps=10)[:, 10]
+thetas = initialisations["first-order MAML"]
+one_sided_error = adaptation_curve(model, thetas, one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    figures.plot_adaptation(model, initialisations["first-order MAML"][0], examples, INNER_LR),
+    figures.plot_adaptation(model, thetas[0], examples, INNER_LR),
     "adaptation",
-    f"On the side without points, 10 steps leave a mean squared error of {np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
+    "On the side without points, 10 steps leave a mean squared error of "
+    f"{np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
     f"to know nothing of it, and predict 0, would cost {blind_error:.2f}.",
 )
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
-curves = {name: adaptation_curve(model, theta, test, INNER_LR, steps=10) for name, theta in initialisations.items()}
+curves = {
+    name: adaptation_curve(model, theta, test, INNER_LR, steps=10)
+    for name, theta in initialisations.items()
+}
 zero = np.mean(test.y_query**2)
-print(f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), median task; the zero function: {zero:.2f}")
+print(
+    f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), "
+    f"median task; the zero function: {zero:.2f}"
+)
 print(table(curves, (0, 1, 10)))
 
-maml, first_order, its_maml, its_first = (
-    summarize(curves[name]) for name in ("MAML", "first-order MAML", "notebook's MAML", "notebook's first order")
-)
+untrained, *learned = curves.values()
+maml, first_order, its_maml, its_first = (summarize(curve) for curve in learned)
+true = {name: curves[name] for name in ("random", "MAML", "first-order MAML")}
 lesson.save(
-    figures.plot_learning_curves({name: curves[name] for name in ("random", "MAML", "first-order MAML")}, "True MAML and true first-order MAML"),
+    figures.plot_learning_curves(true, "True MAML and true first-order MAML"),
     "learning_curve",
-    f"After ten steps MAML is at {maml.mean[10]:.2f}, first-order MAML at {first_order.mean[10]:.2f}.",
+    f"After ten steps MAML is at {maml.mean[10]:.2f}, "
+    f"first-order MAML at {first_order.mean[10]:.2f}.",
 )
-as_coded = {"random": curves["random"], "MAML": curves["notebook's MAML"], "first-order MAML": curves["notebook's first order"]}
+as_coded = {
+    "random": untrained,
+    "MAML": curves["notebook's MAML"],
+    "first-order MAML": curves["notebook's first order"],
+}
 lesson.save(
     figures.plot_learning_curves(as_coded, "As the post's notebook computes them"),
     "learning_curve_notebook",
-    f"After ten steps its MAML is at {its_maml.mean[10]:.2f}, its first order at {its_first.mean[10]:.2f}.",
+    f"After ten steps its MAML is at {its_maml.mean[10]:.2f}, "
+    f"its first order at {its_first.mean[10]:.2f}.",
 )
 
 # %% [markdown]
@@ -266,8 +300,9 @@ first-order MAML, no seed has turned round yet.
 lesson.expect("notebook's first order off two-step Reptile (x 1e-12)", same * 1e12, 0, 1)
 lesson.expect("cosine, task by task, at the start", first.mean(), 0.9, 1.0)
 lesson.expect("cosine, task by task, at the end", last.mean(), 0.4, 0.8)
-lesson.expect("first-order MAML's loss over MAML's, 10 steps", first_order.mean[10] / maml.mean[10], 1.25, 2.6)
-lesson.expect("notebook's MAML over MAML, 10 steps", its_maml.mean[10] / maml.mean[10], 0.9, 1.9)
+first_over_maml, its_over_maml = (c.mean[10] / maml.mean[10] for c in (first_order, its_maml))
+lesson.expect("first-order MAML's loss over MAML's, 10 steps", first_over_maml, 1.25, 2.6)
+lesson.expect("notebook's MAML over MAML, 10 steps", its_over_maml, 0.9, 1.9)
 lesson.expect_curve("MAML", maml.mean, {1: (1.2, 1.7), 10: (0.45, 0.85)})
 lesson.expect_curve("first-order MAML", first_order.mean, {1: (1.6, 3), 10: (0.7, 1.9)})
 lesson.expect_curve("notebook's MAML", its_maml.mean, {1: (1.4, 2.2), 10: (0.65, 1.2)})

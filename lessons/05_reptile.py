@@ -49,8 +49,8 @@ For each task:
 3. Move theta a little towards theta_k.
 
 The way from theta to theta_k is alpha times the sum of the gradients met on it. Divided by alpha
-and turned round, it can stand where a gradient stands:  (theta - theta_k) / alpha  =  g_0 + g_1 +
-... + g_k-1.
+and turned round, it can stand where a gradient stands:
+(theta - theta_k) / alpha  =  g_0 + g_1 + ... + g_k-1.
 """
 
 # %%
@@ -66,7 +66,10 @@ v = (theta - theta_k) / INNER_LR
 
 loss, library = reptile_grad(model, theta, one_task, INNER_LR, k)
 by_hand_error = checks.relative_error(v, library)
-print(f"Four lines by hand on one task, {k} inner steps: off the library's reptile_grad by {by_hand_error:.0e}")
+print(
+    f"Four lines by hand on one task, {k} inner steps: "
+    f"off the library's reptile_grad by {by_hand_error:.0e}"
+)
 # the difference of two close vectors loses some digits; the sum does not
 assert by_hand_error < 1e-11
 
@@ -127,8 +130,9 @@ start = np.stack([model.init(rng) for _ in range(SEEDS)])
 
 def train(meta_grad, label, iterations=lesson.iterations, shots=SHOTS, **options):
     theta, _ = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=iterations, meta_batch_size=1,
-        shots=shots, inner_lr=INNER_LR, callback=lesson.progress(label, iterations), **options,
+        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=shots,
+        iterations=iterations, meta_batch_size=1, inner_lr=INNER_LR,
+        callback=lesson.progress(label, iterations), **options,
     )  # fmt: skip
     return theta
 
@@ -137,23 +141,24 @@ validation = tasks.sample(lesson.rng("validation tasks"), 200, SHOTS, query=50, 
 
 
 def validation_loss(epsilon):
-    theta = train(
-        reptile_grad, f"epsilon {epsilon}", lesson.iterations // 4, inner_steps=REPTILE_STEPS, optimizer=SGD(epsilon * INNER_LR)
-    )
+    options = {"inner_steps": REPTILE_STEPS, "optimizer": SGD(epsilon * INNER_LR)}
+    theta = train(reptile_grad, f"epsilon {epsilon}", lesson.iterations // 4, **options)
     return adaptation_curve(model, theta, validation, INNER_LR, steps=10)[:, 10].mean()
 
 
 validation_losses = {epsilon: validation_loss(epsilon) for epsilon in (0.03, 0.1, 0.3)}
 epsilon = min(validation_losses, key=validation_losses.get)
-print("\nReptile's epsilon on validation tasks: " + ", ".join(f"{e}: {loss:.2f}" for e, loss in validation_losses.items()))
+listed = ", ".join(f"{e}: {loss:.2f}" for e, loss in validation_losses.items())
+print(f"\nReptile's epsilon on validation tasks: {listed}")
 
 # %%
+k, fraction = REPTILE_STEPS, SGD(epsilon * INNER_LR)
 initialisations = {
     "MAML": train(maml_grad, "MAML"),
     "first-order MAML": train(fomaml_grad, "first-order MAML"),
-    "Reptile": train(reptile_grad, "Reptile", inner_steps=REPTILE_STEPS),
+    "Reptile": train(reptile_grad, "Reptile", inner_steps=k),
     f"Reptile, epsilon = {epsilon}": train(
-        reptile_grad, "Reptile, epsilon", inner_steps=REPTILE_STEPS, optimizer=SGD(epsilon * INNER_LR)
+        reptile_grad, "Reptile, epsilon", inner_steps=k, optimizer=fraction
     ),
 }
 
@@ -168,29 +173,39 @@ steps.
 # %%
 examples = sine_examples(lesson.rng("example"), SHOTS)
 one_sided = left_side(examples["10 points on one side"])  # judged where it has no points
-one_sided_error = adaptation_curve(model, initialisations["Reptile"], one_sided, INNER_LR, steps=10)[:, 10]
+thetas = initialisations["Reptile"]
+one_sided_error = adaptation_curve(model, thetas, one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    figures.plot_adaptation(model, initialisations["Reptile"][0], examples, INNER_LR),
+    figures.plot_adaptation(model, thetas[0], examples, INNER_LR),
     "adaptation",
-    f"On the side without points, 10 steps leave a mean squared error of {np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
+    "On the side without points, 10 steps leave a mean squared error of "
+    f"{np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
     f"to know nothing of it, and predict 0, would cost {blind_error:.2f}.",
 )
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
-curves = {name: adaptation_curve(model, theta, test, INNER_LR, steps=32) for name, theta in initialisations.items()}
+curves = {
+    name: adaptation_curve(model, theta, test, INNER_LR, steps=32)
+    for name, theta in initialisations.items()
+}
 zero = np.mean(test.y_query**2)
-print(f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), median task; the zero function: {zero:.2f}")
+print(
+    f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), "
+    f"median task; the zero function: {zero:.2f}"
+)
 print(table(curves, (1, 10, 32)))
 
 maml, first_order, reptile, with_epsilon = (summarize(curve) for curve in curves.values())
+posts = {name: curves[name] for name in ("MAML", "first-order MAML", "Reptile")}
+three = maml, first_order, reptile
+after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in three) for n in (1, 10, 32)}
 lesson.save(
-    figures.plot_learning_curves({name: curves[name] for name in ("MAML", "first-order MAML", "Reptile")}, "At the post's settings", top=2.5),
+    figures.plot_learning_curves(posts, "At the post's settings", top=2.5),
     "learning_curve",
-    f"MAML, first-order MAML, Reptile: {maml.mean[1]:.2f}, {first_order.mean[1]:.2f}, {reptile.mean[1]:.2f} after one step, "
-    f"{maml.mean[10]:.2f}, {first_order.mean[10]:.2f}, {reptile.mean[10]:.2f} after ten, "
-    f"{maml.mean[32]:.2f}, {first_order.mean[32]:.2f}, {reptile.mean[32]:.2f} after 32.",
+    f"MAML, first-order MAML, Reptile: {after[1]} after one step, {after[10]} after ten, "
+    f"{after[32]} after 32.",
 )
 
 # %% [markdown]
@@ -207,23 +222,28 @@ the same 20 points and spends four:
 """
 
 # %%
+all_points = {"shots": 2 * SHOTS, "inner_steps": 4, "minibatch": SHOTS}
 fair = {
     "MAML": initialisations["MAML"],
     "first-order MAML": train(fomaml_grad, "first-order MAML, fair", inner_steps=3),
-    "Reptile": train(reptile_grad, "Reptile, fair", shots=2 * SHOTS, inner_steps=4, minibatch=SHOTS),
+    "Reptile": train(reptile_grad, "Reptile, fair", **all_points),
 }
-fair_curves = {name: adaptation_curve(model, theta, test, INNER_LR, steps=32) for name, theta in fair.items()}
+fair_curves = {
+    name: adaptation_curve(model, theta, test, INNER_LR, steps=32) for name, theta in fair.items()
+}
 print("\nThe same at equal cost")
 print(table(fair_curves, (1, 10, 32)))
-_, fair_first_order, fair_reptile = (summarize(curve) for curve in fair_curves.values())
+_, fair_first_order, fair_reptile = summaries = [summarize(c) for c in fair_curves.values()]
+after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in summaries) for n in (10, 32)}
+title = "At equal cost: the same 20 points, four gradients"
 lesson.save(
-    figures.plot_learning_curves(fair_curves, "At equal cost: the same 20 points, four gradients", top=2.5),
+    figures.plot_learning_curves(fair_curves, title, top=2.5),
     "learning_curve_fair",
-    f"MAML, first-order MAML, Reptile: {maml.mean[10]:.2f}, {fair_first_order.mean[10]:.2f}, {fair_reptile.mean[10]:.2f} after ten steps, "
-    f"{maml.mean[32]:.2f}, {fair_first_order.mean[32]:.2f}, {fair_reptile.mean[32]:.2f} after 32.",
+    f"MAML, first-order MAML, Reptile: {after[10]} after ten steps, {after[32]} after 32.",
 )
 lower = {n: int((fair_reptile.seeds[:, n] < maml.seeds[:, n]).sum()) for n in (1, 10, 32)}
-print("Of five pairs with the same start and tasks, Reptile is lower in " + ", ".join(f"{c} after {n}" for n, c in lower.items()) + " step(s).")
+counts = ", ".join(f"{count} after {n}" for n, count in lower.items())
+print(f"Of five pairs with the same start and tasks, Reptile is lower in {counts} step(s).")
 
 # %% [markdown]
 """
@@ -248,10 +268,15 @@ see, once it is given the same points.
 # %%
 lesson.expect("with one inner step, the joint gradient", one_step, 1, 1)
 lesson.expect_curve("MAML", maml.mean, {1: (1.2, 1.7), 10: (0.45, 0.85), 32: (0.35, 0.9)})
-lesson.expect_curve("first-order MAML", first_order.mean, {1: (1.5, 3), 10: (0.6, 1.9), 32: (0.55, 1.8)})
+first_bounds = {1: (1.5, 3), 10: (0.6, 1.9), 32: (0.55, 1.8)}
+lesson.expect_curve("first-order MAML", first_order.mean, first_bounds)
 lesson.expect_curve("Reptile", reptile.mean, {1: (1.5, 2.1), 10: (0.45, 1), 32: (0.4, 0.9)})
-lesson.expect_curve("Reptile with epsilon", with_epsilon.mean, {1: (1.7, 2.6), 10: (0.8, 1.5), 32: (0.7, 1.3)})
-lesson.expect_curve("first-order MAML at equal cost, median", fair_first_order.median, {1: (0.8, 30), 10: (0.2, 1.7), 32: (0.15, 1.5)})
-lesson.expect_curve("Reptile at equal cost", fair_reptile.mean, {1: (1, 1.9), 10: (0.2, 0.65), 32: (0.15, 0.55)})
-lesson.expect("Reptile over MAML at equal cost, 10 steps", fair_reptile.mean[10] / maml.mean[10], 0.35, 0.9)
+epsilon_bounds = {1: (1.7, 2.6), 10: (0.8, 1.5), 32: (0.7, 1.3)}
+lesson.expect_curve("Reptile with epsilon", with_epsilon.mean, epsilon_bounds)
+first_bounds = {1: (0.8, 30), 10: (0.2, 1.7), 32: (0.15, 1.5)}
+lesson.expect_curve("first-order MAML at equal cost, median", fair_first_order.median, first_bounds)
+reptile_bounds = {1: (1, 1.9), 10: (0.2, 0.65), 32: (0.15, 0.55)}
+lesson.expect_curve("Reptile at equal cost", fair_reptile.mean, reptile_bounds)
+reptile_over_maml = fair_reptile.mean[10] / maml.mean[10]
+lesson.expect("Reptile over MAML at equal cost, 10 steps", reptile_over_maml, 0.35, 0.9)
 lesson.end()

@@ -12,8 +12,8 @@ fails.
 
 What you need: lessons 03 to 05. Time: 40 minutes to read, one to run.
 
-    python lessons/06_why_it_works.py             the whole lesson
-    python lessons/06_why_it_works.py --quick     the same figures within 10 s, from a short training
+    python lessons/06_why_it_works.py            the whole lesson
+    python lessons/06_why_it_works.py --quick    the same figures within 10 s, from a short training
 """
 
 # %%
@@ -64,8 +64,9 @@ def train(meta_grad, label, shots=SHOTS, remember=False, **options):
             on_the_way[iteration + 1] = theta
 
     theta, _ = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=lesson.iterations, meta_batch_size=1,
-        shots=shots, inner_lr=INNER_LR, callback=callback, **options,
+        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=shots,
+        iterations=lesson.iterations, meta_batch_size=1, inner_lr=INNER_LR, callback=callback,
+        **options,
     )  # fmt: skip
     return theta
 
@@ -101,36 +102,54 @@ def dissect(theta):
         "MAML": maml_grad(model, theta, probe, INNER_LR)[1],
     }
     vectors["second-order term"] = vectors["MAML"] - vectors["first-order MAML"]
-    return {name: np.array(rows) for name, rows in autopsy.layers(model, vectors, vectors["MAML"]).items()}
+    by_layer = autopsy.layers(model, vectors, vectors["MAML"])
+    return {name: np.array(rows) for name, rows in by_layer.items()}
 
 
 anatomy = {mark: [dissect(theta) for theta in thetas] for mark, thetas in on_the_way.items()}
 for mark in (0, lesson.iterations):
-    print(f"\nAfter {mark} meta-steps of MAML: length, and cosine with MAML's gradient (mean of {SEEDS} seeds)")
+    print(
+        f"\nAfter {mark} meta-steps of MAML: length, and cosine with MAML's gradient "
+        f"(mean of {SEEDS} seeds)"
+    )
     print("                           layer 1          layer 2          layer 3              all")
     for name in anatomy[mark][0]:
         rows = np.mean([seed[name] for seed in anatomy[mark]], axis=0)
-        print(f"  {name:18s}" + "".join(f"{length:9.2f} {cosine:7.2f}" for length, cosine in rows))
+        cells = "".join(f"{length:9.2f} {cosine:7.2f}" for length, cosine in rows)
+        print(f"  {name:18s}{cells}")
 
 # %%
-ratio = {  # the second-order term's length over MAML's
-    f"layer {l + 1}": {mark: [s["second-order term"][l, 0] / s["MAML"][l, 0] for s in seeds] for mark, seeds in anatomy.items()}
+END = lesson.iterations
+
+
+def share(seed, layer):
+    """Return the length of the second-order term over that of MAML's gradient."""
+    return seed["second-order term"][layer, 0] / seed["MAML"][layer, 0]
+
+
+ratio = {
+    f"layer {l + 1}": {mark: [share(seed, l) for seed in seeds] for mark, seeds in anatomy.items()}
     for l in range(3)
 }
-share_at = {m: np.mean([s["second-order term"][3, 0] / s["MAML"][3, 0] for s in anatomy[m]]) for m in (0, lesson.iterations)}
-joint_cosine = np.mean([s["joint"][3, 1] for s in anatomy[lesson.iterations]])
-first_cosine = {m: np.mean([s["first-order MAML"][3, 1] for s in anatomy[m]]) for m in (0, lesson.iterations)}
+share_at = {mark: np.mean([share(seed, 3) for seed in anatomy[mark]]) for mark in (0, END)}
+joint_cosine = np.mean([seed["joint"][3, 1] for seed in anatomy[END]])
+first_cosine = {
+    mark: np.mean([seed["first-order MAML"][3, 1] for seed in anatomy[mark]]) for mark in (0, END)
+}
+title = "The second-order term of MAML's gradient, while MAML trains"
 lesson.save(
-    figures.plot_along_training(ratio, "The second-order term of MAML's gradient, while MAML trains", "its length over the whole gradient's"),
+    figures.plot_along_training(ratio, title, "its length over the whole gradient's"),
     "autopsy",
-    f"The second-order term is {share_at[0]:.2f} of the meta-gradient's length at random weights and {share_at[lesson.iterations]:.2f} after "
-    f"training, where the joint gradient's cosine with MAML's is {joint_cosine:.2f}.",
+    f"The second-order term is {share_at[0]:.2f} of the meta-gradient's length at random weights "
+    f"and {share_at[END]:.2f} after training, "
+    f"where the joint gradient's cosine with MAML's is {joint_cosine:.2f}.",
 )
 
 # %% [markdown]
-""" At random weights first-order MAML goes almost MAML's way, in every layer; after training it
-does so less. The joint gradient points elsewhere throughout. In no layer is the second-order term
-small, at the start or later.
+"""
+At random weights first-order MAML goes almost MAML's way, in every layer; after training it does so
+less. The joint gradient points elsewhere throughout. In no layer is the second-order term small, at
+the start or later.
 
 ## Am I really getting second-order gradients?
 
@@ -146,7 +165,7 @@ the questions of those who use it.
 # %%
 smooth = MLP([1, 40, 40, 1], activation="tanh")
 no_curvature = MLP([1, 40, 40, 1], activation="tanh")
-# its hvp now leaves f'' out; forward and backward are still tanh's
+# now its hvp leaves f'' out; forward and backward are still tanh's
 no_curvature.activation = "relu"
 few = tasks.sample(lesson.rng("validation tasks"), 4, SHOTS)
 
@@ -164,19 +183,28 @@ def on_the_same_points(model, theta, batch, *rest):
     return maml_grad(model, theta, TaskBatch(*batch[:2], *batch[:2]), *rest)
 
 
+leak = "with the support gradient leaked in"
 candidates = {  # what was done: the function, and what the verdict should say
     "nothing wrong": (maml_grad, "yes: this is MAML, second order included"),
     "no create_graph": (fomaml_grad, "no: this is first-order MAML"),
-    "leaking": (autopsy.leaked(maml_grad), "no: this is MAML with the support gradient leaked in"),
-    "leaking, first order": (autopsy.leaked(fomaml_grad), "no: this is first-order MAML with the support gradient leaked in"),
+    "leaking": (autopsy.leaked(maml_grad), f"no: this is MAML {leak}"),
+    "leaking, first order": (autopsy.leaked(fomaml_grad), f"no: this is first-order MAML {leak}"),
     "f'' forgotten": (without_curvature, "no: this is MAML with f'' missing"),
-    "one set for both losses": (on_the_same_points, "no: this is MAML, inner and outer loss on the support points"),
+    "one set for both losses": (
+        on_the_same_points, "no: this is MAML, inner and outer loss on the support points",
+    ),
     "tasks added up": (summed, "no: this is MAML, the sum over 4 tasks for their mean"),
 }
-findings = {name: autopsy.examine(f, smooth, start[0], few, 0.1, 2) for name, (f, _) in candidates.items()}
-print("\nAutopsies, two inner steps of 0.1: parts of q, of the second-order term, of the support gradient; what is left over; verdict")
+findings = {
+    name: autopsy.examine(f, smooth, start[0], few, 0.1, 2) for name, (f, _) in candidates.items()
+}
+print(
+    "\nAutopsies, two inner steps of 0.1: parts of q, of the second-order term, "
+    "of the support gradient; what is left over; verdict"
+)
 for name, found in findings.items():
-    print(f"  {name:24s}" + "".join(f"{round(part, 2) + 0.0:6.2f}" for part in found.parts.values()) + f"   {found.left_over:.0e}   {found.verdict}")
+    parts = "".join(f"{round(part, 2) + 0.0:6.2f}" for part in found.parts.values())
+    print(f"  {name:24s}{parts}   {found.left_over:.0e}   {found.verdict}")
 right_verdicts = sum(findings[name].verdict == says for name, (_, says) in candidates.items())
 
 # %% [markdown]
@@ -211,8 +239,7 @@ x, y = (array.reshape(N_TASKS, MINIBATCHES, POINTS, 1) for array in drawn[:2])
 
 def two_vectors(model, theta):
     g = model.grad(theta, x, y)  # (task, minibatch, P)
-    # the mean of the others' gradients
-    others = (g.sum(axis=1, keepdims=True) - g) / (MINIBATCHES - 1)
+    others = (g.sum(axis=1, keepdims=True) - g) / (MINIBATCHES - 1)  # the mean of the others
     return g.mean(axis=(0, 1)), model.hvp(theta, x, y, others).mean(axis=(0, 1))
 
 
@@ -226,7 +253,8 @@ def expected(meta_grad, model, theta, alpha, k):
 def agreement(theta):
     """E[g_i . g_j] over the pairs of different minibatches, theta (P,)."""
     g = smooth.grad(theta, x, y)
-    return ((g.sum(axis=1) ** 2).sum(axis=-1) - (g**2).sum(axis=(1, 2))).mean() / (MINIBATCHES * (MINIBATCHES - 1))
+    all_pairs, equal_pairs = (g.sum(axis=1) ** 2).sum(axis=-1), (g**2).sum(axis=(1, 2))
+    return (all_pairs - equal_pairs).mean() / (MINIBATCHES * (MINIBATCHES - 1))
 
 
 theta = start[0]
@@ -238,8 +266,9 @@ print(f"\n2 I is the gradient of E[g_i . g_j], by the complex step: {product_rul
 print(f"Reptile with one inner step against G, joint training: {one_step:.0e} apart")
 
 # %% [markdown]
-""" Two checks of the formula. What it leaves over must fall as alpha^2: slope 2 on log axes. And if
-the coefficients of G and I are not given but fitted, at alpha = 0.0005, they must come out as the
+"""
+Two checks of the formula. What it leaves over must fall as alpha^2: slope 2 on log axes. And if the
+coefficients of G and I are not given but fitted, at alpha = 0.0005, they must come out as the
 formula's.
 """
 
@@ -259,41 +288,59 @@ def left_over(model, k):
     for method, (meta_grad, formula) in FORMULA.items():
         if (method, k) != ("Reptile", 1):  # nothing is left over
             a, b = formula(k)
-            gaps = [expected(meta_grad, model, theta, alpha, k) - (a * G - alpha * b * I) for alpha in alphas]
+            gaps = [
+                expected(meta_grad, model, theta, alpha, k) - (a * G - alpha * b * I)
+                for alpha in alphas
+            ]
             rows[method] = np.linalg.norm(gaps, axis=1) / np.linalg.norm(G)
     return rows
 
 
+small = 5e-4  # the alpha of the fit
 slopes, off_theory, remainders = [], [], {}
-print(f"\n{'k':>3s}  {'method':18s}{'theory':>10s}{'measured':>19s}   slope of what is left over, alpha < 0.004")
+print(
+    f"\n{'k':>3s}  {'method':18s}{'theory':>10s}{'measured':>19s}   "
+    "slope of what is left over, alpha < 0.004"
+)
 for k in (1, 2, 3):
     remainders[k] = left_over(smooth, k)
     for method, (meta_grad, formula) in FORMULA.items():
-        measured = np.linalg.lstsq(np.stack((G, -5e-4 * I), axis=1), expected(meta_grad, smooth, theta, 5e-4, k), rcond=None)[0]
+        gradient = expected(meta_grad, smooth, theta, small, k)
+        measured = np.linalg.lstsq(np.stack((G, -small * I), axis=1), gradient, rcond=None)[0]
         off_theory.extend(abs(m / t - 1) for m, t in zip(measured, formula(k)) if t)
         a, b = formula(k)
         slope = "nothing is"
         if method in remainders[k]:
             slopes.append(np.polyfit(np.log(alphas), np.log(remainders[k][method]), 1)[0])
             slope = f"{slopes[-1]:.3f}"
-        print(f"{k:3d}  {method:18s}{a:5.0f}{b:5.0f}{measured[0]:11.4f}{measured[1]:8.4f}   {slope}")
-print(f"Farthest from theory: {max(off_theory):.1%}; slopes: {min(slopes):.3f} to {max(slopes):.3f}")
+        fitted = f"{measured[0]:11.4f}{measured[1]:8.4f}"
+        print(f"{k:3d}  {method:18s}{a:5.0f}{b:5.0f}{fitted}   {slope}")
+print(
+    f"Farthest from theory: {max(off_theory):.1%}; "
+    f"slopes: {min(slopes):.3f} to {max(slopes):.3f}"
+)
 
 # %% [markdown]
-""" With ReLU there are kinks. A step that carries a unit over one changes the gradient at once, by
-an amount that no expansion around theta knows. What is left over then falls in jumps, as alpha gets
+"""
+With ReLU there are kinks. A step that carries a unit over one changes the gradient at once, by an
+amount that no expansion around theta knows. What is left over then falls in jumps, as alpha gets
 too small for one kink after the other, and there is no slope to speak of.
 """
 
 # %%
+def local_slopes(rows):
+    """Return the slopes from one alpha to the next, of all methods."""
+    return np.concatenate([np.diff(np.log(row)) / np.log(0.5) for row in rows.values()])
+
+
 kinked = left_over(model, 3)
-local = {act: np.concatenate([np.diff(np.log(r)) / np.log(0.5) for r in rows.values()]) for act, rows in (("tanh", remainders[3]), ("ReLU", kinked))}
+local = {"tanh": local_slopes(remainders[3]), "ReLU": local_slopes(kinked)}
+ranges = [f"{min(slope):.2f} to {max(slope):.2f} with {act}" for act, slope in local.items()]
+panels = {"tanh, k = 3": remainders[3], "ReLU, k = 3": kinked}
 lesson.save(
-    figures.plot_remainders(alphas, {"tanh, k = 3": remainders[3], "ReLU, k = 3": kinked}, "left over, relative to G"),
+    figures.plot_remainders(alphas, panels, "left over, relative to G"),
     "taylor",
-    "From one alpha to the next the slopes are "
-    + " and ".join(f"{min(slope):.2f} to {max(slope):.2f} with {act}" for act, slope in local.items())
-    + ".",
+    f"From one alpha to the next the slopes are {' and '.join(ranges)}.",
 )
 
 # %% [markdown]
@@ -310,15 +357,19 @@ the squared length |g_i|^2. It makes gradients long, and gets agreement only as 
 pairs = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS)
 cosines, products, lengths = {}, {}, {}
 for name, thetas in {**initialisations, "Reptile, the same points": same_points}.items():
-    # (S, T, P)
-    g, h = (np.stack([model.grad(theta, *points) for theta in thetas]) for points in (pairs[:2], pairs[2:]))
+    g, h = (model.grad(thetas[:, None], *points) for points in (pairs[:2], pairs[2:]))  # (S, T, P)
     inner = (g * h).sum(axis=-1)
-    cosines[name] = (inner / (np.linalg.norm(g, axis=-1) * np.linalg.norm(h, axis=-1))).mean(axis=1)
+    norms = np.linalg.norm(g, axis=-1) * np.linalg.norm(h, axis=-1)
+    cosines[name] = (inner / norms).mean(axis=1)
     products[name], lengths[name] = inner.mean(axis=1), (g * g).sum(axis=-1).mean(axis=1)
-print("\nGradients of two sets of 10 points of one task (mean of the tasks and 5 seeds; the cosine's lowest and highest seed)")
+print(
+    "\nGradients of two sets of 10 points of one task "
+    "(mean of the tasks and 5 seeds; the cosine's lowest and highest seed)"
+)
 print(f"  {'':26s}{'g . h':>8s}{'|g|^2':>9s}     cosine")
 for name, c in cosines.items():
-    print(f"  {name:26s}{products[name].mean():8.1f}{lengths[name].mean():9.1f}     {c.mean():.2f} ({c.min():.2f}-{c.max():.2f})")
+    means = f"{products[name].mean():8.1f}{lengths[name].mean():9.1f}"
+    print(f"  {name:26s}{means}     {c.mean():.2f} ({c.min():.2f}-{c.max():.2f})")
 
 # %% [markdown]
 """
@@ -354,9 +405,10 @@ def plane_adapt(w, target, steps):
 
 
 # %% [markdown]
-""" The three methods on that plane, the tasks in turn, at a rate that falls to 0. Joint training
-takes the gradient at w. MAML (one inner step) takes v - alpha H v, v the gradient after the step.
-Reptile goes a part epsilon of the way to where 20 steps lead.
+"""
+The three methods on that plane, the tasks in turn, at a rate that falls to 0. Joint training takes
+the gradient at w. MAML (one inner step) takes v - alpha H v, v the gradient after the step. Reptile
+goes a part epsilon of the way to where 20 steps lead.
 """
 
 # %%
@@ -385,11 +437,26 @@ for method in ("transfer", "MAML", "Reptile"):
 nearest = np.arctanh(0.6) * np.array([[1, 1], [-1, -1]])
 distance = np.linalg.norm(paths["Reptile"][-1] - nearest.mean(axis=0))
 strides = np.linalg.norm(np.diff(paths["Reptile"], axis=0), axis=1)
-after = {m: [np.mean([plane_loss(plane_adapt(p[-1], t, n), t) for t in TARGETS]) for n in (0, 1, 3, 10)] for m, p in paths.items()}
-print("\nThe plane: where each method ends, and its loss there, mean of both tasks, after 0, 1, 3, 10 steps")
+
+
+def mean_loss(w, steps):
+    """Return the loss after some steps from w, the mean of both tasks."""
+    return np.mean([plane_loss(plane_adapt(w, target, steps), target) for target in TARGETS])
+
+
+after = {name: [mean_loss(path[-1], n) for n in (0, 1, 3, 10)] for name, path in paths.items()}
+print(
+    "\nThe plane: where each method ends, and its loss there, mean of both tasks, "
+    "after 0, 1, 3, 10 steps"
+)
 for method, losses in after.items():
-    print(f"  {method:10s} ({paths[method][-1][0]:5.2f}, {paths[method][-1][1]:5.2f})   " + "".join(f"{loss:8.3f}" for loss in losses))
-print(f"Reptile's stride falls from {strides[0]:.2f} to {strides[-1]:.4f}; it ends {distance:.3f} from the midpoint.")
+    w1, w2 = paths[method][-1]
+    cells = "".join(f"{loss:8.3f}" for loss in losses)
+    print(f"  {method:10s} ({w1:5.2f}, {w2:5.2f})   {cells}")
+print(
+    f"Reptile's stride falls from {strides[0]:.2f} to {strides[-1]:.4f}; "
+    f"it ends {distance:.3f} from the midpoint."
+)
 
 # %%
 first = np.linspace(0.205, 2.6, 200)
@@ -398,19 +465,21 @@ drawn_curves = {"wants 1.2": curve, "wants -1.2": -curve}
 lesson.save(
     figures.plot_plane(drawn_curves, paths, "Two tasks, two curves of good weights")[0],
     "plane",
-    f"All three have the loss {after['MAML'][0]:.2f} before adaptation; after three steps transfer is at {after['transfer'][2]:.2f}, "
+    f"All three have the loss {after['MAML'][0]:.2f} before adaptation; "
+    f"after three steps transfer is at {after['transfer'][2]:.2f}, "
     f"MAML at {after['MAML'][2]:.2f}, Reptile at {after['Reptile'][2]:.2f}.",
 )
 frames = [*range(0, 30), *range(30, OUTER_STEPS + 1, 5)][:: 3 if lesson.quick else 1]
-print(f"animation {figures.animate_plane(drawn_curves, paths, frames, lesson.out / '06_why_it_works_plane.gif')}")
+gif = lesson.out / "06_why_it_works_plane.gif"
+print(f"animation {figures.animate_plane(drawn_curves, paths, frames, gif)}")
 
 # %% [markdown]
-""" Before adaptation the three are equally good, on the line w2 = -w1, where the output is 0 and
-both tasks are missed by as much. Joint training sees no difference along that line: it stays about
-where it first met it, and even drifts outwards. MAML goes to where one step does most. Reptile
-zig-zags to the midpoint of the two nearest good weights, its stride falling with epsilon. Here, by
-symmetry, these are the same place. Reptile never asked what a step does: being near both curves is
-enough.
+"""
+Before adaptation the three are equally good, on the line w2 = -w1, where the output is 0 and both
+tasks are missed by as much. Joint training sees no difference along that line: it stays about where
+it first met it, and even drifts outwards. MAML goes to where one step does most. Reptile zig-zags
+to the midpoint of the two nearest good weights, its stride falling with epsilon. Here, by symmetry,
+these are the same place. Reptile never asked what a step does: being near both curves is enough.
 
 ## What adapts?
 
@@ -427,20 +496,31 @@ rates = {
 }
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 kept, every_curve = {}, {}
-print(f"\nWhat adapts: mean squared error on {TEST_TASKS} test tasks, mean of {SEEDS} seeds (lowest-highest), median task")
+print(
+    f"\nWhat adapts: mean squared error on {TEST_TASKS} test tasks, "
+    f"mean of {SEEDS} seeds (lowest-highest), median task"
+)
 for name, thetas in initialisations.items():
-    curves = {f"{name}, {what}": adaptation_curve(model, thetas, test, rate, steps=10) for what, rate in rates.items()}
+    curves = {
+        f"{name}, {part}": adaptation_curve(model, thetas, test, rate, steps=10)
+        for part, rate in rates.items()
+    }
     every_curve |= curves
     everything, *parts = (np.median(c[:, 0] - c[:, 10], axis=-1).mean() for c in curves.values())
     kept[name] = [part / everything for part in parts]
 print(table(every_curve, (0, 1, 10)))
 for name in ("MAML", "Reptile"):
-    print(f"Of {name}'s gain in 10 steps the head alone gets {kept[name][0]:.0%}, the body alone {kept[name][1]:.0%}.")
+    head, body = kept[name]
+    print(
+        f"Of {name}'s gain in 10 steps the head alone gets {head:.0%}, "
+        f"the body alone {body:.0%}."
+    )
 
 # %% [markdown]
-""" The head alone gets more than half of it, with Reptile nearly all: the features are there. The
-body alone gets about half, on some seeds more. (At random weights and after transfer there is no
-gain to divide.)
+"""
+The head alone gets more than half of it, with Reptile nearly all: the features are there. The body
+alone gets about half, on some seeds more. (At random weights and after transfer there is no gain to
+divide.)
 
 Are they sines, then? Least squares on the last hidden layer would not tell: 40 random units can
 imitate a sine as well. What descent can do in a *few small* steps is another matter. To the first
@@ -465,21 +545,29 @@ for name, thetas in initialisations.items():
     features = [tangent_features(theta, grid) for theta in thetas]
     spanned[name] = np.array([np.sum((waves.T @ f) ** 2) / np.sum(f**2) for f in features])
     directions = [np.linalg.eigh(f @ f.T)[1][:, ::-1] for f in features]  # largest first
-    explained[name] = np.array([np.cumsum(((u.T @ waves) ** 2).mean(axis=1))[:10] for u in directions])
-print("\nTangent features: share in the span of sin x, cos x (lowest-highest seed); R^2 of sin x, cos x by the first three")
-for name, share in spanned.items():
-    print(f"  {name:10s}{share.mean():6.2f} ({share.min():.2f}-{share.max():.2f}){explained[name][:, 2].mean():10.2f}")
+    each = np.array([((u.T @ waves) ** 2).mean(axis=1) for u in directions])  # a feature's part
+    explained[name] = np.cumsum(each, axis=1)[:, :10]
+print(
+    "\nTangent features: share in the span of sin x, cos x (lowest-highest seed); "
+    "R^2 of sin x, cos x by the first three"
+)
+by_three = {name: fraction[:, 2].mean() for name, fraction in explained.items()}
+for name, s in spanned.items():
+    print(f"  {name:10s}{s.mean():6.2f} ({s.min():.2f}-{s.max():.2f}){by_three[name]:10.2f}")
+title = "sin x and cos x by the tangent features"
 lesson.save(
-    figures.plot_bands(np.arange(1, 11), explained, "sin x and cos x by the tangent features", "principal features", "R^2"),
+    figures.plot_bands(np.arange(1, 11), explained, title, "principal features", "R^2"),
     "tangent_features",
-    f"Three principal features explain {explained['random'][:, 2].mean():.2f} of sin x and cos x at random weights, "
-    f"{explained['transfer'][:, 2].mean():.2f} for transfer, {explained['MAML'][:, 2].mean():.2f} for MAML, {explained['Reptile'][:, 2].mean():.2f} for Reptile.",
+    f"Three principal features explain {by_three['random']:.2f} of sin x and cos x "
+    f"at random weights, {by_three['transfer']:.2f} for transfer, {by_three['MAML']:.2f} for MAML, "
+    f"{by_three['Reptile']:.2f} for Reptile.",
 )
 
 # %% [markdown]
-""" With five features or more random weights catch up: they too can express a sine; it is just not
-what a small step changes first. Of transfer's change a smaller share lies there than at random
-weights: joint training has made the network deaf to its tasks.
+"""
+With five features or more random weights catch up: they too can express a sine; it is just not what
+a small step changes first. Of transfer's change a smaller share lies there than at random weights:
+joint training has made the network deaf to its tasks.
 
 ## Where it fails
 
@@ -493,8 +581,8 @@ stands beside it.
 # %%
 rng = lesson.rng("gallery")
 n = TEST_TASKS // 2
-# evenly spread: a steadier median
-a, b = np.linspace(0.1, 5, n)[:, None, None], rng.uniform(0, 2 * np.pi, (n, 1, 1))
+a = np.linspace(0.1, 5, n)[:, None, None]  # evenly spread: a steadier median
+b = rng.uniform(0, 2 * np.pi, (n, 1, 1))
 a[0], b[0] = 3, 1  # the wave that lessons 03 to 05 look at; the figure shows it
 x_support, noise = rng.uniform(-5, 5, (n, SHOTS, 1)), rng.standard_normal((n, SHOTS, 1))
 
@@ -536,12 +624,16 @@ def best_possible(task):
     losses = []
     for x_s, y_s, x_q, y_q in zip(*task):
         waves_s, waves_q = (np.concatenate((np.sin(x), np.cos(x)), axis=1) for x in (x_s, x_q))
-        losses.append(np.mean((waves_q @ np.linalg.lstsq(waves_s, y_s, rcond=None)[0] - y_q) ** 2))
+        weights = np.linalg.lstsq(waves_s, y_s, rcond=None)[0]
+        losses.append(np.mean((waves_q @ weights - y_q) ** 2))
     return np.median(losses)
 
 
 failed, diverged, zeros = {}, {}, {}
-print(f"\nWhere it fails: median of {n} tasks after the steps (diverged, of {SEEDS * n}); the middle one of {SEEDS} seeds")
+print(
+    f"\nWhere it fails: median of {n} tasks after the steps (diverged, of {SEEDS * n}); "
+    f"the middle one of {SEEDS} seeds"
+)
 print(f"  {'':34s}{'MAML':>16s}{'Reptile':>16s}{'predict 0':>11s}{'sin and cos':>13s}")
 for name, (task, *how) in gallery.items():
     cells = ""
@@ -549,7 +641,8 @@ for name, (task, *how) in gallery.items():
         with np.errstate(all="ignore"):  # divergence is counted
             ends_of = np.stack([adapted(theta, task, *how) for theta in initialisations[method]])
             out = model.forward(ends_of, task.x_query).out
-            losses = np.nan_to_num(((out - task.y_query) ** 2).mean(axis=(-2, -1)), nan=np.inf, posinf=np.inf)
+            losses = ((out - task.y_query) ** 2).mean(axis=(-2, -1))
+            losses = np.nan_to_num(losses, nan=np.inf, posinf=np.inf)
         failed[name, method] = np.median(np.median(losses, axis=1))
         diverged[name, method] = (losses > 1000).mean()
         cells += f"{failed[name, method]:9.3g}{f'({(losses > 1000).sum()})':>7s}"
@@ -563,22 +656,28 @@ for name, (task, *how) in gallery.items():
     if name != f"{LONG} steps":  # looks as ten do
         one = TaskBatch(*(array[:1] for array in task))
         with np.errstate(all="ignore"):
-            before, end = (model.forward(t, one.x_query).out[0] for t in (theta[None], adapted(theta, one, *how)))
+            ends = theta[None], adapted(theta, one, *how)
+            before, end = (model.forward(t, one.x_query).out[0] for t in ends)
         out_of_sight = not (abs(end) < 100).all()
-        panels[name + ": out of sight" * out_of_sight] = (one, before, np.clip(np.nan_to_num(end, nan=1e3), -1e3, 1e3))
+        end = np.clip(np.nan_to_num(end, nan=1e3), -1e3, 1e3)
+        panels[name + ": out of sight" * out_of_sight] = (one, before, end)
+of_maml = {name: failed[name, "MAML"] for name in gallery}
 lesson.save(
     figures.plot_gallery(panels),
     "failures",
-    f"As trained MAML is at {failed['as trained', 'MAML']:.2f}; with the points on one side at {failed['points on the right, judged left', 'MAML']:.2f}, "
-    f"outside the range at {failed['judged on x in (5, 10)', 'MAML']:.0f}, with momentum at {failed['momentum 0.9', 'MAML']:.2f}; "
+    f"As trained MAML is at {of_maml['as trained']:.2f}; "
+    f"with the points on one side at {of_maml['points on the right, judged left']:.2f}, "
+    f"outside the range at {of_maml['judged on x in (5, 10)']:.0f}, "
+    f"with momentum at {of_maml['momentum 0.9']:.2f}; "
     f"at ten times alpha {diverged['alpha = 0.1', 'MAML']:.0%} diverge.",
 )
 
 # %% [markdown]
-""" What was learned is a neighbourhood: these x, this frequency, this rate. Within it more steps do
-no harm, which answers lesson 03: 300 are better than ten. With noise they do: the extra steps fit
-the noise. With points on one side alone the networks still know the other side better than not at
-all, though far worse than with points everywhere.
+"""
+What was learned is a neighbourhood: these x, this frequency, this rate. Within it more steps do no
+harm, which answers lesson 03: 300 are better than ten. With noise they do: the extra steps fit the
+noise. With points on one side alone the networks still know the other side better than not at all,
+though far worse than with points everywhere.
 
 Outside it they are worse than knowing nothing. Beyond x = 5 the straight arms of the ReLU network
 run on to wherever they point, and with points there adaptation itself breaks down. For twice the
@@ -601,30 +700,37 @@ lesson.expect("2 I off the gradient of E[g_i . g_j] (x 1e-12)", product_rule * 1
 lesson.expect("Reptile with one step off joint training (x 1e-12)", one_step * 1e12, 0, 1)
 lesson.expect("right verdicts of 7", right_verdicts, 7, 7)
 lesson.expect("second-order term over MAML's gradient, at the start", share_at[0], 0.2, 0.6)
-lesson.expect("second-order term over MAML's gradient, trained", share_at[lesson.iterations], 0.4, 1)
+lesson.expect("second-order term over MAML's gradient, trained", share_at[END], 0.4, 1)
 lesson.expect("cosine of joint and MAML's gradient, trained", joint_cosine, 0, 0.7)
-lesson.expect("cosine of first-order and MAML's gradient, at the start", first_cosine[0], 0.88, 1)
-lesson.expect("cosine of first-order and MAML's gradient, trained", first_cosine[lesson.iterations], 0.55, 0.97)
+at_start, trained = first_cosine.values()
+lesson.expect("cosine of first-order and MAML's gradient, at the start", at_start, 0.88, 1)
+lesson.expect("cosine of first-order and MAML's gradient, trained", trained, 0.55, 0.97)
 lesson.expect("lowest slope of what is left over, tanh", min(slopes), 1.9, 2.1)
 lesson.expect("highest slope of what is left over, tanh", max(slopes), 1.9, 2.1)
 lesson.expect("coefficients, farthest from theory", max(off_theory), 0, 0.05)
 lesson.expect("ReLU, farthest local slope from 2", max(abs(local["ReLU"] - 2)), 1, 30)
-for (name, c), bounds in zip(cosines.items(), [(0.47, 0.6), (0.15, 0.45), (0.67, 0.81), (0.65, 0.8), (0.59, 0.75)]):
+limits = [(0.47, 0.6), (0.15, 0.45), (0.67, 0.81), (0.65, 0.8), (0.59, 0.75)]
+for (name, c), bounds in zip(cosines.items(), limits):
     lesson.expect(f"cosine of two gradients of a task, {name}", c.mean(), *bounds)
-lesson.expect("seeds of 5 where minibatches agree more than the same points", (cosines["Reptile"] > cosines["Reptile, the same points"]).sum(), 4, 5)
-lesson.expect("|g|^2 with the same points, over that with minibatches", lengths["Reptile, the same points"].mean() / lengths["Reptile"].mean(), 1.1, 1.45)
+more = (cosines["Reptile"] > cosines["Reptile, the same points"]).sum()
+longer = lengths["Reptile, the same points"].mean() / lengths["Reptile"].mean()
+lesson.expect("seeds of 5 where minibatches agree more than the same points", more, 4, 5)
+lesson.expect("|g|^2 with the same points, over that with minibatches", longer, 1.1, 1.45)
 lesson.expect("plane: Reptile's distance from the midpoint", distance, 0, 0.05)
 lesson.expect("plane: Reptile's last stride", strides[-1], 0, 0.01)
 for method, losses in after.items():
     lesson.expect(f"plane: {method} after 0 steps", losses[0], 1.43, 1.45)
-    lesson.expect(f"plane: {method} after 3 steps", losses[2], *((1.3, 1.44) if method == "transfer" else (0, 0.2)))
+    bounds = (1.3, 1.44) if method == "transfer" else (0, 0.2)
+    lesson.expect(f"plane: {method} after 3 steps", losses[2], *bounds)
 for name, least in (("MAML", 0.5), ("Reptile", 0.75)):
     lesson.expect(f"{name}: part of the gain that the head alone gets", kept[name][0], least, 1.1)
     lesson.expect(f"{name}: part of the gain that the body alone gets", kept[name][1], 0.3, 0.9)
-for (name, share), bounds in zip(spanned.items(), [(0.14, 0.19), (0.05, 0.13), (0.28, 0.45), (0.26, 0.43)]):
-    lesson.expect(f"share of change within sin and cos, {name}", share.mean(), *bounds)
-for (name, fraction), bounds in zip(explained.items(), [(0.18, 0.26), (0.1, 0.5), (0.5, 0.83), (0.5, 0.9)]):
-    lesson.expect(f"R^2 of three tangent features, {name}", fraction[:, 2].mean(), *bounds)
+limits = [(0.14, 0.19), (0.05, 0.13), (0.28, 0.45), (0.26, 0.43)]
+for (name, s), bounds in zip(spanned.items(), limits):
+    lesson.expect(f"share of change within sin and cos, {name}", s.mean(), *bounds)
+limits = [(0.18, 0.26), (0.1, 0.5), (0.5, 0.83), (0.5, 0.9)]
+for (name, fraction), bounds in zip(by_three.items(), limits):
+    lesson.expect(f"R^2 of three tangent features, {name}", fraction, *bounds)
 bounds = {  # of MAML and of Reptile
     "as trained": [(0.4, 1.1), (0.25, 1.1)],
     "points on the right, judged left": [(0.75, 2.4), (0.65, 2.4)],
@@ -639,12 +745,17 @@ for name, pair in bounds.items():
     for method, limits in zip(("MAML", "Reptile"), pair):
         lesson.expect(f"{method}, {name}", failed[name, method], *limits)
     if name == "sin(2x + b)":
-        lesson.expect("MAML over predicting 0, sin(2x + b)", failed[name, "MAML"] / zeros[name], 1, 1.4)
+        lesson.expect("MAML over predicting 0, sin(2x + b)", of_maml[name] / zeros[name], 1, 1.4)
 for method in ("MAML", "Reptile"):
-    usual = failed["as trained", method]
-    lesson.expect(f"{method}, {LONG} steps over 10", failed[f"{LONG} steps", method] / usual, 0.3, 1)
-    lesson.expect(f"{method} with noise, {LONG} steps over 10", failed[f"noise of 1, {LONG} steps", method] / failed["noise of 1 on the points", method], 1, 2)
+    usual, long = (failed[name, method] for name in ("as trained", f"{LONG} steps"))
+    noisy, noisy_long = (
+        failed[name, method] for name in ("noise of 1 on the points", f"noise of 1, {LONG} steps")
+    )
+    lesson.expect(f"{method}, {LONG} steps over 10", long / usual, 0.3, 1)
+    lesson.expect(f"{method} with noise, {LONG} steps over 10", noisy_long / noisy, 1, 2)
     lesson.expect(f"{method}, momentum over none", failed["momentum 0.9", method] / usual, 1.2, 4)
-lesson.expect("points and judged in (0, 10) over predicting 0, MAML", min(failed["points and judged in (0, 10)", "MAML"] / zeros["points and judged in (0, 10)"], 1e6), 1, 1e6)
+name = "points and judged in (0, 10)"
+over_zero = min(of_maml[name] / zeros[name], 1e6)
+lesson.expect(f"{name} over predicting 0, MAML", over_zero, 1, 1e6)
 lesson.expect("MAML, alpha = 0.1, diverged", diverged["alpha = 0.1", "MAML"], 0.8, 1)
 lesson.end()

@@ -1,8 +1,10 @@
 """Move the points, and watch four initialisations adapt to them.
 
     python lessons/playground.py                    a window
-    python lessons/playground.py --save tour.gif    an animation of some things to try, for where there is no screen
-    python lessons/playground.py --train            makes the initialisations anew: five networks each, as in lessons 03 and 05
+    python lessons/playground.py --save tour.gif    an animation of some things to try, for where
+                                                    there is no screen
+    python lessons/playground.py --train            makes the initialisations anew: five networks
+                                                    each, as in lessons 03 and 05
 
 Drag a support point where you like; click on empty space to add one, right-click on one to remove
 it. Filled points are on the true sine and move with it when you change its amplitude or phase. A
@@ -31,10 +33,13 @@ SHIPPED = Path(__file__).resolve().parent / "initialisations"
 METHODS = ("random", "transfer", "MAML", "Reptile")
 TOP = 7.0  # of the picture, in y
 NEAR, SNAP = 0.1, 0.25  # what is on a point, in inches of the screen; what is on the sine, in y
-# to draw on, and to judge on
+# x to draw on, and to judge on
 GRID, QUERY = (np.linspace(-5, 5, n, dtype=np.float32)[:, None] for n in (200, 50))
 MOST_STEPS = 32
-HELP = "drag a point, click to add one, right-click to remove one\nn: a new task, o: points on one side, arrows: steps"
+HELP = (
+    "drag a point, click to add one, right-click to remove one\n"
+    "n: a new task, o: points on one side, arrows: steps"
+)
 
 
 class Playground:
@@ -44,10 +49,12 @@ class Playground:
     def __init__(self, model, thetas, seed=0):
         self.model, self.thetas, self.held = model, thetas, None
         self.rng = named_rng(seed, "playground")
-        # 3 sin(x + 1), the example of lessons 03 to 05
+        # the points of 3 sin(x + 1), the example of lessons 03 to 05
         self.x = named_rng(seed, "example").uniform(-5.0, 5.0, SHOTS)
         self.y, self.on = np.zeros(SHOTS), np.full(SHOTS, True)
-        self.figure, (self.ax, below, *rows) = style.new_figure(8, 5.6, rows=6, height_ratios=(28, 1, 1, 1, 1, 1))
+        heights = (28, 1, 1, 1, 1, 1)
+        self.figure, axes = style.new_figure(8, 5.6, rows=6, height_ratios=heights)
+        self.ax, below, *rows = axes
         self.figure.set_layout_engine(None)  # nothing moves when a label changes
         self.figure.subplots_adjust(left=0.12, right=0.82, top=0.9, bottom=0.04, hspace=0.3)
         below.remove()  # room for the x of the axis
@@ -56,9 +63,12 @@ class Playground:
         self.steps = widgets.make_slider(rows[2], "steps", 0, MOST_STEPS, 10, "%d", 1)
         self.alpha = widgets.make_slider(rows[3], "alpha", 0.0, 0.1, INNER_LR, "%.3f", 0.001)
         self.draw_once()
-        sliders, border = (self.amplitude, self.phase, self.steps, self.alpha), rows[0].get_position().y1 + 0.02
-        self.picture = widgets.Blitter(self.figure, [self.sine, *self.curves, self.filled, self.rings, *self.labels], bottom=border)
-        self.panel = widgets.Blitter(self.figure, [a for s in sliders for a in (*s.ax.patches, *s.ax.lines, s.valtext)], top=border)
+        sliders = (self.amplitude, self.phase, self.steps, self.alpha)
+        border = rows[0].get_position().y1 + 0.02
+        drawn = [self.sine, *self.curves, self.filled, self.rings, *self.labels]
+        self.picture = widgets.Blitter(self.figure, drawn, bottom=border)
+        knobs = [a for s in sliders for a in (*s.ax.patches, *s.ax.lines, s.valtext)]
+        self.panel = widgets.Blitter(self.figure, knobs, top=border)
         for slider in sliders:
             slider.on_changed(lambda _: (self.panel.redraw(), self.update()))
         for event in ("button_press", "motion_notify", "button_release", "key_press"):
@@ -74,8 +84,11 @@ class Playground:
         (self.sine,) = self.ax.lines
         looks = [style.METHODS[method] for method in METHODS]
         self.curves = [self.ax.plot(GRID, 0 * GRID, **look)[0] for look in looks]
-        self.filled, self.rings = (self.ax.plot([], [], "o", color=style.BLACK, markerfacecolor=face, markersize=7)[0] for face in ("black", "white"))
-        self.labels = [style.label_end(self.ax, 0.0, "", colour) for colour in (style.GREY, *(look["color"] for look in looks))]
+        dot = {"color": style.BLACK, "markersize": 7}
+        (self.filled,) = self.ax.plot([], [], "o", markerfacecolor="black", **dot)
+        (self.rings,) = self.ax.plot([], [], "o", markerfacecolor="white", **dot)
+        colours = [style.GREY, *(look["color"] for look in looks)]
+        self.labels = [style.label_end(self.ax, 0.0, "", colour) for colour in colours]
         self.ax.set(xlim=(-5, 5), ylim=(-TOP, TOP), xlabel="x", ylabel="y")
         self.ax.set_title(HELP, loc="left", fontsize=10)
 
@@ -87,8 +100,9 @@ class Playground:
         the points."""
         support = self.x[None, :, None], self.y[None, :, None]
         with np.errstate(all="ignore"):  # alpha may be too large, and a curve leave for infinity
-            theta = adapt(self.model, self.thetas, *support, self.alpha.val, int(self.steps.val))[:, 0]
-            # predict would refuse what diverged
+            alpha, steps = self.alpha.val, int(self.steps.val)
+            theta = adapt(self.model, self.thetas, *support, alpha, steps)[:, 0]
+            # forward, because predict would refuse what diverged
             outs, answers = (self.model.forward(theta, x).out for x in (GRID, QUERY))
             return outs[..., 0], self.model.losses.value(answers, self.true(QUERY))
 
@@ -96,15 +110,16 @@ class Playground:
         """Compute everything anew, and draw what changes."""
         self.y = np.where(self.on, self.true(self.x), self.y)
         outs, losses = self.fits()
-        # out of sight is far enough
+        # far out of sight is far enough
         outs = np.clip(np.nan_to_num(outs, nan=100 * TOP), -100 * TOP, 100 * TOP)
         self.sine.set_ydata(self.true(GRID))
         for curve, out in zip(self.curves, outs):
             curve.set_ydata(out)
         self.filled.set_data(self.x[self.on], self.y[self.on])
         self.rings.set_data(self.x[~self.on], self.y[~self.on])
-        texts = ["true sine", *(f"{method}  {in_digits(loss)}" for method, loss in zip(METHODS, losses))]
-        widgets.move_labels(self.ax, self.labels, [self.true(5.0), *outs[:, -1]], texts)
+        said = (f"{method}  {in_digits(loss)}" for method, loss in zip(METHODS, losses))
+        ends = [self.true(5.0), *outs[:, -1]]
+        widgets.move_labels(self.ax, self.labels, ends, ["true sine", *said])
         self.picture.redraw()
 
     # The mouse
@@ -116,15 +131,17 @@ class Playground:
         return int(distance.argmin()) if distance.min() <= NEAR else None
 
     def button_press(self, event):
-        # the toolbar's zoom has it
+        # when locked, the toolbar's zoom has the mouse
         if event.inaxes is not self.ax or self.figure.canvas.widgetlock.locked():
             return
         point = self.at(event)
         if event.button == 3 and point is not None and len(self.x) > 1:
-            self.x, self.y, self.on = (np.delete(array, point) for array in (self.x, self.y, self.on))
+            arrays = self.x, self.y, self.on
+            self.x, self.y, self.on = (np.delete(array, point) for array in arrays)
             self.held = None
         elif event.button == 1 and point is None:
-            self.x, self.y, self.on = np.append(self.x, event.xdata), np.append(self.y, event.ydata), np.append(self.on, False)
+            self.x, self.y = np.append(self.x, event.xdata), np.append(self.y, event.ydata)
+            self.on = np.append(self.on, False)
             self.held = len(self.x) - 1
         elif event.button == 1:
             self.held = point
@@ -132,7 +149,8 @@ class Playground:
 
     def motion_notify(self, event):
         if self.held is not None and event.inaxes is self.ax:
-            self.x[self.held], self.y[self.held], self.on[self.held] = event.xdata, event.ydata, False
+            self.x[self.held], self.y[self.held] = event.xdata, event.ydata
+            self.on[self.held] = False
             self.update()
 
     def button_release(self, event):
@@ -145,9 +163,11 @@ class Playground:
 
     def key_press(self, event):
         if event.key in ("left", "right"):
-            self.steps.set_val(min(max(self.steps.val + (1 if event.key == "right" else -1), 0), MOST_STEPS))
+            steps = self.steps.val + (1 if event.key == "right" else -1)
+            self.steps.set_val(min(max(steps, 0), MOST_STEPS))
         elif event.key == "n":
-            self.x, self.y, self.on, self.held = self.rng.uniform(-5.0, 5.0, SHOTS), np.zeros(SHOTS), np.full(SHOTS, True), None
+            self.x, self.held = self.rng.uniform(-5.0, 5.0, SHOTS), None
+            self.y, self.on = np.zeros(SHOTS), np.full(SHOTS, True)
             self.amplitude.set_val(self.rng.uniform(0.1, 5.0))
             self.phase.set_val(self.rng.uniform(0.0, 2 * np.pi))
         elif event.key == "o":
@@ -196,16 +216,21 @@ def train(iterations, seed, folder):
     }
     for method, (meta_grad, total, inner_steps) in recipes.items():
         theta, _ = meta_train(
-            meta_grad, model, start, tasks, rng=named_rng(seed, "training tasks"), iterations=total, meta_batch_size=1, shots=SHOTS,
-            inner_lr=INNER_LR, inner_steps=inner_steps, callback=progress(method, total),
+            meta_grad, model, start, tasks, rng=named_rng(seed, "training tasks"), shots=SHOTS,
+            iterations=total, meta_batch_size=1, inner_lr=INNER_LR, inner_steps=inner_steps,
+            callback=progress(method, total),
         )  # fmt: skip
         losses = adaptation_curve(model, theta, validation, INNER_LR, 10)[:, 10].mean(axis=-1)
         median = int(np.argsort(losses)[SEEDS // 2])
         path = folder / f"{method.lower()}.npz"
         with exit_on_os_error(path):
             folder.mkdir(parents=True, exist_ok=True)
-            save_init(path, model, theta[median].astype(np.float32), method, seed, iterations=total, inner_steps=inner_steps, network=median)
-        print(f"{path}: network {median} of {SEEDS}, loss {losses[median]:.2f} after 10 steps on validation tasks")
+            about = {"iterations": total, "inner_steps": inner_steps, "network": median}
+            save_init(path, model, theta[median].astype(np.float32), method, seed, **about)
+        print(
+            f"{path}: network {median} of {SEEDS}, loss {losses[median]:.2f} after 10 steps "
+            "on validation tasks"
+        )
 
 
 def load(folder=SHIPPED):
@@ -215,11 +240,17 @@ def load(folder=SHIPPED):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="playground.py", description="Move the points, and watch four initialisations adapt to them.")
-    parser.add_argument("--seed", type=int_in_range(0), default=0, help="of the tasks, or of the training (default: 0)")
-    parser.add_argument("--save", type=Path, metavar="FILE.gif", help="write an animation instead of opening a window")
-    parser.add_argument("--train", action="store_true", help="make the initialisations anew (some two minutes)")
-    parser.add_argument("--out", type=Path, default=SHIPPED, metavar="DIR", help="for --train (default: initialisations/ beside this file)")
+    about = "Move the points, and watch four initialisations adapt to them."
+    parser = argparse.ArgumentParser(prog="playground.py", description=about)
+    option = parser.add_argument
+    seed_help = "of the tasks, or of the training (default: 0)"
+    option("--seed", type=int_in_range(0), default=0, help=seed_help)
+    save_help = "write an animation instead of opening a window"
+    option("--save", type=Path, metavar="FILE.gif", help=save_help)
+    train_help = "make the initialisations anew (some two minutes)"
+    option("--train", action="store_true", help=train_help)
+    out_help = "for --train (default: initialisations/ beside this file)"
+    option("--out", type=Path, default=SHIPPED, metavar="DIR", help=out_help)
     flags = parser.parse_args()
     if flags.save and flags.save.suffix != ".gif":
         parser.error(f"argument --save: expected a file name that ends in .gif; got {flags.save}")
@@ -227,7 +258,10 @@ def main():
     if flags.train:
         return train(ITERATIONS, flags.seed, flags.out)
     if not flags.save and (why := widgets.window_error()):
-        sys.exit(f"no window can be opened here ({why}); --save FILE.gif writes an animation instead")
+        sys.exit(
+            f"no window can be opened here ({why}); "
+            "--save FILE.gif writes an animation instead"
+        )
     try:
         model, thetas = load()
     except (OSError, BadFile) as error:
