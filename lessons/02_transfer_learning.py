@@ -44,10 +44,10 @@ The post's network: one number in, two hidden layers of 40 ReLUs, one number out
 one vector theta; `model.unpack` gives its parts as views, so that writing into a part writes into
 the vector. For K points x (K, 1):
 
-    forward                            backward: delta is the loss's derivative in z
-      z1 = x W1 + b1   h1 = relu(z1)     delta3 = 2 (out - y) / K          of the mean of (out - y)^2
-      z2 = h1 W2 + b2  h2 = relu(z2)     delta2 = (delta3 W3^T) relu'(z2)  through W3, then the ReLU
-      out = h2 W3 + b3                   delta1 = (delta2 W2^T) relu'(z1)
+    forward                           backward: delta is the loss's derivative in z
+      z1 = x W1 + b1   h1 = relu(z1)    delta3 = 2 (out - y) / K          of the mean of (out - y)^2
+      z2 = h1 W2 + b2  h2 = relu(z2)    delta2 = (delta3 W3^T) relu'(z2)  through W3, then the ReLU
+      out = h2 W3 + b3                  delta1 = (delta2 W2^T) relu'(z1)
 
 A layer that computes z = h W + b has the gradients h^T delta for W, and the sum of delta over the
 points for b. The slope relu'(z) is 1 where h = relu(z) is above 0, and 0 elsewhere.
