@@ -14,7 +14,7 @@ cannot see.
 What you need: lessons 03 and 05. Time: 40 minutes to read, two to run.
 
     python lessons/08_learning_the_inner_loop.py             the whole lesson
-    python lessons/08_learning_the_inner_loop.py --quick     the same figures within 10 s, from a short training
+    python lessons/08_learning_the_inner_loop.py --quick     the same within 10 s, trained briefly
 """
 
 # %%
@@ -72,11 +72,14 @@ for s in reversed(range(k)):
     v = v - model.hvp(thetas[s], x, y, alpha * v)
 
 learned = LearnedRates(model)  # its parameters are theta and alpha in one vector
-# its rates are in theta
+# the inner rate is 0.0, for the rates are among the parameters
 library = meta_sgd_grad(learned, learned.join(theta, alpha), one_task, 0.0, k)[1]
 by_hand_error = checks.relative_error(np.concatenate((v, alpha_grad)), library)
 along = lesson.rng("directions").standard_normal((20, model.n_params))
-in_alpha = [checks.complex_step(lambda a: meta_loss(model, theta + 0j, one_task, a, k), alpha, d) for d in along]
+in_alpha = [
+    checks.complex_step(lambda a: meta_loss(model, theta + 0j, one_task, a, k), alpha, d)
+    for d in along
+]
 proof_error = checks.relative_error(along @ library[model.n_params :], in_alpha)
 print(f"Seven lines by hand on one task: off the library's meta_sgd_grad by {by_hand_error:.0e}")
 print(f"The gradient in alpha, along 20 directions, off the complex step: {proof_error:.0e}")
@@ -112,30 +115,36 @@ strength, solved = 5.0, dict(inner_lr=0.05, inner_steps=1000)
 
 
 def solved_loss(t):
-    """The query loss at the minimum of the inner problem, by descent in plain sight."""
+    """Return the query loss at the minimum of the inner problem, by descent in plain sight."""
     t = t[..., None, :]
     phi = t
     for _ in range(solved["inner_steps"]):
-        phi = phi - solved["inner_lr"] * (small.grad(phi, one_task.x_support, one_task.y_support) + strength * (phi - t))
+        support_grad = small.grad(phi, one_task.x_support, one_task.y_support)
+        phi = phi - solved["inner_lr"] * (support_grad + strength * (phi - t))
     return small.loss(phi, one_task.x_query, one_task.y_query).mean(axis=-1)
 
 
 implicit = checks.complex_step(solved_loss, small_theta)
 cg_steps = (0, 1, 2, 3, 5, 8, 12, 16, 24)
-cg_errors = [
-    checks.relative_error(imaml_grad(strength, n)(small, small_theta, one_task, **solved)[1], implicit) for n in cg_steps
-]
+cg_errors = []
+for n in cg_steps:
+    _, grad = imaml_grad(strength, n)(small, small_theta, one_task, **solved)
+    cg_errors.append(checks.relative_error(grad, implicit))
 print("\niMAML's gradient off the exact implicit one, by steps of conjugate gradients:")
 print("  " + ", ".join(f"{n}: {error:.0e}" for n, error in zip(cg_steps, cg_errors)))
 lesson.save(
-    figures.plot_convergence(cg_steps, cg_errors, "iMAML's gradient off the exact implicit one", "steps of conjugate gradients"),
+    figures.plot_convergence(
+        cg_steps, cg_errors,
+        "iMAML's gradient off the exact implicit one", "steps of conjugate gradients",
+    ),
     "conjugate_gradients",
-    f"3 steps leave an error of {cg_errors[3]:.0e}, 8 of {cg_errors[5]:.0e}; the network has {small.n_params} parameters.",
+    f"3 steps leave an error of {cg_errors[3]:.0e}, 8 of {cg_errors[5]:.0e}; "
+    f"the network has {small.n_params} parameters.",
 )
 
 
 def peak_memory(meta_grad, inner_steps):
-    """The most memory that a meta-gradient of 25 tasks holds at once, in MB."""
+    """Return the most memory that a meta-gradient of 25 tasks holds at once, in MB."""
     batch = tasks.sample(lesson.rng("training tasks"), 25, SHOTS)
     tracemalloc.start()
     meta_grad(model, theta, batch, 0.001, inner_steps)
@@ -144,8 +153,11 @@ def peak_memory(meta_grad, inner_steps):
     return peak
 
 
-memory = {name: [peak_memory(g, n) for n in (1, 16)] for name, g in {"MAML": maml_grad, "iMAML": imaml_grad(10.0, 3)}.items()}
-print("Peak memory with 1 and with 16 inner steps, 25 tasks: " + "; ".join(f"{n} {a:.1f}, {b:.1f} MB" for n, (a, b) in memory.items()))
+imaml = imaml_grad(10.0, 3)  # a spring of strength 10, 3 steps of conjugate gradients
+both = {"MAML": maml_grad, "iMAML": imaml}
+memory = {name: [peak_memory(grad, n) for n in (1, 16)] for name, grad in both.items()}
+each = "; ".join(f"{name} {one:.1f}, {many:.1f} MB" for name, (one, many) in memory.items())
+print(f"Peak memory with 1 and with 16 inner steps, 25 tasks: {each}")
 
 # %% [markdown]
 """
@@ -166,59 +178,71 @@ tenth = max(1, lesson.iterations // 10)
 
 def train(meta_grad, label, inner_lr, iterations=lesson.iterations, **options):
     theta, _ = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=iterations, meta_batch_size=TASKS,
-        shots=SHOTS, inner_lr=inner_lr, callback=lesson.progress(label, iterations), **options,
-    )  # fmt: skip
+        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=iterations,
+        meta_batch_size=TASKS, shots=SHOTS, inner_lr=inner_lr,
+        callback=lesson.progress(label, iterations), **options,
+    )
     return theta, inner_lr
+
+
+def train_maml(label, inner_lr, **options):
+    return train(maml_grad, label, inner_lr, **options)
+
+
+three_losses = multi_step_grad([1 / 3, 1 / 3, 1 / 3])
+
+
+def train_three_losses(label, inner_lr, **options):
+    return train(three_losses, label, inner_lr, inner_steps=3, **options)
 
 
 def train_rates(label, rates_lr, least, iterations=lesson.iterations):
     optimizer = AdamWithRates(learned, rates_lr=rates_lr, least=least)
     phi, _ = meta_train(
-        meta_sgd_grad, learned, learned.join(start, 0.01), tasks, rng=lesson.rng("training tasks"), iterations=iterations,
-        meta_batch_size=TASKS, shots=SHOTS, inner_lr=0.0, optimizer=optimizer, callback=lesson.progress(label, iterations),
-    )  # fmt: skip
+        meta_sgd_grad, learned, learned.join(start, 0.01), tasks, rng=lesson.rng("training tasks"),
+        iterations=iterations, meta_batch_size=TASKS, shots=SHOTS, inner_lr=0.0,
+        optimizer=optimizer, callback=lesson.progress(label, iterations),
+    )
     return learned.split(phi)
 
 
 def best(candidates, label, trainer, steps=1):
-    """Of {name: arguments for trainer}, those whose result has the lowest validation loss after
-    `steps` steps."""
+    """Return, of {name: arguments for trainer}, those whose result has the lowest validation loss
+    after `steps` steps."""
     losses = {}
     for name, arguments in candidates.items():
         theta, inner_lr = trainer(f"{label} {name}", *arguments, iterations=2 * tenth)
         losses[name] = adaptation_curve(model, theta, validation, inner_lr, steps)[:, steps].mean()
-    print(f"  {label}, validation loss: " + ", ".join(f"{loss:.2f} at {name}" for name, loss in losses.items()))
+    each = ", ".join(f"{loss:.2f} at {name}" for name, loss in losses.items())
+    print(f"  {label}, validation loss: {each}")
     return candidates[min(losses, key=losses.get)]
 
 
 # %%
 print("\nRates, chosen on validation tasks")
-three_losses = multi_step_grad([1 / 3, 1 / 3, 1 / 3])
-body_at, head_at = (lambda rate: rates_by_part(model, rate, 0.0)), (lambda rate: rates_by_part(model, 0.0, rate))
-rate = best({a: (a,) for a in (0.01, 0.02, 0.03)}, "MAML", lambda label, a, **o: train(maml_grad, label, a, **o))
-anil = best({a: (head_at(a),) for a in (0.03, 0.1, 0.3)}, "ANIL", lambda label, a, **o: train(maml_grad, label, a, **o))
-boil = best({a: (body_at(a),) for a in (0.01, 0.03, 0.1)}, "BOIL", lambda label, a, **o: train(maml_grad, label, a, **o))
-multi = best(
-    {a: (a,) for a in (0.01, 0.02)}, "MAML++ loss", lambda label, a, **o: train(three_losses, label, a, inner_steps=3, **o), 3
-)
+head_only = {a: (rates_by_part(model, 0.0, a),) for a in (0.03, 0.1, 0.3)}
+body_only = {a: (rates_by_part(model, a, 0.0),) for a in (0.01, 0.03, 0.1)}
+rate = best({a: (a,) for a in (0.01, 0.02, 0.03)}, "MAML", train_maml)
+anil = best(head_only, "ANIL", train_maml)
+boil = best(body_only, "BOIL", train_maml)
+multi = best({a: (a,) for a in (0.01, 0.02)}, "MAML++ loss", train_three_losses, steps=3)
 free = best({f"{r:.0e}": (r, -np.inf) for r in (3e-5, 1e-4)}, "Meta-SGD", train_rates)
 kept = best({f"{r:.0e}": (r, 0.0) for r in (3e-5, 1e-4)}, "Meta-SGD, rates >= 0", train_rates)
 
 trained = {
-    "MAML at 0.01": train(maml_grad, "MAML at 0.01", 0.01),
-    "MAML": train(maml_grad, "MAML", *rate),
-    "ANIL": train(maml_grad, "ANIL", *anil),
-    "BOIL": train(maml_grad, "BOIL", *boil),
-    "MAML++ loss": train(three_losses, "MAML++ loss", *multi, inner_steps=3),
+    "MAML at 0.01": train_maml("MAML at 0.01", 0.01),
+    "MAML": train_maml("MAML", *rate),
+    "ANIL": train_maml("ANIL", *anil),
+    "BOIL": train_maml("BOIL", *boil),
+    "MAML++ loss": train_three_losses("MAML++ loss", *multi),
     "Meta-SGD": train_rates("Meta-SGD", *free),
     "Meta-SGD, rates >= 0": train_rates("Meta-SGD, rates >= 0", *kept),
 }
 
 # %%
-IMAML_LR = 0.003  # with a spring of strength 10
+IMAML_LR = 0.003
 try:
-    implicit_theta, _ = train(imaml_grad(10.0, 3), "iMAML", IMAML_LR, inner_steps=10)
+    implicit_theta, _ = train(imaml, "iMAML", IMAML_LR, inner_steps=10)
     reached = lesson.iterations
 except Diverged as cut_short:
     implicit_theta, reached = cut_short.theta, len(cut_short.history)
@@ -234,34 +258,52 @@ MAML's; timed in turn.
 
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
-curves = {name: adaptation_curve(model, theta, test, rates, steps=10) for name, (theta, rates) in trained.items()}
-print(f"\nMean squared error on {TEST_TASKS} test tasks: mean of {SEEDS} seeds (lowest-highest), median task")
+curves = {
+    name: adaptation_curve(model, theta, test, rates, steps=10)
+    for name, (theta, rates) in trained.items()
+}
+print(
+    f"\nMean squared error on {TEST_TASKS} test tasks: "
+    f"mean of {SEEDS} seeds (lowest-highest), median task"
+)
 print(table(curves, (1, 5, 10)))
 
 maml, best_maml, multi_loss, kept_rates = (
-    summarize(curves[name]) for name in ("MAML at 0.01", "MAML", "MAML++ loss", "Meta-SGD, rates >= 0")
+    summarize(curves[name])
+    for name in ("MAML at 0.01", "MAML", "MAML++ loss", "Meta-SGD, rates >= 0")
 )
-shown = {"MAML": curves["MAML at 0.01"]} | {name: curves[name] for name in ("ANIL", "BOIL", "MAML++ loss", "Meta-SGD, rates >= 0")}
+others = ("ANIL", "BOIL", "MAML++ loss", "Meta-SGD, rates >= 0")
+shown = {"MAML": curves["MAML at 0.01"]} | {name: curves[name] for name in others}
 lesson.save(
     figures.plot_learning_curves(shown, f"Five ways to adapt; bands: all {SEEDS} seeds"),
     "learning_curve",
-    f"After one step Meta-SGD with rates >= 0 is at {kept_rates.mean[1]:.2f}, MAML at its best fixed rate at {best_maml.mean[1]:.2f}; "
+    f"After one step Meta-SGD with rates >= 0 is at {kept_rates.mean[1]:.2f}, "
+    f"MAML at its best fixed rate at {best_maml.mean[1]:.2f}; "
     f"after ten at {kept_rates.mean[10]:.2f}, MAML at 0.01 at {maml.mean[10]:.2f}.",
 )
 
 # %%
-rates_learned = {"free": trained["Meta-SGD"][1], "kept >= 0": trained["Meta-SGD, rates >= 0"][1]}
-parts = [f"{kind}{layer}" for layer in (1, 2, 3) for kind in "Wb"]
-mean_rates = {
-    name: dict(zip(parts, (float(part.mean()) for block in model.unpack(rates) for part in block))) for name, rates in rates_learned.items()
-}
-negative = float((rates_learned["free"] < 0).mean())
-diverged = {name: summarize(curves[name]).diverged[10] / (SEEDS * TEST_TASKS) for name in ("Meta-SGD", "Meta-SGD, rates >= 0")}
+def mean_of_blocks(rates):
+    """Return the mean rate of each block: {"W1": ..., "b1": ..., "W2": ...}."""
+    means = {}
+    for layer, (W, b) in enumerate(model.unpack(rates), start=1):
+        means |= {f"W{layer}": float(W.mean()), f"b{layer}": float(b.mean())}
+    return means
+
+
+free_rates, rates_kept = trained["Meta-SGD"][1], trained["Meta-SGD, rates >= 0"][1]
+mean_rates = {"free": mean_of_blocks(free_rates), "kept >= 0": mean_of_blocks(rates_kept)}
+negative = float((free_rates < 0).mean())
+diverged, diverged_kept = (
+    summarize(curves[name]).diverged[10] / (SEEDS * TEST_TASKS)
+    for name in ("Meta-SGD", "Meta-SGD, rates >= 0")
+)
 lesson.save(
     figures.plot_bars(mean_rates, "Learned rates, mean of each block", "rate"),
     "rates",
-    f"{negative:.0%} of the free rates have turned negative. They serve the one step they were trained for; after ten, "
-    f"{diverged['Meta-SGD']:.1%} of the adaptations have diverged, of those with rates >= 0 {diverged['Meta-SGD, rates >= 0']:.1%}.",
+    f"{negative:.0%} of the free rates have turned negative. They serve the one step they were "
+    f"trained for; after ten, {diverged:.1%} of the adaptations have diverged, "
+    f"of those with rates >= 0 {diverged_kept:.1%}.",
 )
 
 # %%
@@ -270,7 +312,7 @@ contenders = {
     "MAML": lambda: maml_grad(model, theta, batch, 0.01),
     "Meta-SGD": lambda: meta_sgd_grad(learned, learned.join(theta, alpha), batch, 0.0),
     "MAML++ loss": lambda: three_losses(model, theta, batch, 0.01, 3),
-    "iMAML, 10 steps, 3 of conjugate gradients": lambda: imaml_grad(10.0, 3)(model, theta, batch, 0.003, 10),
+    "iMAML, 10 steps, 3 of conjugate gradients": lambda: imaml(model, theta, batch, 0.003, 10),
 }
 
 
@@ -281,8 +323,12 @@ def seconds(run):
     return time.perf_counter() - begin
 
 
-ratios = {name: np.median([seconds(run) / seconds(contenders["MAML"]) for _ in range(9)]) for name, run in contenders.items()}
-print("\nTime of a meta-gradient over MAML's: " + "; ".join(f"{name} {r:.1f}" for name, r in ratios.items()))
+ratios = {
+    name: np.median([seconds(run) / seconds(contenders["MAML"]) for _ in range(9)])
+    for name, run in contenders.items()
+}
+each = "; ".join(f"{name} {ratio:.1f}" for name, ratio in ratios.items())
+print(f"\nTime of a meta-gradient over MAML's: {each}")
 
 # %% [markdown]
 """
@@ -299,9 +345,12 @@ frozen = {
     "head only": rates_by_part(model, 0.0, maml_rate),
     "body only": rates_by_part(model, maml_rate, 0.0),
 }
-frozen = {name: summarize(adaptation_curve(model, maml_theta, test, rates, steps=10)).mean for name, rates in frozen.items()}
-print("\nMAML at 0.01, trained whole, then adapted in part; mean squared error after 1, 5 and 10 steps")
-for name, losses in frozen.items():
+print(
+    "\nMAML at 0.01, trained whole, then adapted in part; "
+    "mean squared error after 1, 5 and 10 steps"
+)
+for name, rates in frozen.items():
+    losses = summarize(adaptation_curve(model, maml_theta, test, rates, steps=10)).mean
     print(f"  {name:10s} " + " ".join(f"{losses[n]:.2f}" for n in (1, 5, 10)))
 
 # %% [markdown]
@@ -316,10 +365,11 @@ curvature grow until its own inner descent overshoots.
 
 # %%
 def curvature_of(theta):
-    """The largest eigenvalue of the Hessian of each task's support loss, by Hessian-vector
+    """Return the largest eigenvalue of the Hessian of each task's support loss, by Hessian-vector
     products: (SEEDS, tasks)."""
-    few = validation.x_support[:50], validation.y_support[:50]
-    return largest_eigenvalue(model, theta[:, None].astype(float), *few, lesson.rng("directions"), iterations=30)
+    theta = theta[:, None].astype(float)  # (SEEDS, 1, P), in double precision
+    x, y = validation.x_support[:50], validation.y_support[:50]
+    return largest_eigenvalue(model, theta, x, y, lesson.rng("directions"), iterations=30)
 
 
 curvature = {
@@ -327,27 +377,40 @@ curvature = {
     "MAML at 0.01": curvature_of(maml_theta),
     "iMAML": curvature_of(implicit_theta),
 }
-print(f"\niMAML reached meta-step {reached} of {lesson.iterations}. Largest curvature of the support loss:")
+print(
+    f"\niMAML reached meta-step {reached} of {lesson.iterations}. "
+    "Largest curvature of the support loss:"
+)
 for name, values in curvature.items():
-    print(f"  {name:12s} median task {np.median(values):5.0f}, nine in ten below {np.quantile(values, 0.9):5.0f}")
+    median, high = np.median(values), np.quantile(values, 0.9)
+    print(f"  {name:12s} median task {median:5.0f}, nine in ten below {high:5.0f}")
 print(f"  2 / alpha: {2 / 0.01:.0f} for MAML at 0.01, {2 / IMAML_LR:.0f} for iMAML at {IMAML_LR}")
-above = {name: float((curvature[name] > 2 / rate).mean()) for name, rate in (("MAML at 0.01", 0.01), ("iMAML", IMAML_LR))}
-print("  above it: " + ", ".join(f"{share:.0%} of the tasks for {name}" for name, share in above.items()))
+maml_above = (curvature["MAML at 0.01"] > 2 / 0.01).mean()
+imaml_above = (curvature["iMAML"] > 2 / IMAML_LR).mean()
+print(
+    f"  above it: {maml_above:.0%} of the tasks for MAML at 0.01, "
+    f"{imaml_above:.0%} of the tasks for iMAML"
+)
 
 # %%
 lesson.expect("meta_sgd_grad in alpha, off the complex step (x 1e-8)", proof_error * 1e8, 0, 1)
 lesson.expect("iMAML off the implicit gradient, 24 steps (x 1e-8)", cg_errors[-1] * 1e8, 0, 1)
-lesson.expect("memory, 16 inner steps over 1, MAML", memory["MAML"][1] / memory["MAML"][0], 4, 16)
-lesson.expect("memory, 16 inner steps over 1, iMAML", memory["iMAML"][1] / memory["iMAML"][0], 0.9, 1.1)
+growth = {name: many / one for name, (one, many) in memory.items()}
+lesson.expect("memory, 16 inner steps over 1, MAML", growth["MAML"], 4, 16)
+lesson.expect("memory, 16 inner steps over 1, iMAML", growth["iMAML"], 0.9, 1.1)
 lesson.expect_curve("MAML at 0.01", maml.mean, {1: (1.1, 1.6), 5: (0.55, 0.95), 10: (0.45, 0.85)})
 lesson.expect_curve("MAML at its best rate", best_maml.mean, {1: (1.0, 1.4)})
 lesson.expect_curve("MAML++ loss", multi_loss.mean, {1: (0.9, 1.5), 5: (0.35, 0.8)})
-lesson.expect_curve("Meta-SGD, rates >= 0", kept_rates.mean, {1: (0.35, 0.7), 5: (0.08, 0.3), 10: (0.06, 0.25)})
-lesson.expect("worst seed of Meta-SGD over the best of MAML, 1 step", kept_rates.seed_max[1] / best_maml.seed_min[1], 0.2, 1)
-lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 5 steps", kept_rates.seed_max[5] / maml.seed_min[5], 0.05, 1)
-lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 10 steps", kept_rates.seed_max[10] / maml.seed_min[10], 0.05, 1)
+bounds = {1: (0.35, 0.7), 5: (0.08, 0.3), 10: (0.06, 0.25)}
+lesson.expect_curve("Meta-SGD, rates >= 0", kept_rates.mean, bounds)
+ratio = kept_rates.seed_max[1] / best_maml.seed_min[1]
+lesson.expect("worst seed of Meta-SGD over the best of MAML, 1 step", ratio, 0.2, 1)
+ratio = kept_rates.seed_max / maml.seed_min
+lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 5 steps", ratio[5], 0.05, 1)
+lesson.expect("worst seed of Meta-SGD over the best of MAML at 0.01, 10 steps", ratio[10], 0.05, 1)
 lesson.expect("share of free rates below 0", negative, 0.1, 0.4)
-lesson.expect("curvature, median, MAML at 0.01 over random", np.median(curvature["MAML at 0.01"]) / np.median(curvature["random"]), 2, 8)
-lesson.expect("curvature, median, iMAML over MAML at 0.01", np.median(curvature["iMAML"]) / np.median(curvature["MAML at 0.01"]), 1.5, 15)
+at_random, after_maml, after_imaml = (np.median(values) for values in curvature.values())
+lesson.expect("curvature, median, MAML at 0.01 over random", after_maml / at_random, 2, 8)
+lesson.expect("curvature, median, iMAML over MAML at 0.01", after_imaml / after_maml, 1.5, 15)
 lesson.expect("iMAML cut short at meta-step", reached, 1000, 9999)
 lesson.end()

@@ -12,10 +12,12 @@ every method gets the same care; what intervals belong beside an accuracy.
 
 What you need: lessons 03 to 05. Time: 25 minutes to read, four to run.
 
-    python lessons/09_few_shot_glyphs.py                              the whole lesson, one drawing of each of five letters
-    python lessons/09_few_shot_glyphs.py --quick                      the same figures within 10 s, from a short training
-    python lessons/09_few_shot_glyphs.py --problem 5-way-5-shot       five drawings of each, or
-    python lessons/09_few_shot_glyphs.py --problem 20-way-1-shot      twenty letters
+    python lessons/09_few_shot_glyphs.py                             one drawing of each of five
+                                                                     letters: the whole lesson
+    python lessons/09_few_shot_glyphs.py --quick                     the same within 10 s, trained
+                                                                     briefly
+    python lessons/09_few_shot_glyphs.py --problem 5-way-5-shot      five drawings of each, or
+    python lessons/09_few_shot_glyphs.py --problem 20-way-1-shot     twenty letters
 """
 
 # %%
@@ -74,13 +76,16 @@ for split, alphabets in SPLITS.items():
     for alphabet in alphabets:
         known = np.flatnonzero(letters().alphabets == alphabet)
         clean = letters().clean[rng.choice(known, 10, replace=False)] / 255
-        rows[f"{alphabet} ({len(known)}, {split})"] = clean, draw(rng, np.repeat(known[len(known) // 2], 8)).reshape(8, SIDE, SIDE)
+        one_letter = np.repeat(known[len(known) // 2], 8)
+        drawings = draw(rng, one_letter).reshape(8, SIDE, SIDE)
+        rows[f"{alphabet} ({len(known)}, {split})"] = clean, drawings
 counts = {split: len(classes(split)) for split in SPLITS}
 lesson.save(
     figures.plot_alphabets(rows),
     "alphabets",
-    f"Left: ten letters of each alphabet; right: eight drawings of one. In all {counts['train']} letters for training, {counts['validation']} for "
-    f"validation, {counts['test']} for testing.",
+    "Left: ten letters of each alphabet; right: eight drawings of one. "
+    f"In all {counts['train']} letters for training, {counts['validation']} for validation, "
+    f"{counts['test']} for testing.",
 )
 
 # %% [markdown]
@@ -103,7 +108,8 @@ off = {
     "maml_grad": checks.relative_error(along @ maml_grad(model, theta, few, 0.4, 2)[1], proof),
     "fomaml_grad": checks.relative_error(along @ fomaml_grad(model, theta, few, 0.4, 2)[1], proof),
 }
-print(f"Two steps at 0.4, along {len(along)} directions of {model.n_params}: " + ", ".join(f"{name} is {e:.1e} off" for name, e in off.items()))
+each = ", ".join(f"{name} is {error:.1e} off" for name, error in off.items())
+print(f"Two steps at 0.4, along {len(along)} directions of {model.n_params}: {each}")
 
 # %% [markdown]
 """
@@ -112,12 +118,12 @@ print(f"Two steps at 0.4, along {len(along)} directions of {model.n_params}: " +
 All see the same drawings in the same order: those of META_BATCH tasks a meta-step, support and
 query.
 
-    joint              the gradient before adaptation, on all drawings, whatever numbers the letters happen to have: what the post
-                       calls transfer learning. The numbers contradict each other, and all it can
-                       learn is to say 1/5
-    transfer           what one would really do: train one classifier for all training letters at once, in a step or four smaller ones
-                       on the same drawings, then put a fresh last layer on it, zeros, which favour
-                       no letter
+    joint              the gradient before adaptation, on all drawings, whatever numbers the
+                       letters happen to have: what the post calls transfer learning. The numbers
+                       contradict each other, and all it can learn is to say 1/5
+    transfer           what one would really do: train one classifier for all training letters at
+                       once, in a step or four smaller ones on the same drawings, then put a fresh
+                       last layer on it, zeros, which favour no letter
     MAML, first-order  on the support drawings, judged on the query drawings
     Reptile            has no query set: all drawings, WAYS of them a step, each letter once
 
@@ -142,18 +148,24 @@ GRADS = {
 }
 
 
-def pretrain(method, iterations, outer_lr, inner_lr=0.0, inner_steps=1, parts=1, seeds=SEEDS, purpose="initialisation"):
-    """An initialisation (seeds, P) by the method; for each seed, tasks of its own, which are the
-    same for all methods."""
+def pretrain(
+    method, iterations, outer_lr, inner_lr=0.0, inner_steps=1, parts=1,
+    seeds=SEEDS, purpose="initialisation",
+):
+    """Return an initialisation (seeds, P) by the method; for each seed, tasks of its own, which
+    are the same for all methods."""
     network, tasks = (classifier, AllLetters(train)) if method == "transfer" else (model, train)
     tasks, iterations = Views(tasks, lambda batch: batch.parts(parts)), iterations * parts
     theta, _ = meta_train(
-        GRADS[method], network, start(purpose, seeds, network), tasks, rng=lesson.rng("training tasks"), iterations=iterations,
-        meta_batch_size=META_BATCH, shots=SHOTS, query=QUERY, inner_lr=inner_lr, inner_steps=inner_steps,
+        GRADS[method], network, start(purpose, seeds, network), tasks,
+        rng=lesson.rng("training tasks"), iterations=iterations, meta_batch_size=META_BATCH,
+        shots=SHOTS, query=QUERY, inner_lr=inner_lr, inner_steps=inner_steps,
         minibatch=WAYS if method == "Reptile" else None, optimizer=Adam(outer_lr),
         callback=lesson.progress(method, iterations) if seeds == SEEDS else None,
-    )  # fmt: skip
-    return with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype)) if method == "transfer" else theta
+    )
+    if method == "transfer":
+        theta = with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype))
+    return theta
 
 
 # %% [markdown]
@@ -170,31 +182,46 @@ what collapses later.
 
 # %%
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)  # for the steps on a new task
-LOOPS = [{"inner_lr": a, "inner_steps": k} for k, a in itertools.product((1, 5), (0.1, 0.4, 0.8))]
+
+
+def inner_loops(steps, rates):
+    return [{"inner_lr": a, "inner_steps": k} for k, a in itertools.product(steps, rates)]
+
+
 INNER = {
     "joint": [{}],
     "transfer": [{"parts": parts} for parts in (1, 4)],
-    "first-order MAML": LOOPS,
-    "Reptile": [{"inner_lr": a, "inner_steps": k} for k, a in itertools.product((6, 12), (0.2, 0.4, 0.8))],
-    "MAML": LOOPS,
+    "first-order MAML": inner_loops((1, 5), (0.1, 0.4, 0.8)),
+    "Reptile": inner_loops((6, 12), (0.2, 0.4, 0.8)),
+    "MAML": inner_loops((1, 5), (0.1, 0.4, 0.8)),
 }
-few = validation.sample(lesson.rng("validation tasks"), 20 if lesson.quick else 100, SHOTS, QUERY)
+n_tasks = 20 if lesson.quick else 100
+few = validation.sample(lesson.rng("validation tasks"), n_tasks, SHOTS, QUERY)
 
 
-def validated(method, settings):
-    """The validation accuracy, after ten steps, of what half a training at these settings gives."""
-    theta = pretrain(method, lesson.iterations // 2, **settings, seeds=1, purpose="seed for validation")
-    return best_inner_lr(model, theta, few, RATES, STEPS)[1]
+def validated(method, candidates):
+    """Return [(validation accuracy after ten steps, settings), ...], of half a training each."""
+    half, tried = lesson.iterations // 2, []
+    for settings in candidates:
+        theta = pretrain(method, half, **settings, seeds=1, purpose="seed for validation")
+        tried.append((best_inner_lr(model, theta, few, RATES, STEPS)[1], settings))
+    return tried
+
+
+def accuracy_of(pair):
+    return pair[0]
 
 
 print("\nSettings by validation accuracy after half a training: the worst, the best, and which that is")
 chosen = {}
 for method, inner in INNER.items():
-    tried = [(validated(method, s), s) for s in ({"outer_lr": 0.003, **settings} for settings in inner)]
-    inside = max(tried, key=lambda pair: pair[0])[1]
-    tried += [(validated(method, s), s) for s in ({**inside, "outer_lr": outer} for outer in (0.001, 0.01))]
-    accuracy, chosen[method] = max(tried, key=lambda pair: pair[0])
-    print(f"  {method:17s}{min(tried, key=lambda pair: pair[0])[0]:4.0%} to {accuracy:.0%} at " + ", ".join(f"{k} {v}" for k, v in chosen[method].items()))
+    tried = validated(method, [{"outer_lr": 0.003, **settings} for settings in inner])
+    _, inside = max(tried, key=accuracy_of)
+    tried += validated(method, [{**inside, "outer_lr": outer} for outer in (0.001, 0.01)])
+    (worst, _), (accuracy, settings) = min(tried, key=accuracy_of), max(tried, key=accuracy_of)
+    chosen[method] = settings
+    each = ", ".join(f"{name} {value}" for name, value in settings.items())
+    print(f"  {method:17s}{worst:4.0%} to {accuracy:.0%} at {each}")
 
 # %%
 initialisations, seconds = {"random": start("initialisation", SEEDS)}, {}
@@ -202,9 +229,14 @@ for method, settings in chosen.items():
     began = time.perf_counter()
     initialisations[method] = pretrain(method, lesson.iterations, **settings)
     seconds[method] = (time.perf_counter() - began) / SEEDS
-print("\nSeconds of training a seed: " + ", ".join(f"{method} {s:.0f}" for method, s in seconds.items()))
-rates = {method: best_inner_lr(model, theta, few, RATES, STEPS)[0] for method, theta in initialisations.items()}
-print("Rates for the steps on a new task: " + ", ".join(f"{method} {rate}" for method, rate in rates.items()))
+each = ", ".join(f"{method} {s:.0f}" for method, s in seconds.items())
+print(f"\nSeconds of training a seed: {each}")
+rates = {
+    method: best_inner_lr(model, theta, few, RATES, STEPS)[0]
+    for method, theta in initialisations.items()
+}
+each = ", ".join(f"{method} {rate}" for method, rate in rates.items())
+print(f"Rates for the steps on a new task: {each}")
 
 # %% [markdown]
 """
@@ -215,35 +247,49 @@ A task to look at, MAML's first network before and after its ten steps:
 
 # %%
 task = test.sample(lesson.rng("example"), 1, SHOTS, QUERY)
-answers = [
-    model.predict(adapt(model, initialisations["MAML"][0], *task[:2], rates["MAML"], n), task.x_query)[0].argmax(axis=-1) for n in (0, STEPS)
-]
+answers = []
+for n in (0, STEPS):
+    adapted = adapt(model, initialisations["MAML"][0], *task[:2], rates["MAML"], n)
+    answers.append(model.predict(adapted, task.x_query)[0].argmax(axis=-1))
 truth = task.y_query[0].argmax(axis=-1)
+before, after = ((answer == truth).sum() for answer in answers)
+drawings = (x[0].reshape(-1, WAYS, SIDE, SIDE) for x in (task.x_support, task.x_query))
 lesson.save(
-    figures.plot_episode(*(x[0].reshape(-1, WAYS, SIDE, SIDE) for x in (task.x_support, task.x_query)), *(a.reshape(-1, WAYS) for a in answers)),
+    figures.plot_episode(*drawings, *(answer.reshape(-1, WAYS) for answer in answers)),
     "episode",
-    f"Of {len(truth)} query drawings, {(answers[0] == truth).sum()} are named right before adaptation and {(answers[1] == truth).sum()} after {STEPS} steps.",
+    f"Of {len(truth)} query drawings, {before} are named right before adaptation "
+    f"and {after} after {STEPS} steps.",
 )
 
 # %%
 tasks = test.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, QUERY)
-curves = {method: adaptation_curve(model, theta, tasks, rates[method], STEPS, "accuracy") for method, theta in initialisations.items()}
+curves = {
+    method: adaptation_curve(model, theta, tasks, rates[method], STEPS, "accuracy")
+    for method, theta in initialisations.items()
+}
 distance = ((tasks.x_query[:, :, None] - tasks.x_support[:, None]) ** 2).sum(axis=-1)
 nearest = distance.argmin(axis=-1) % WAYS == tasks.y_query.argmax(axis=-1)
 pixels = nearest.mean(axis=-1)[None, None]  # (1, 1, T): one that needs no steps
-print(f"\nAccuracy in per cent on {TEST_TASKS} test tasks of {WAYS} letters, {SHOTS} drawing(s) of each: mean +- 95 % interval over tasks (lowest-highest of {SEEDS} seeds)")
+print(
+    f"\nAccuracy in per cent on {TEST_TASKS} test tasks of {WAYS} letters, "
+    f"{SHOTS} drawing(s) of each: mean +- 95 % interval over tasks "
+    f"(lowest-highest of {SEEDS} seeds)"
+)
 print(accuracy_table(curves, (0, 1, 5, STEPS)))
-print(f"  nearest support drawing {100 * pixels.mean():.1f} +-{100 * confidence_halfwidth(pixels)[0]:.1f}")
+halfwidth = confidence_halfwidth(pixels)[0]
+print(f"  nearest support drawing {100 * pixels.mean():.1f} +-{100 * halfwidth:.1f}")
 
 final = {method: curve[:, STEPS].mean() for method, curve in curves.items()}
+each = ", ".join(f"{method} {accuracy:.0%}" for method, accuracy in final.items())
 lesson.save(
     figures.plot_learning_curves(
-        curves, f"{WAYS} letters never seen; bands: all {SEEDS} seeds", top=1.0, shots=WAYS * SHOTS, ylabel="accuracy on new drawings",
+        curves, f"{WAYS} letters never seen; bands: all {SEEDS} seeds", top=1.0,
+        shots=WAYS * SHOTS, ylabel="accuracy on new drawings",
         line=("nearest pixels", pixels.mean()),
     ),
     "accuracy",
-    f"After {STEPS} steps: " + ", ".join(f"{method} {accuracy:.0%}" for method, accuracy in final.items()) + f"; nearest pixels {pixels.mean():.0%}.",
-)  # fmt: skip
+    f"After {STEPS} steps: {each}; nearest pixels {pixels.mean():.0%}.",
+)
 
 # %% [markdown]
 """
@@ -279,14 +325,19 @@ The same with half as many meta-steps: accuracy in per cent after ten steps, fro
 
 # %%
 lesson.expect("maml_grad off the complex step (x 1e-12)", off["maml_grad"] * 1e12, 0, 1)
-lesson.expect_curve("random", curves["random"].mean(axis=(0, 2)), {1: (0.24, 0.32), 10: (0.52, 0.66)})
-lesson.expect_curve("joint", curves["joint"].mean(axis=(0, 2)), {1: (0.2, 0.33), 10: (0.3, 0.56)})
-lesson.expect_curve("transfer", curves["transfer"].mean(axis=(0, 2)), {1: (0.6, 0.85), 10: (0.9, 0.96)})
-lesson.expect_curve("first-order MAML", curves["first-order MAML"].mean(axis=(0, 2)), {1: (0.2, 0.65), 10: (0.66, 0.85)})
-lesson.expect_curve("Reptile", curves["Reptile"].mean(axis=(0, 2)), {1: (0.68, 0.84), 10: (0.8, 0.9)})
-lesson.expect_curve("MAML", curves["MAML"].mean(axis=(0, 2)), {1: (0.52, 0.76), 10: (0.85, 0.93)})
+EXPECTED = {  # accuracy after one step and after ten
+    "random": {1: (0.24, 0.32), 10: (0.52, 0.66)},
+    "joint": {1: (0.2, 0.33), 10: (0.3, 0.56)},
+    "transfer": {1: (0.6, 0.85), 10: (0.9, 0.96)},
+    "first-order MAML": {1: (0.2, 0.65), 10: (0.66, 0.85)},
+    "Reptile": {1: (0.68, 0.84), 10: (0.8, 0.9)},
+    "MAML": {1: (0.52, 0.76), 10: (0.85, 0.93)},
+}
+for method, bounds in EXPECTED.items():
+    lesson.expect_curve(method, curves[method].mean(axis=(0, 2)), bounds)
 lesson.expect("nearest pixels", pixels.mean(), 0.64, 0.67)
 lesson.expect("joint less random", final["joint"] - final["random"], -0.35, -0.02)
-lesson.expect("MAML less first-order MAML", final["MAML"] - final["first-order MAML"], 0.02, 0.25)
+second_order = final["MAML"] - final["first-order MAML"]
+lesson.expect("MAML less first-order MAML", second_order, 0.02, 0.25)
 lesson.expect("transfer less MAML", final["transfer"] - final["MAML"], 0, 0.12)
 lesson.end()
