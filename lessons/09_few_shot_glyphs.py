@@ -212,7 +212,10 @@ def accuracy_of(pair):
     return pair[0]
 
 
-print("\nSettings by validation accuracy after half a training: the worst, the best, and which that is")
+print(
+    "\nSettings by validation accuracy after half a training: "
+    "the worst, the best, and which that is"
+)
 chosen = {}
 for method, inner in INNER.items():
     tried = validated(method, [{"outer_lr": 0.003, **settings} for settings in inner])

@@ -38,9 +38,8 @@ from tinymeta.tasks import Views
 lesson = Lesson("10_more_data", iterations=800, quick=8)
 WAYS = 20  # letters of a task
 SEEDS = 3  # replicas, trained side by side: theta is (SEEDS, P)
-# of each letter, to fine-tune on
+# examples of each letter to fine-tune on, and the steps at which accuracy is measured
 EXAMPLES = (1, 5, 100) if lesson.quick else (1, 2, 5, 20, 100, 500)
-# steps at which accuracy is measured
 MARKS = (0, 1, 2, 5, 10, 20) if lesson.quick else (0, 1, 2, 5, 10, 20, 50, 100, 200, 300)
 SHORT, LONG = 10, MARKS[-1]  # two budgets of steps
 TEST_TASKS = 3 if lesson.quick else 12
@@ -56,9 +55,11 @@ compared. Here all of them see the *same images in the same order*, 600 a meta-s
 20 letters, ten drawings of each. And all take the *same wall time*: how much work each does on
 those images was set, once, so that a meta-step takes as long.
 
-    transfer    one classifier of all training letters: four steps of Adam, on 150 of the images each. Afterwards, a last layer of zeros
+    transfer    one classifier of all training letters: four steps of Adam, on 150 of the images
+                each. Afterwards, a last layer of zeros
     Reptile     50 inner steps on the 200 images of a task, 40 of them a step, going round
-    MAML        five inner steps on half of a task's images, judged on the other half; then the other way round
+    MAML        five inner steps on half of a task's images, judged on the other half; then the
+                other way round
     random      nothing at all
 """
 
@@ -72,56 +73,81 @@ def start(purpose, seeds, network=model):
 classifier = MLP([*model.sizes[:-1], len(classes("train"))], criterion="cross_entropy")
 # what is trained, by which gradient, on how many views of which tasks, with which inner loop
 WORK = {
-    "transfer": (classifier, joint_grad, 4, lambda: Views(AllLetters(train), lambda batch: batch.parts(4)), {"inner_lr": 0.0}),
-    "Reptile": (model, on_all_points(reptile_grad), 1, lambda: train, {"inner_steps": 50, "minibatch": 40}),
-    "MAML": (model, maml_grad, 2, lambda: Views(train, lambda batch: [batch, batch.exchanged()]), {"inner_steps": 5}),
+    "transfer": (
+        classifier, joint_grad, 4,
+        lambda: Views(AllLetters(train), lambda batch: batch.parts(4)), {"inner_lr": 0.0},
+    ),
+    "Reptile": (
+        model, on_all_points(reptile_grad), 1,
+        lambda: train, {"inner_steps": 50, "minibatch": 40},
+    ),
+    "MAML": (
+        model, maml_grad, 2,
+        lambda: Views(train, lambda batch: [batch, batch.exchanged()]), {"inner_steps": 5},
+    ),
 }
 BATCH = {"meta_batch_size": 3, "shots": 5, "query": 5}
 
 
 def pretrain(method, iterations, outer_lr=0.001, seeds=SEEDS, purpose="initialisation", **inner_lr):
-    """An initialisation (seeds, P); for each seed, tasks of its own, which are the same for all
-    methods."""
+    """Return an initialisation (seeds, P); for each seed, tasks of its own, which are the same for
+    all methods."""
     network, grad, views, tasks, inner = WORK[method]
+    iterations = views * iterations  # one for each view
     theta, _ = meta_train(
-        grad, network, start(purpose, seeds, network), tasks(), rng=lesson.rng("training tasks"), iterations=views * iterations, **BATCH, **inner,
-        **inner_lr, optimizer=Adam(outer_lr), callback=lesson.progress(method, views * iterations) if purpose == "initialisation" else None,
-    )  # fmt: skip
-    return with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype)) if method == "transfer" else theta
+        grad, network, start(purpose, seeds, network), tasks(), rng=lesson.rng("training tasks"),
+        iterations=iterations, **BATCH, **inner, **inner_lr, optimizer=Adam(outer_lr),
+        callback=lesson.progress(method, iterations) if purpose == "initialisation" else None,
+    )
+    if method == "transfer":
+        theta = with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype))
+    return theta
 
 
 def seconds(method, iterations=10, **inner_lr):
-    """How long a few meta-steps take."""
+    """Return how long a few meta-steps take."""
     began = time.perf_counter()
     pretrain(method, 1 if lesson.quick else iterations, purpose="timing", **inner_lr)
     return time.perf_counter() - began
 
 
 in_turn = [("transfer", {}), ("Reptile", {"inner_lr": 0.1}), ("MAML", {"inner_lr": 0.1})]
-timings = np.array([[seconds(method, **inner_lr) for method, inner_lr in in_turn] for _ in range(1 if lesson.quick else 9)])
+rounds = 1 if lesson.quick else 9
+timings = np.array([[seconds(method, **a) for method, a in in_turn] for _ in range(rounds)])
 relative = dict(zip(WORK, np.median(timings / timings[:, :1], axis=0)))
-print("Wall time of a meta-step, over transfer's: " + ", ".join(f"{method} {ratio:.2f}" for method, ratio in relative.items()))
+each = ", ".join(f"{method} {ratio:.2f}" for method, ratio in relative.items())
+print(f"Wall time of a meta-step, over transfer's: {each}")
 
 # %% [markdown]
-""" Each has its rates chosen as in lesson 09, among four settings: after half a training, from
-initial weights used for nothing else, on validation letters. The judge is the accuracy after 20
-steps on 5 examples of each letter, at the best of five rates.
+"""
+Each has its rates chosen as in lesson 09, among four settings: after half a training, from initial
+weights used for nothing else, on validation letters. The judge is the accuracy after 20 steps on 5
+examples of each letter, at the best of five rates.
 """
 
 # %%
 RATES = (0.05, 0.1, 0.2, 0.4, 0.8)
 few = validation.sample(lesson.rng("validation tasks"), 4 if lesson.quick else 20, 5)
+def pairs(outer_lrs, inner_lrs):
+    return [{"outer_lr": o, "inner_lr": i} for o, i in itertools.product(outer_lrs, inner_lrs)]
+
+
 SETTINGS = {
     "transfer": [{"outer_lr": outer} for outer in (0.001, 0.002, 0.003, 0.005)],
-    "Reptile": [{"outer_lr": outer, "inner_lr": a} for outer, a in itertools.product((0.003, 0.01), (0.4, 0.8))],
-    "MAML": [{"outer_lr": outer, "inner_lr": a} for outer, a in itertools.product((0.001, 0.003), (0.4, 0.8))],
+    "Reptile": pairs((0.003, 0.01), (0.4, 0.8)),
+    "MAML": pairs((0.001, 0.003), (0.4, 0.8)),
 }
+REHEARSAL = {"iterations": lesson.iterations // 2, "seeds": 1, "purpose": "seed for validation"}
 initialisations = {"random": start("initialisation", SEEDS)}
 for method, settings in SETTINGS.items():
-    tried = (pretrain(method, lesson.iterations // 2, **s, seeds=1, purpose="seed for validation") for s in settings)
+    tried = (pretrain(method, **REHEARSAL, **setting) for setting in settings)
     scores = [best_inner_lr(model, theta, few, RATES, 20)[1] for theta in tried]
     chosen = settings[np.argmax(scores)]
-    print(f"{method}: of {len(settings)} settings, {min(scores):.0%} to {max(scores):.0%}, the best is " + ", ".join(f"{k} {v}" for k, v in chosen.items()))
+    each = ", ".join(f"{name} {value}" for name, value in chosen.items())
+    print(
+        f"{method}: of {len(settings)} settings, {min(scores):.0%} to {max(scores):.0%}, "
+        f"the best is {each}"
+    )
     initialisations[method] = pretrain(method, lesson.iterations, **chosen)
 
 # %% [markdown]
@@ -136,9 +162,10 @@ takes many tasks and many initialisations at once, and goes on from where it was
 
 # %%
 def fine_tune(theta, tasks, n, rate, marks=MARKS):
-    """Accuracy (..., marks, T) on the query sets, fine-tuning theta (..., P) on n examples of each
-    letter of T tasks."""
+    """Return the accuracy (..., marks, T) on the query sets, fine-tuning theta (..., P) on n
+    examples of each letter of T tasks."""
     x, y = (array[:, : n * WAYS] for array in tasks[:2])
+    truth = tasks.y_query.argmax(axis=-1)
     m, accuracy = min(100, n * WAYS), []
     # a row for each task
     theta = np.broadcast_to(theta[..., None, :], (*theta.shape[:-1], len(x), theta.shape[-1]))
@@ -146,27 +173,36 @@ def fine_tune(theta, tasks, n, rate, marks=MARKS):
         # the next examples first
         ahead_x, ahead_y = (np.roll(array, -done * m, axis=1)[:, None] for array in (x, y))
         theta = adapt(model, theta, ahead_x, ahead_y, rate, mark - done, m)[..., 0, :]
-        accuracy.append((model.predict(theta, tasks.x_query).argmax(axis=-1) == tasks.y_query.argmax(axis=-1)).mean(axis=-1))
+        answers = model.predict(theta, tasks.x_query).argmax(axis=-1)
+        accuracy.append((answers == truth).mean(axis=-1))
     return np.stack(accuracy, axis=-2)
 
 
 # %% [markdown]
-""" The rate is chosen on validation letters, for each initialisation, each number of examples and
-both budgets of steps by itself: a random initialisation wants a high rate, a good one a low rate
-when there is little data.
+"""
+The rate is chosen on validation letters, for each initialisation, each number of examples and both
+budgets of steps by itself: a random initialisation wants a high rate, a good one a low rate when
+there is little data.
 """
 
 # %%
 TRIED = np.array([0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6], np.float32)
 practice = validation.sample(lesson.rng("validation tasks"), 2, max(EXAMPLES), 20)
 rate = {}  # by initialisation, examples and steps
-for (method, theta), n in ((pair, n) for pair in initialisations.items() for n in EXAMPLES):
-    tried = fine_tune(np.stack(len(TRIED) * [theta[0]]), practice, n, TRIED[:, None, None], (SHORT, LONG)).mean(axis=-1)
-    for budget, scores in zip((SHORT, LONG), tried.T):
+for (method, theta), n in itertools.product(initialisations.items(), EXAMPLES):
+    copies = np.stack(len(TRIED) * [theta[0]])  # one for each rate
+    accuracy = fine_tune(copies, practice, n, TRIED[:, None, None], (SHORT, LONG))
+    for budget, scores in zip((SHORT, LONG), accuracy.mean(axis=-1).T):
         rate[method, n, budget] = float(TRIED[scores.argmax()])
-print(f"\nRates chosen for {SHORT} steps, and for {LONG}, by examples of each letter: {', '.join(map(str, EXAMPLES))}")
+print(
+    f"\nRates chosen for {SHORT} steps, and for {LONG}, by examples of each letter: "
+    f"{', '.join(map(str, EXAMPLES))}"
+)
 for method in initialisations:
-    print(f"  {method:9s}" + "   and".join("".join(f" {rate[method, n, budget]:5.3g}" for n in EXAMPLES) for budget in (SHORT, LONG)))
+    short, long = (
+        "".join(f" {rate[method, n, budget]:5.3g}" for n in EXAMPLES) for budget in (SHORT, LONG)
+    )
+    print(f"  {method:9s}{short}   and{long}")
 
 # %% [markdown]
 """
@@ -183,35 +219,52 @@ for method, theta in initialisations.items():
     for n in EXAMPLES:
         curves[method, n] = fine_tune(theta, tasks, n, rate[method, n, LONG])
     after[LONG][method] = np.stack([curves[method, n][:, -1] for n in EXAMPLES], axis=1)
-    after[SHORT][method] = np.stack([fine_tune(theta, tasks, n, rate[method, n, SHORT], (SHORT,))[:, 0] for n in EXAMPLES], axis=1)
+    short = [fine_tune(theta, tasks, n, rate[method, n, SHORT], (SHORT,)) for n in EXAMPLES]
+    after[SHORT][method] = np.concatenate(short, axis=1)
 
 for budget, by_method in after.items():
-    print(f"\nAccuracy in per cent after {budget} steps, mean (lowest-highest of {SEEDS} seeds), by examples of each letter")
+    print(
+        f"\nAccuracy in per cent after {budget} steps, "
+        f"mean (lowest-highest of {SEEDS} seeds), by examples of each letter"
+    )
     print(f"  {'':9s}" + "".join(f"{n:>14d}" for n in EXAMPLES))
     for method, accuracy in by_method.items():
         seeds = 100 * accuracy.mean(axis=-1)
-        print(f"  {method:9s}" + "".join(f"{f'{s.mean():.1f} ({s.min():.0f}-{s.max():.0f})':>14s}" for s in seeds.T))
+        cells = (f"{s.mean():.1f} ({s.min():.0f}-{s.max():.0f})" for s in seeds.T)
+        print(f"  {method:9s}" + "".join(f"{cell:>14s}" for cell in cells))
 
 # %%
+panels = {
+    f"after {budget} steps": {method: a.mean(axis=-1) for method, a in by_method.items()}
+    for budget, by_method in after.items()
+}
+fewest, most = (
+    ", ".join(f"{method} {a[:, i].mean():.0%}" for method, a in after[LONG].items())
+    for i in (0, -1)
+)
 lesson.save(
     figures.plot_band_panels(
-        EXAMPLES, {f"after {budget} steps": {m: a.mean(axis=-1) for m, a in by_method.items()} for budget, by_method in after.items()},
-        "examples of each letter", "accuracy on new drawings",
+        EXAMPLES, panels, "examples of each letter", "accuracy on new drawings"
     ),
     "examples",
-    f"With 1 example of each letter and {LONG} steps: "
-    + ", ".join(f"{m} {a[:, 0].mean():.0%}" for m, a in after[LONG].items())
-    + f"; with {EXAMPLES[-1]}: "
-    + ", ".join(f"{m} {a[:, -1].mean():.0%}" for m, a in after[LONG].items())
-    + ".",
-)  # fmt: skip
+    f"With 1 example of each letter and {LONG} steps: {fewest}; with {EXAMPLES[-1]}: {most}.",
+)
+
+# %%
+panels = {
+    f"{n} of each letter": {method: curves[method, n].mean(axis=-1) for method in initialisations}
+    for n in EXAMPLES
+}
+reached = {
+    method: curves[method, EXAMPLES[-1]][:, MARKS.index(SHORT)].mean()
+    for method in initialisations
+}
 lesson.save(
-    figures.plot_band_panels(
-        MARKS, {f"{n} of each letter": {m: curves[m, n].mean(axis=-1) for m in initialisations} for n in EXAMPLES}, "steps", "accuracy", columns=3
-    ),
+    figures.plot_band_panels(MARKS, panels, "steps", "accuracy", columns=3),
     "steps",
-    f"With {EXAMPLES[-1]} examples of each letter, {SHORT} steps from a random initialisation reach {curves['random', EXAMPLES[-1]][:, MARKS.index(SHORT)].mean():.0%}; "
-    f"from the others at least {min(curves[m, EXAMPLES[-1]][:, MARKS.index(SHORT)].mean() for m in WORK):.0%}.",
+    f"With {EXAMPLES[-1]} examples of each letter, {SHORT} steps from a random initialisation "
+    f"reach {reached['random']:.0%}; from the others at least "
+    f"{min(reached[method] for method in WORK):.0%}.",
 )
 
 # %% [markdown]
@@ -225,23 +278,30 @@ many a random initialisation needs until it is as good as the pretrained one is 
 
 # %%
 def gained(one, other):
-    """The mean over tasks of one accuracy (SEEDS, examples, T) less the other, and half its 95 %
-    interval: (examples,) each, in points."""
+    """Return the mean over tasks of one accuracy (SEEDS, examples, T) less the other, and half its
+    95 % interval: (examples,) each, in points."""
     return 100 * (one - other).mean(axis=(0, 2)), 100 * confidence_halfwidth(one - other)
 
 
 def steps_to_catch_up(n, goal):
-    """The first of MARKS at which the random initialisation has reached an accuracy, or nothing."""
-    return next((mark for mark, a in zip(MARKS, curves["random", n].mean(axis=(0, 2))) if a >= goal), None)
+    """Return the first of MARKS at which the random initialisation has reached an accuracy, or
+    None."""
+    accuracy = curves["random", n].mean(axis=(0, 2))
+    return next((mark for mark, a in zip(MARKS, accuracy) if a >= goal), None)
 
 
-print(f"\nThe head start over a random initialisation, in points after {LONG} steps; and the steps that it takes to catch up with {SHORT}")
+print(
+    f"\nThe head start over a random initialisation, in points after {LONG} steps; "
+    f"and the steps that it takes to catch up with {SHORT}"
+)
 catch_up = {}
 for method in WORK:
     gain, half = gained(after[LONG][method], after[LONG]["random"])
-    catch_up[method] = [steps_to_catch_up(n, after[SHORT][method][:, i].mean()) for i, n in enumerate(EXAMPLES)]
+    goals = [after[SHORT][method][:, i].mean() for i in range(len(EXAMPLES))]
+    catch_up[method] = [steps_to_catch_up(n, goal) for n, goal in zip(EXAMPLES, goals)]
     for n, g, h, s in zip(EXAMPLES, gain, half, catch_up[method]):
-        print(f"  {method:9s}{n:4d} examples: {g:+5.1f} +-{h:4.1f}   " + (f"{s} steps" if s else f"not in {LONG}"))
+        steps = f"{s} steps" if s else f"not in {LONG}"
+        print(f"  {method:9s}{n:4d} examples: {g:+5.1f} +-{h:4.1f}   {steps}")
 
 # %% [markdown]
 """
@@ -249,16 +309,27 @@ for method in WORK:
 """
 
 # %%
-differences = {f"after {budget} steps": gained(by_method["Reptile"], by_method["transfer"]) for budget, by_method in after.items()}
+differences = {
+    f"after {budget} steps": gained(by_method["Reptile"], by_method["transfer"])
+    for budget, by_method in after.items()
+}
 print("\nReptile less transfer, in points")
 for label, (mean, half) in differences.items():
     for n, d, h in zip(EXAMPLES, mean, half):
-        verdict = "Reptile is ahead" if d > h else "transfer is ahead" if d < -h else "no difference to be seen"
+        ahead = "Reptile is ahead" if d > 0 else "transfer is ahead"
+        verdict = ahead if abs(d) > h else "no difference to be seen"
         print(f"  {label}, {n:3d} examples: {d:+5.1f} +-{h:4.1f}   {verdict}")
+each = "; ".join(
+    f"{label} from {mean.min():+.1f} to {mean.max():+.1f} points"
+    for label, (mean, _) in differences.items()
+)
 lesson.save(
-    figures.plot_differences(EXAMPLES, differences, "Reptile less transfer, in points; bars: 95 % over tasks", "examples of each letter", "points of accuracy"),
+    figures.plot_differences(
+        EXAMPLES, differences, "Reptile less transfer, in points; bars: 95 % over tasks",
+        "examples of each letter", "points of accuracy",
+    ),
     "reptile_or_transfer",
-    "; ".join(f"{label} from {mean.min():+.1f} to {mean.max():+.1f} points" for label, (mean, _) in differences.items()) + ".",
+    f"{each}.",
 )
 
 # %% [markdown]
@@ -291,24 +362,38 @@ images and the same time; the first exercise below takes that from one of them.
 """
 
 # %%
-UNTRAINED = {1: (0.34, 0.52), 2: (0.48, 0.63), 5: (0.63, 0.79), 20: (0.83, 0.92), 100: (0.92, 0.97), 500: (0.94, 0.985)}
-PRETRAINED = {1: (0.63, 0.82), 2: (0.74, 0.9), 5: (0.84, 0.95), 20: (0.92, 0.98), 100: (0.955, 0.99), 500: (0.965, 0.995)}
+UNTRAINED = {
+    1: (0.34, 0.52), 2: (0.48, 0.63), 5: (0.63, 0.79),
+    20: (0.83, 0.92), 100: (0.92, 0.97), 500: (0.94, 0.985),
+}
+PRETRAINED = {
+    1: (0.63, 0.82), 2: (0.74, 0.9), 5: (0.84, 0.95),
+    20: (0.92, 0.98), 100: (0.955, 0.99), 500: (0.965, 0.995),
+}
 GAIN = {1: (19, 41), 2: (18, 36), 5: (12, 27), 20: (4, 12), 100: (0.8, 5), 500: (0.2, 4.5)}
 AHEAD = {
-    SHORT: {1: (-11, 0), 2: (-10, 0), 5: (-6, 1.5), 20: (-3, 4.5), 100: (-3, 4.5), 500: (-3, 4.5)},
-    LONG: {1: (-8, 0.5), 2: (-6, 0.5), 5: (-4.5, 0.5), 20: (-2.5, 1), 100: (-1.7, 1), 500: (-1.3, 1.3)},
+    SHORT: {
+        1: (-11, 0), 2: (-10, 0), 5: (-6, 1.5), 20: (-3, 4.5), 100: (-3, 4.5), 500: (-3, 4.5),
+    },
+    LONG: {
+        1: (-8, 0.5), 2: (-6, 0.5), 5: (-4.5, 0.5), 20: (-2.5, 1), 100: (-1.7, 1), 500: (-1.3, 1.3),
+    },
 }
 for method in ("Reptile", "MAML"):
     lesson.expect(f"{method}: wall time over transfer's", relative[method], 0.6, 1.6)
 for i, n in enumerate(EXAMPLES):
     for method, accuracy in after[LONG].items():
-        lesson.expect(f"{method}, examples: {n}, {LONG} steps", accuracy[:, i].mean(), *(PRETRAINED if method in WORK else UNTRAINED)[n])
+        bounds = PRETRAINED[n] if method in WORK else UNTRAINED[n]
+        lesson.expect(f"{method}, examples: {n}, {LONG} steps", accuracy[:, i].mean(), *bounds)
     for method in WORK:
-        lesson.expect(f"{method}, examples: {n}, points over random", gained(after[LONG][method], after[LONG]["random"])[0][i], *GAIN[n])
+        label = f"{method}, examples: {n}"
+        gain, _ = gained(after[LONG][method], after[LONG]["random"])
+        lesson.expect(f"{label}, points over random", gain[i], *GAIN[n])
         if n >= 100:
-            lesson.expect(f"{method}, examples: {n}, steps for random to catch up", catch_up[method][i] or np.inf, 50, 300)
+            steps = catch_up[method][i] or np.inf
+            lesson.expect(f"{label}, steps for random to catch up", steps, 50, 300)
     for budget, by_method in after.items():
-        lesson.expect(
-            f"Reptile less transfer, examples: {n}, {budget} steps", gained(by_method["Reptile"], by_method["transfer"])[0][i], *AHEAD[budget][n]
-        )
+        label = f"Reptile less transfer, examples: {n}, {budget} steps"
+        ahead, _ = gained(by_method["Reptile"], by_method["transfer"])
+        lesson.expect(label, ahead[i], *AHEAD[budget][n])
 lesson.end()

@@ -2,9 +2,9 @@
 """
 # Exercise 5: write Reptile
 
-Before it: lesson 05. Return Reptile's meta-gradient, of shape (P,): for each task the way (theta -
-theta_k) / alpha, where theta_k is theta after k = inner_steps steps of gradient descent at the rate
-alpha = inner_lr on the support points; the mean over the tasks.
+Before it: lesson 05. Return Reptile's meta-gradient, of shape (P,): for each task the way
+(theta - theta_k) / alpha, where theta_k is theta after k = inner_steps steps of gradient descent at
+the rate alpha = inner_lr on the support points; the mean over the tasks.
 
     model.grad(theta, x, y)                                 the gradient of a task's loss, (P,)
     for x, y, x_query, y_query in zip(*batch)               the tasks: x (K, d_in), y (K, d_out)

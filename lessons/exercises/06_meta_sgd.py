@@ -6,8 +6,9 @@ Before it: lesson 08. Meta-SGD learns a rate for each parameter: theta_s+1 = the
 entry by entry, alpha of shape (P,). Return the gradient (P,) in *alpha* of the query loss after
 inner_steps such steps on the support points; the mean over the tasks.
 
-    model.grad(theta, x, y), model.hvp(theta, x, y, v)      the gradient of a task's loss, the Hessian times v, (P,)
-    for x, y, x_query, y_query in zip(*batch)               the tasks: x (K, d_in), y (K, d_out)
+    model.grad(theta, x, y)                        the gradient of a task's loss, (P,)
+    model.hvp(theta, x, y, v)                      the Hessian times v, (P,)
+    for x, y, x_query, y_query in zip(*batch)      the tasks: x (K, d_in), y (K, d_out)
 
     python 06_meta_sgd.py             checks your answer against numerical derivatives
     python 06_meta_sgd.py --hint 1    or 2, when you want one

@@ -39,38 +39,49 @@ itself; then 100 new tasks, each fine-tuned by the implementation's own `adapt`.
 curves, initialisations = {}, {}
 for letter, implementation in ALL.items():
     initialisations[letter], history = meta_train(
-        implementation.meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=lesson.iterations,
-        meta_batch_size=2, shots=10, inner_lr=INNER_LR, optimizer=Adam(6e-3), callback=lesson.progress(letter),
-    )  # fmt: skip
+        implementation.meta_grad, model, start, tasks, rng=lesson.rng("training tasks"),
+        iterations=lesson.iterations, meta_batch_size=2, shots=10, inner_lr=INNER_LR,
+        optimizer=Adam(6e-3), callback=lesson.progress(letter),
+    )
     curves[letter] = [part.mean() for part in np.array_split(history, 10)]
 
 
 def after(letter, steps):
-    """The mean squared error on the test tasks, each fine-tuned for some steps."""
-    adapted = (ALL[letter].adapt(model, initialisations[letter], x, y, INNER_LR, steps) for x, y, *_ in zip(*test))
-    return np.mean([model.loss(theta, *query) for theta, query in zip(adapted, zip(*test[2:]))])
+    """Return the mean squared error on the test tasks, each fine-tuned for some steps."""
+    adapt, start, losses = ALL[letter].adapt, initialisations[letter], []
+    for x, y, x_query, y_query in zip(*test):
+        theta = adapt(model, start, x, y, INNER_LR, steps)
+        losses.append(model.loss(theta, x_query, y_query))
+    return np.mean(losses)
 
 
-print("\n   loss that it reports, first and last tenth of training; on test tasks after 0, 1, 10 steps of its own")
+print(
+    "\n   loss that it reports, first and last tenth of training; "
+    "on test tasks after 0, 1, 10 steps of its own"
+)
 for letter, curve in curves.items():
-    print(f"{letter}  {curve[0]:6.2f} {curve[-1]:6.2f}           ", *(f"{after(letter, n):6.2f}" for n in (0, 1, 10)))
+    tested = (f"{after(letter, n):6.2f}" for n in (0, 1, 10))
+    print(f"{letter}  {curve[0]:6.2f} {curve[-1]:6.2f}           ", *tested)
 
 # %%
 figure, ax = style.new_figure()
-looks = zip((style.BLUE, style.ORANGE, style.GREEN, style.PINK, style.BLACK, style.BLUE, style.ORANGE), ("-", "--", "-", "-.", "-", "--", "-."))
+five = (style.BLUE, style.ORANGE, style.GREEN, style.PINK, style.BLACK)
+looks = zip(five + five[:2], ("-", "--", "-", "-.", "-", "--", "-."))
+middles = (np.arange(10) + 0.5) * lesson.iterations / 10  # of the tenths of training
 ends = []
 for (letter, curve), (colour, line) in zip(curves.items(), looks):
-    ax.plot((np.arange(10) + 0.5) * lesson.iterations / 10, curve, line, color=colour, zorder=2 + (line != "-"))
+    ax.plot(middles, curve, line, color=colour, zorder=2 + (line != "-"))
     ends.append((curve[-1], letter, colour))
-ax.set(xlim=(0, lesson.iterations), ylim=(0, None), xlabel="meta-steps", ylabel="loss that each reports")
+ax.set(xlim=(0, lesson.iterations), xlabel="meta-steps")
+ax.set(ylim=(0, None), ylabel="loss that each reports")
 ax.set_title("Seven implementations, one of them right", loc="left")
 style.label_ends(ax, ends)
 first, last = (np.array([curve[i] for curve in curves.values()]) for i in (0, -1))
 lesson.save(
     figure,
     "curves",
-    f"From between {first.min():.2f} and {first.max():.2f} all seven fall, to between {last.min():.2f} and {last.max():.2f}; "
-    f"the lowest is {[*curves][last.argmin()]}.",
+    f"From between {first.min():.2f} and {first.max():.2f} all seven fall, "
+    f"to between {last.min():.2f} and {last.max():.2f}; the lowest is {[*curves][last.argmin()]}.",
 )
 
 # %% [markdown]
@@ -86,10 +97,10 @@ against the gradient. `autopsy.examine` says more, where it knows the mistake.
 
 # %%
 def example(sizes=(2, 5, 4, 3), activation="tanh", n_tasks=3):
-    """A model, a theta, and tasks of numbers that mean nothing."""
+    """Return a model, a theta, and tasks of numbers that mean nothing."""
     rng = np.random.default_rng(1)
     model = MLP(sizes, activation)
-    x, y = rng.standard_normal((n_tasks, 11, sizes[0])), rng.standard_normal((n_tasks, 11, sizes[-1]))
+    x, y = (rng.standard_normal((n_tasks, 11, size)) for size in (sizes[0], sizes[-1]))
     return model, 2 * model.init(rng), TaskBatch(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
 
 
@@ -107,17 +118,21 @@ def off_fine_tuning(adapt, inner_lr=0.1, **problem):
 
 # %%
 print("\nThe library's own maml_grad, to see how the tools are used; A to G are yours")
-print(f"  tanh {off(maml_grad):.0e}, ReLU {off(maml_grad, activation='relu'):.0e}, one task {off(maml_grad, n_tasks=1):.0e}")
+relu, one_task = off(maml_grad, activation="relu"), off(maml_grad, n_tasks=1)
+print(f"  tanh {off(maml_grad):.0e}, ReLU {relu:.0e}, one task {one_task:.0e}")
 print(autopsy.examine(maml_grad, *example(), inner_lr=0.1))
 
 # %% [markdown]
 """
 ## Which is which?
 
-    "right"          it is MAML                                      "same points"    the outer loss is on the support points
-    "first order"    the second-order term is not there              "tasks mix"      one task's gradient gets into another's
-    "leak"           the support gradient is added                   "fine-tuning"    the meta-gradient is right, adapt is not
+    "right"          it is MAML
+    "first order"    the second-order term is not there
+    "leak"           the support gradient is added
     "f''"            the second-order term lacks f''
+    "same points"    the outer loss is on the support points
+    "tasks mix"      one task's gradient gets into another's
+    "fine-tuning"    the meta-gradient is right, adapt is not
 """
 
 # %%

@@ -3,9 +3,10 @@ before you read them.
 
 Each has
 
-    meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None) -> (loss, gradient
-    (P,)), the mean over the tasks adapt(model, theta, x, y, inner_lr, inner_steps) -> theta (P,)
-    fine-tuned on one task, x (K, d_in), y (K, d_out)
+    meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None)
+        -> (loss, gradient (P,)), the mean over the tasks
+    adapt(model, theta, x, y, inner_lr, inner_steps)
+        -> theta (P,) fine-tuned on one task, x (K, d_in), y (K, d_out)
 
 minibatch is not used. What is wrong with six of them has been wrong in public; the code here is our
 own.
@@ -98,7 +99,8 @@ class D:
         for l, (gW, gb) in reversed([*enumerate(model.unpack(product))]):
             gW[...], gb[...] = tape.h[l].T @ d + change[l].T @ tape.delta[l], d.sum(axis=0)
             if l > 0:
-                d = (d @ tape.layers[l][0].T + tape.delta[l] @ model.unpack(v)[l][0].T) * tape.slope[l]
+                V = model.unpack(v)[l][0]
+                d = (d @ tape.layers[l][0].T + tape.delta[l] @ V.T) * tape.slope[l]
         return product
 
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
