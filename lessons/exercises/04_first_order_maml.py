@@ -32,8 +32,7 @@ def first_order_maml_grad(model, theta, batch, inner_lr, inner_steps):
 
 
 # %%
-# exercise 3's first check that it fails: "0 inner steps", "1 inner step", ... (and why not all?)
-FIRST_TO_FAIL = None
+FIRST_TO_FAIL = None  # exercise 3's first check that it fails: "0 inner steps", ...; why not all?
 BY = None  # the relative error there, to two digits
 
 # %%
