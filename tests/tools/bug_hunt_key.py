@@ -1,6 +1,6 @@
 """The numbers that give the six bugs of exercise 7 away.
 
-    python tests/bug_hunt_key.py         the tables of lessons/exercises/BUG_HUNT_KEY.md
+    python tests/tools/bug_hunt_key.py    the tables of lessons/exercises/BUG_HUNT_KEY.md
 """
 
 import sys

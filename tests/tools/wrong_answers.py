@@ -1,6 +1,7 @@
-"""Ten plausible wrong answers to each exercise, each a slip in one place of its solution, and what the check has to say of it.
+"""Ten plausible wrong answers to each exercise, each a slip in one place of its solution, and what
+the check has to say of it.
 
-    python tests/wrong_answers.py        the table of lessons/exercises/README.md: what it does say
+    python tests/tools/wrong_answers.py    the table of lessons/exercises/README.md: what it does say
 """
 
 import contextlib
