@@ -1,4 +1,5 @@
-"""Hypothesis profiles: no deadline ever (a first call is slow), the same examples every time in CI."""
+"""Hypothesis profiles: no deadline ever (a first call is slow), the same examples every time in
+CI."""
 
 import os
 from pathlib import Path
@@ -13,12 +14,19 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 def pytest_addoption(parser):
     default = Path(__file__).parents[1] / "lessons" / "exercises"
-    parser.addoption("--exercises", type=Path, default=default, metavar="DIR", help="answers for -m exercise to grade; default: the blanks")
+    parser.addoption(
+        "--exercises",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help="answers for -m exercise to grade; default: the blanks",
+    )
 
 
 @pytest.fixture(scope="session")
 def full_run(tmp_path_factory):
-    """Run a lesson in full, once for all tests that ask: what it printed, and the folder of what it saved."""
+    """Run a lesson in full, once for all tests that ask: what it printed, and the folder of what it
+    saved."""
     from running import run
 
     done = {}

@@ -12,7 +12,14 @@ LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.py"))
 
 def environment(**changes):
     """This one, without a screen and without what a notebook leaves behind; None removes."""
-    values = {**os.environ, "PYTHONPATH": str(ROOT), "DISPLAY": None, "WAYLAND_DISPLAY": None, "MPLBACKEND": None, **changes}
+    values = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DISPLAY": None,
+        "WAYLAND_DISPLAY": None,
+        "MPLBACKEND": None,
+        **changes,
+    }
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -1,4 +1,5 @@
-"""The numerical derivatives themselves, on functions whose derivatives are known, and on wrong ones."""
+"""The numerical derivatives themselves, on functions whose derivatives are known, and on wrong
+ones."""
 
 import numpy as np
 import pytest
@@ -47,7 +48,9 @@ def test_complex_step_of_a_vector_is_its_derivative_along_v():
 def test_complex_step_takes_several_directions_at_once():
     along = np.stack((V, 2 * V, np.ones(3)))
     assert complex_step(f, THETA, along) == pytest.approx(along @ gradient(THETA), rel=1e-15)
-    assert complex_step(f, THETA, along.tolist()) == pytest.approx(along @ gradient(THETA), rel=1e-15)
+    assert complex_step(f, THETA, along.tolist()) == pytest.approx(
+        along @ gradient(THETA), rel=1e-15
+    )
 
 
 def test_central_difference_errs_by_the_square_of_h_until_rounding_takes_over():
@@ -70,7 +73,11 @@ def test_relative_error_is_over_the_larger_norm():
 
 
 def test_relative_error_of_nan_passes_no_check():
-    for got, want in (([np.nan, 1.0], [1.0, 1.0]), ([1.0, 1.0], [np.nan, 1.0]), ([np.nan], [np.nan])):
+    for got, want in (
+        ([np.nan, 1.0], [1.0, 1.0]),
+        ([1.0, 1.0], [np.nan, 1.0]),
+        ([np.nan], [np.nan]),
+    ):
         assert not relative_error(got, want) <= 1
 
 
@@ -108,7 +115,9 @@ def test_a_wrong_derivative_costs_its_order_of_taylor_slopes():
 def test_taylor_slopes_go_where_they_are_sent():
     slopes = taylor_slopes(f, THETA, V, gradient(THETA), largest=0.1, halvings=2)
     assert slopes.shape == (2,) and slopes == pytest.approx(2, abs=0.1)
-    assert np.array_equal(taylor_slopes(f, THETA, V), taylor_slopes(f, THETA, V, largest=0.01, halvings=6))
+    assert np.array_equal(
+        taylor_slopes(f, THETA, V), taylor_slopes(f, THETA, V, largest=0.01, halvings=6)
+    )
     e = 0.1 / 2.0 ** np.arange(3)
     remainders = [f(THETA + h * V) - f(THETA) - h * gradient(THETA) @ V for h in e]
     assert slopes == pytest.approx(np.diff(np.log(np.abs(remainders))) / np.log(0.5))
@@ -116,10 +125,24 @@ def test_taylor_slopes_go_where_they_are_sent():
 
 def test_the_largest_eigenvalue_is_that_of_the_dense_hessian():
     model, theta, batch = problem(sizes=(2, 4, 2), tasks=3)
-    dense = [model.hvp(theta, x, y, np.eye(model.n_params)) for x, y in zip(batch.x_support, batch.y_support)]
+    dense = [
+        model.hvp(theta, x, y, np.eye(model.n_params))
+        for x, y in zip(batch.x_support, batch.y_support)
+    ]
     eigenvalues = np.linalg.eigvalsh(dense)
-    assert (eigenvalues[:, -1] > 1.05 * abs(eigenvalues[:, :-1]).max(axis=-1)).all()  # or power iteration would be slow
+    # or power iteration would be slow
+    assert (eigenvalues[:, -1] > 1.05 * abs(eigenvalues[:, :-1]).max(axis=-1)).all()
     want = eigenvalues[:, -1]
-    got = largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 300)
+    got = largest_eigenvalue(
+        model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 300
+    )
     assert relative_error(got, want) <= 1e-9
-    assert relative_error(largest_eigenvalue(model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 1), want) > 0.01
+    assert (
+        relative_error(
+            largest_eigenvalue(
+                model, theta, batch.x_support, batch.y_support, np.random.default_rng(0), 1
+            ),
+            want,
+        )
+        > 0.01
+    )

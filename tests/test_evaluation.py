@@ -9,7 +9,8 @@ from tinymeta.checks import relative_error
 
 
 def by_a_loop(model, theta, batch, inner_lr, steps, measure):
-    """(steps + 1, T): measure(theta, x, y) of each task on its query set, after each number of steps on its support set."""
+    """(steps + 1, T): measure(theta, x, y) of each task on its query set, after each number of
+    steps on its support set."""
     curve = np.empty((steps + 1, len(batch.x_support)))
     for t, (x, y, x_q, y_q) in enumerate(zip(*batch)):
         adapted = theta
@@ -34,7 +35,9 @@ def test_a_curve_ends_at_the_meta_loss(steps):
     curve = tm.adaptation_curve(model, theta, batch, 0.1, steps)
     assert len(curve) == steps + 1
     for s in range(steps + 1):
-        assert curve[s].mean() == pytest.approx(tm.meta_loss(model, theta, batch, 0.1, s), rel=1e-14)
+        assert curve[s].mean() == pytest.approx(
+            tm.meta_loss(model, theta, batch, 0.1, s), rel=1e-14
+        )
 
 
 def test_accuracy_is_the_share_of_points_whose_largest_output_is_right():
@@ -47,7 +50,9 @@ def test_accuracy_is_the_share_of_points_whose_largest_output_is_right():
     curve = tm.adaptation_curve(model, theta, batch, 0.5, 5, metric="accuracy")
     assert relative_error(curve, by_a_loop(model, theta, batch, 0.5, 5, accuracy)) <= 1e-12
     assert len(np.unique(curve)) > 4
-    of_replicas = tm.adaptation_curve(model, np.stack((theta, -theta)), batch, 0.5, 5, metric="accuracy")
+    of_replicas = tm.adaptation_curve(
+        model, np.stack((theta, -theta)), batch, 0.5, 5, metric="accuracy"
+    )
     assert np.array_equal(of_replicas[0], curve) and of_replicas.shape == (2, 6, 25)
 
 
@@ -55,17 +60,24 @@ def test_accuracy_is_the_share_of_points_whose_largest_output_is_right():
 @pytest.mark.parametrize("rate", ["number", "(P,)", "(S, P)"])
 def test_replicas_are_as_many_curves(lead, rate):
     model, theta, batch = problem(replicas=(3,), lead=lead, tasks=25)
-    inner_lr = {"number": np.array(0.1), "(P,)": 0.2 * theta[0] ** 2, "(S, P)": 0.2 * theta**2}[rate]
+    inner_lr = {"number": np.array(0.1), "(P,)": 0.2 * theta[0] ** 2, "(S, P)": 0.2 * theta**2}[
+        rate
+    ]
     curve = tm.adaptation_curve(model, theta, batch, inner_lr, 2)
     assert curve.shape == (3, 3, 25)
     for s in range(3):
         own = tm.TaskBatch(*(array[s] if lead else array for array in batch))
-        alone = tm.adaptation_curve(model, theta[s], own, inner_lr[s] if rate == "(S, P)" else inner_lr, 2)
+        alone = tm.adaptation_curve(
+            model, theta[s], own, inner_lr[s] if rate == "(S, P)" else inner_lr, 2
+        )
         assert relative_error(curve[s], alone) <= 1e-12
 
 
 def test_a_task_that_diverges_is_followed_in_silence_and_spoils_no_other():
-    model, theta, batch = problem(sizes=(2, 2), tasks=3)  # linear: no unit dies, which would end the explosion
+    # linear: no unit dies, which would end the explosion
+    model, theta, batch = problem(sizes=(2, 2), tasks=3)
     batch.x_support[1] *= 1e4
     curve = tm.adaptation_curve(model, theta, batch, 0.1, 100)
-    assert np.isposinf(curve).any() and np.isnan(curve[-1, 1]) and np.isfinite(curve[:, [0, 2]]).all()
+    assert (
+        np.isposinf(curve).any() and np.isnan(curve[-1, 1]) and np.isfinite(curve[:, [0, 2]]).all()
+    )

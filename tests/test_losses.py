@@ -1,4 +1,5 @@
-"""The two losses, on a model that hands its inputs on: its outputs are what the test says they are."""
+"""The two losses, on a model that hands its inputs on: its outputs are what the test says they
+are."""
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from tinymeta.losses import LOSSES
 
 
 def echo(d, criterion):
-    """A model and a theta for which predict(theta, x) is x, so that b's gradient is that in the outputs, summed over points."""
+    """A model and a theta for which predict(theta, x) is x, so that b's gradient is that in the
+    outputs, summed over points."""
     model = tm.MLP([d, d], criterion=criterion)
     return model, np.concatenate((np.eye(d).ravel(), np.zeros(d)))
 
@@ -32,7 +34,9 @@ def test_mse_is_the_mean_over_points_and_outputs():
 
 def test_cross_entropy_of_equal_outputs_is_the_logarithm_of_their_number():
     model, theta = echo(5, "cross_entropy")
-    assert model.loss(theta, np.full((3, 5), 7.0), np.eye(5)[:3]) == pytest.approx(np.log(5), rel=1e-14)
+    assert model.loss(theta, np.full((3, 5), 7.0), np.eye(5)[:3]) == pytest.approx(
+        np.log(5), rel=1e-14
+    )
 
 
 def test_cross_entropy_gradient_is_softmax_minus_y_over_the_points():
@@ -61,20 +65,45 @@ def test_cross_entropy_neither_overflows_nor_loses_a_certain_answer():
 
 # Outputs of at most a few units: where softmax says 1 - 1e-10, 1 - p itself has but six digits
 @pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
-@given(d=st.integers(2, 5), n=st.integers(1, 5), scale=st.sampled_from([0.01, 1.0]), seed=st.integers(0, 2**32 - 1))
-def test_both_derivatives_in_the_outputs_are_those_of_the_complex_step(criterion, d, n, scale, seed):
+@given(
+    d=st.integers(2, 5),
+    n=st.integers(1, 5),
+    scale=st.sampled_from([0.01, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_both_derivatives_in_the_outputs_are_those_of_the_complex_step(
+    criterion, d, n, scale, seed
+):
     model, theta = echo(d, criterion)
     rng = np.random.default_rng(seed)
-    out, y, v = scale * rng.standard_normal((n, d)), np.eye(d)[rng.integers(d, size=n)], rng.standard_normal(model.n_params)
-    assert relative_error(model.grad(theta, out, y), complex_step(lambda t: model.loss(t, out, y), theta)) <= EXACT
-    assert relative_error(model.hvp(theta, out, y, v), complex_step(lambda t: model.grad(t, out, y), theta, v)) <= EXACT
+    out, y, v = (
+        scale * rng.standard_normal((n, d)),
+        np.eye(d)[rng.integers(d, size=n)],
+        rng.standard_normal(model.n_params),
+    )
+    assert (
+        relative_error(
+            model.grad(theta, out, y), complex_step(lambda t: model.loss(t, out, y), theta)
+        )
+        <= EXACT
+    )
+    assert (
+        relative_error(
+            model.hvp(theta, out, y, v), complex_step(lambda t: model.grad(t, out, y), theta, v)
+        )
+        <= EXACT
+    )
 
 
 @pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
 def test_points_said_twice_change_nothing(criterion):
     model, theta = echo(3, criterion)
     rng = np.random.default_rng(0)
-    out, y, v = rng.standard_normal((4, 3)), np.eye(3)[[0, 2, 1, 1]], rng.standard_normal(model.n_params)
+    out, y, v = (
+        rng.standard_normal((4, 3)),
+        np.eye(3)[[0, 2, 1, 1]],
+        rng.standard_normal(model.n_params),
+    )
     twice = np.tile(out, (2, 1)), np.tile(y, (2, 1))
     for once, again in (
         (model.loss(theta, out, y), model.loss(theta, *twice)),
@@ -87,13 +116,20 @@ def test_points_said_twice_change_nothing(criterion):
 def test_one_loss_is_not_taken_for_the_other():
     out, y = np.array([[0.5, 0.25]]), np.array([[1.0, 0.0]])
     assert tm.MLP([2, 2]).criterion == "mse"
-    for criterion, loss in (("mse", (0.25 + 0.0625) / 2), ("cross_entropy", np.log(1 + np.exp(-0.25)))):
+    for criterion, loss in (
+        ("mse", (0.25 + 0.0625) / 2),
+        ("cross_entropy", np.log(1 + np.exp(-0.25))),
+    ):
         model, theta = echo(2, criterion)
         assert model.loss(theta, out, y) == pytest.approx(loss)
 
 
 def test_rows_far_apart_do_not_drown_each_other():
     out, y = np.array([[0.0, 1.0], [1000.0, 1001.0]]), np.eye(2)
-    want = (1 / (1 + np.exp([[1.0, -1.0]])) - y) / 2  # softmax does not see what a row is shifted by
-    for got in (LOSSES["cross_entropy"].delta(out, y), LOSSES["cross_entropy"].delta(out - 2000, y)):
+    # softmax does not see what a row is shifted by
+    want = (1 / (1 + np.exp([[1.0, -1.0]])) - y) / 2
+    for got in (
+        LOSSES["cross_entropy"].delta(out, y),
+        LOSSES["cross_entropy"].delta(out - 2000, y),
+    ):
         assert relative_error(got, want) <= 1e-12

@@ -1,4 +1,5 @@
-"""The network: parameters, outputs against plain Python, and both derivatives against numerical ones."""
+"""The network: parameters, outputs against plain Python, and both derivatives against numerical
+ones."""
 
 import math
 
@@ -27,11 +28,14 @@ from tinymeta.checks import (
 
 BOTH_ACTIVATIONS = pytest.mark.parametrize("activation", ["relu", "tanh"])
 BOTH_CRITERIA = pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
-DEPTHS = pytest.mark.parametrize("sizes", [(2, 3), (2, 5, 3), (1, 5, 4, 2), (3, 4, 1, 4, 2)], ids=str)
+DEPTHS = pytest.mark.parametrize(
+    "sizes", [(2, 3), (2, 5, 3), (1, 5, 4, 2), (3, 4, 1, 4, 2)], ids=str
+)
 
 
 def in_plain_python(model, theta, x, y):
-    """The outputs and the loss by loops over points and units: theta holds W, row by row, then b, layer after layer."""
+    """The outputs and the loss by loops over points and units: theta holds W, row by row, then b,
+    layer after layer."""
     f = {"relu": lambda z: max(z, 0.0), "tanh": math.tanh}[model.activation]
     outputs, losses = [], []
     for h, target in zip(x.tolist(), y.tolist()):
@@ -85,28 +89,37 @@ def test_init_fills_the_uniform_range_of_each_layer():
     for p, fan_in in ((W1, 4), (b1, 4), (W2, 400), (b2, 400)):
         bound = 1 / math.sqrt(fan_in)
         assert -bound <= p.min() < -0.95 * bound and 0.95 * bound < p.max() <= bound
-        assert abs(p.mean()) < 4 * bound / math.sqrt(3 * p.size)  # four standard errors of a mean of uniform numbers
+        # four standard errors of a mean of uniform numbers
+        assert abs(p.mean()) < 4 * bound / math.sqrt(3 * p.size)
 
 
 def test_truncated_normal_init_is_that_of_the_maml_paper():
     model = tm.MLP([40, 100, 100])
-    (W1, b1), (W2, b2) = model.unpack(model.init(np.random.default_rng(0), scheme="truncated_normal"))
+    (W1, b1), (W2, b2) = model.unpack(
+        model.init(np.random.default_rng(0), scheme="truncated_normal")
+    )
     assert not b1.any() and not b2.any()
     for W in (W1, W2):
         assert 0.0195 < abs(W).max() <= 0.02
-        assert W.std() == pytest.approx(0.0088, rel=0.05)  # a normal cut at two deviations keeps 0.88 of one
+        # a normal cut at two deviations keeps 0.88 of one
+        assert W.std() == pytest.approx(0.0088, rel=0.05)
 
 
 @pytest.mark.parametrize("scheme", ["uniform", "truncated_normal"])
 def test_init_follows_its_generator_and_dtype(scheme):
     model = tm.MLP([1, 4, 1])
-    one, same, other = (model.init(np.random.default_rng(seed), np.float32, scheme=scheme) for seed in (1, 1, 2))
+    one, same, other = (
+        model.init(np.random.default_rng(seed), np.float32, scheme=scheme) for seed in (1, 1, 2)
+    )
     assert one.dtype == np.float32 and one.shape == (13,)
     assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
 def test_repr_says_what_the_model_is():
-    assert repr(tm.MLP((1, 4, 2), "tanh", "cross_entropy")) == "MLP([1, 4, 2], activation='tanh', criterion='cross_entropy')"
+    assert (
+        repr(tm.MLP((1, 4, 2), "tanh", "cross_entropy"))
+        == "MLP([1, 4, 2], activation='tanh', criterion='cross_entropy')"
+    )
 
 
 # Values
@@ -144,7 +157,8 @@ def test_grad_is_the_central_difference_of_the_loss(structure):
 
 def test_relu_has_slope_0_at_0():
     model = tm.MLP([1, 1, 1])
-    theta = np.array([0.0, 0.0, 1.0, 0.0])  # z = 0 in the hidden unit, and a loss that would fall with it
+    # z = 0 in the hidden unit, and a loss that would fall with it
+    theta = np.array([0.0, 0.0, 1.0, 0.0])
     assert model.grad(theta, [[1.0]], [[1.0]]).tolist() == [0, 0, 0, -2]
 
 
@@ -205,7 +219,11 @@ def test_taylor_remainders_fall_by_one_order_a_derivative(criterion):
     model, theta, batch = problem(criterion=criterion)
     x, y = first_task(batch)
     v = np.random.default_rng(1).standard_normal(model.n_params)
-    loss, grad, product = lambda t: model.loss(t, x, y), model.grad(theta, x, y), model.hvp(theta, x, y, v)
+    loss, grad, product = (
+        lambda t: model.loss(t, x, y),
+        model.grad(theta, x, y),
+        model.hvp(theta, x, y, v),
+    )
     for order, derivatives in ((1, ()), (2, (grad,)), (3, (grad, product))):
         assert taylor_slopes(loss, theta, v, *derivatives) == pytest.approx(order, abs=0.1)
 
@@ -225,26 +243,53 @@ LEADING = [
 
 
 @BOTH_CRITERIA
-@pytest.mark.parametrize("sizes", [(2, 3), (1, 3, 2), (2, 4, 3, 2)], ids=str)  # none, one and two hidden layers
-@pytest.mark.parametrize("of_theta, of_x, of_v, together", [row[1:] for row in LEADING], ids=[row[0] for row in LEADING])
+# none, one and two hidden layers
+@pytest.mark.parametrize("sizes", [(2, 3), (1, 3, 2), (2, 4, 3, 2)], ids=str)
+@pytest.mark.parametrize(
+    "of_theta, of_x, of_v, together", [row[1:] for row in LEADING], ids=[row[0] for row in LEADING]
+)
 def test_leading_axes_broadcast_and_equal_a_loop(criterion, sizes, of_theta, of_x, of_v, together):
     model, rng = tm.MLP(sizes, "tanh", criterion), np.random.default_rng(0)
     theta, v = (rng.uniform(-1, 1, (*lead, model.n_params)) for lead in (of_theta, of_v))
     x, y = points(rng, model, of_x, 4)
-    got = model.predict(theta, x), model.loss(theta, x, y), model.grad(theta, x, y), model.hvp(theta, x, y, v)
+    got = (
+        model.predict(theta, x),
+        model.loss(theta, x, y),
+        model.grad(theta, x, y),
+        model.hvp(theta, x, y, v),
+    )
     without_v = np.broadcast_shapes(of_theta, of_x)
     assert [q.shape for q in got] == [
         (*without_v, 4, sizes[-1]), without_v, (*without_v, model.n_params), (*together, model.n_params)
     ]  # fmt: skip
-    own_axes = {"theta": 1, "x": 2, "y": 2, "v": 1, "predict": 2, "loss": 0, "grad": 1, "hvp": 1}.values()
-    full = [np.broadcast_to(q, (*together, *q.shape[q.ndim - n :])) for q, n in zip((theta, x, y, v, *got), own_axes)]
+    own_axes = {
+        "theta": 1,
+        "x": 2,
+        "y": 2,
+        "v": 1,
+        "predict": 2,
+        "loss": 0,
+        "grad": 1,
+        "hvp": 1,
+    }.values()
+    full = [
+        np.broadcast_to(q, (*together, *q.shape[q.ndim - n :]))
+        for q, n in zip((theta, x, y, v, *got), own_axes)
+    ]
     for i in np.ndindex(*together):
         t, x_i, y_i, v_i, *got_i = (q[i] for q in full)
-        want = model.predict(t, x_i), model.loss(t, x_i, y_i), model.grad(t, x_i, y_i), model.hvp(t, x_i, y_i, v_i)
+        want = (
+            model.predict(t, x_i),
+            model.loss(t, x_i, y_i),
+            model.grad(t, x_i, y_i),
+            model.hvp(t, x_i, y_i, v_i),
+        )
         assert max(map(relative_error, got_i, want)) <= 1e-12
 
 
 def test_leading_axes_of_theta_and_v_that_do_not_fit_are_named():
     model, theta, batch = problem(replicas=(3,))
-    with pytest.raises(ValueError, match=r"v: its leading axes \(2,\) do not broadcast with \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"v: its leading axes \(2,\) do not broadcast with \(3,\)"
+    ):
         model.hvp(theta, *first_task(batch), theta[:2])

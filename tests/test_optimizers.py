@@ -26,7 +26,8 @@ def descend(optimizer, theta, gradients):
     return theta
 
 
-# eps of 0.1 as well: at 1e-8 nothing would show on which side of the root it is added, or before which correction
+# eps of 0.1 as well: at 1e-8 nothing would show on which side of the root it is added, or before
+# which correction
 @pytest.mark.parametrize("constants", [(1e-3, 0.9, 0.999, 1e-8), (0.3, 0.5, 0.8, 0.1)], ids=str)
 def test_adam_is_the_papers_algorithm(constants):
     rng = np.random.default_rng(0)
@@ -34,13 +35,21 @@ def test_adam_is_the_papers_algorithm(constants):
     gradients[50:, 3] = 0  # a unit that dies
     got = descend(tm.Adam(*constants), theta, gradients)
     assert relative_error(got, adam_of_the_paper(theta, gradients, *constants)) < 1e-14
-    assert relative_error(got - theta, np.subtract(adam_of_the_paper(theta, gradients, *constants), theta)) < 1e-12
+    assert (
+        relative_error(
+            got - theta, np.subtract(adam_of_the_paper(theta, gradients, *constants), theta)
+        )
+        < 1e-12
+    )
 
 
 def test_adam_has_the_papers_constants_by_default():
     rng = np.random.default_rng(0)
     theta, gradients = np.zeros(3), rng.standard_normal((3, 3))
-    assert np.array_equal(descend(tm.Adam(), theta, gradients), descend(tm.Adam(1e-3, 0.9, 0.999, 1e-8), theta, gradients))
+    assert np.array_equal(
+        descend(tm.Adam(), theta, gradients),
+        descend(tm.Adam(1e-3, 0.9, 0.999, 1e-8), theta, gradients),
+    )
 
 
 def test_adams_first_step_is_its_rate_whatever_the_gradients_size():
@@ -57,7 +66,8 @@ def test_where_the_gradient_stays_0_adam_does_not_linger_on_subnormal_numbers():
     gradients[0] = 1, -1, 0
     gradients[:, 2] = 1
     descend(optimizer, np.zeros(3, np.float32), gradients)
-    assert optimizer.m.tolist() == [0, 0, pytest.approx(1)]  # 0.9^900 is 1e-41, and float32 ends at 1e-38
+    # 0.9^900 is 1e-41, and float32 ends at 1e-38
+    assert optimizer.m.tolist() == [0, 0, pytest.approx(1)]
 
 
 def test_sgd_is_a_step_against_the_gradient():
@@ -81,7 +91,9 @@ class TestBoth:
         kept = first.copy()
         second = optimizer.step(first, grad)
         assert np.array_equal(first, kept)
-        assert not any(map(np.shares_memory, (first, first, second, second), (theta, grad, first, grad)))
+        assert not any(
+            map(np.shares_memory, (first, first, second, second), (theta, grad, first, grad))
+        )
 
     def test_a_gradient_reused_by_its_owner_does_no_harm(self, make):
         gradients = np.random.default_rng(0).standard_normal((5, 3))

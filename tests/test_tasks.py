@@ -1,4 +1,5 @@
-"""Sine tasks: their shapes, their distribution, and what is known about them without any learning."""
+"""Sine tasks: their shapes, their distribution, and what is known about them without any
+learning."""
 
 import numpy as np
 import pytest
@@ -22,12 +23,15 @@ def on_two_features(x):
 
 def amplitude_and_phase(batch):
     """a and b of each task, by least squares on its query points."""
-    weights = np.stack([np.linalg.lstsq(on_two_features(x), y[:, 0], rcond=None)[0] for x, y in zip(*batch[2:])])
+    weights = np.stack(
+        [np.linalg.lstsq(on_two_features(x), y[:, 0], rcond=None)[0] for x, y in zip(*batch[2:])]
+    )
     return np.hypot(*weights.T), np.arctan2(weights[:, 1], weights[:, 0]) % (2 * np.pi)
 
 
 def assert_uniform(numbers, low, high):
-    """Kolmogorov and Smirnov: a right sample is further from uniform than this once in a thousand."""
+    """Kolmogorov and Smirnov: a right sample is further from uniform than this once in a
+    thousand."""
     share = (np.sort(numbers, axis=None) - low) / (high - low)
     assert 0 <= share[0] and share[-1] <= 1
     assert abs(share - np.arange(0.5, share.size) / share.size).max() < 1.95 / share.size**0.5
@@ -39,7 +43,8 @@ def assert_within_its_error(samples, expected):
 
 
 def mean_square(f, amplitude=(0.1, 5.0), phase=(0, 2 * np.pi)):
-    """E[(a sin(x + b) - f(x))^2] over x and b, by the midpoint rule; E[a] and E[a^2] of a uniform a by hand."""
+    """E[(a sin(x + b) - f(x))^2] over x and b, by the midpoint rule; E[a] and E[a^2] of a uniform a
+    by hand."""
     low, high = amplitude
     a1, a2 = (low + high) / 2, (high**3 - low**3) / (3 * (high - low))
     x = -5 + 10 * (np.arange(1000)[:, None] + 0.5) / 1000
@@ -48,15 +53,21 @@ def mean_square(f, amplitude=(0.1, 5.0), phase=(0, 2 * np.pi)):
 
 
 @pytest.mark.parametrize("grid", [False, True])
-@pytest.mark.parametrize("n_tasks, lead", [(3, (3,)), ((3,), (3,)), ((2, 3), (2, 3)), ([2, 3], (2, 3))], ids=str)
+@pytest.mark.parametrize(
+    "n_tasks, lead", [(3, (3,)), ((3,), (3,)), ((2, 3), (2, 3)), ([2, 3], (2, 3))], ids=str
+)
 def test_shapes_are_tasks_points_and_one(n_tasks, lead, grid):
-    assert [array.shape for array in sample(n_tasks, 5, 7, grid)] == [(*lead, n, 1) for n in (5, 5, 7, 7)]
+    assert [array.shape for array in sample(n_tasks, 5, 7, grid)] == [
+        (*lead, n, 1) for n in (5, 5, 7, 7)
+    ]
     assert [array.shape for array in sample(n_tasks, 5, None, grid)] == [(*lead, 5, 1)] * 4
     assert all(array.dtype == np.float64 for array in sample(n_tasks, 5, 7, grid))
 
 
 def test_the_defaults_are_the_posts():
-    assert tm.SineTasks() == tm.SineTasks(amplitude=(0.1, 5.0), phase=(0.0, 2 * np.pi), x_range=(-5.0, 5.0))
+    assert tm.SineTasks() == tm.SineTasks(
+        amplitude=(0.1, 5.0), phase=(0.0, 2 * np.pi), x_range=(-5.0, 5.0)
+    )
 
 
 @pytest.mark.parametrize("grid", [False, True])
@@ -66,7 +77,9 @@ def test_two_points_and_two_features_solve_any_task(grid):
     assert relative_error(on_two_features(batch.x_query) @ weights, batch.y_query) < 1e-12
 
 
-@pytest.mark.parametrize("tasks", [tm.SineTasks(), PAPER, tm.SineTasks((2.0, 3.0), (1.0, 1.5), (0.0, 8.0))], ids=str)
+@pytest.mark.parametrize(
+    "tasks", [tm.SineTasks(), PAPER, tm.SineTasks((2.0, 3.0), (1.0, 1.5), (0.0, 8.0))], ids=str
+)
 def test_amplitudes_phases_and_points_are_uniform_over_their_ranges(tasks):
     batch = sample(3000, 4, 6, tasks=tasks)
     a, b = amplitude_and_phase(batch)
@@ -74,7 +87,11 @@ def test_amplitudes_phases_and_points_are_uniform_over_their_ranges(tasks):
     assert_uniform(b, *tasks.phase)
     for x in batch.x_support, batch.x_query:
         assert_uniform(x, *tasks.x_range)
-    for one, other in ((a, b), (a, batch.x_support[:, 0, 0]), (batch.x_support[:, 0, 0], batch.x_query[:, 0, 0])):
+    for one, other in (
+        (a, b),
+        (a, batch.x_support[:, 0, 0]),
+        (batch.x_support[:, 0, 0], batch.x_query[:, 0, 0]),
+    ):
         assert abs(np.corrcoef(one, other)[0, 1]) < 4 / 3000**0.5  # independent
 
 
@@ -98,7 +115,9 @@ def test_a_task_distribution_does_not_change():
 
 def test_a_grid_spaces_the_query_points_evenly_and_leaves_the_support_points_alone():
     gridded = sample(4, 5, 50, grid=True)
-    assert np.array_equal(gridded.x_query, np.broadcast_to(np.linspace(-5, 5, 50)[:, None], (4, 50, 1)))
+    assert np.array_equal(
+        gridded.x_query, np.broadcast_to(np.linspace(-5, 5, 50)[:, None], (4, 50, 1))
+    )
     assert_uniform(sample(500, 5, 50, grid=True).x_support, -5, 5)
 
 
@@ -122,9 +141,14 @@ def test_blocks_are_the_batch_in_order_and_in_pieces():
 
 
 def test_the_example_to_look_at_is_one_wave_with_points_anywhere_and_on_one_side():
-    (anywhere, one_side), (title, other) = (tasks := sine_examples(np.random.default_rng(0), 10)).values(), tasks
+    (anywhere, one_side), (title, other) = (
+        (tasks := sine_examples(np.random.default_rng(0), 10)).values(),
+        tasks,
+    )
     assert title == "10 points anywhere" and other == "10 points on one side"
-    assert (one_side.x_support > 0).all() and np.array_equal(one_side.x_support, abs(anywhere.x_support))
+    assert (one_side.x_support > 0).all() and np.array_equal(
+        one_side.x_support, abs(anywhere.x_support)
+    )
     assert 0 < (anywhere.x_support > 0).sum() < 10 and abs(anywhere.x_support).max() <= 5
     for task in (anywhere, one_side):
         assert [array.shape for array in task] == [(1, 10, 1), (1, 10, 1), (1, 200, 1), (1, 200, 1)]
@@ -136,14 +160,21 @@ def test_the_example_to_look_at_is_one_wave_with_points_anywhere_and_on_one_side
 def test_the_left_side_keeps_the_query_points_left_of_0():
     task = sample(1, 10, 101, grid=True)  # with 0 in the middle
     left = left_side(task)
-    assert np.array_equal(left.x_support, task.x_support) and np.array_equal(left.y_support, task.y_support)
-    assert np.array_equal(left.x_query, task.x_query[:, :50]) and np.array_equal(left.y_query, task.y_query[:, :50])
+    assert np.array_equal(left.x_support, task.x_support) and np.array_equal(
+        left.y_support, task.y_support
+    )
+    assert np.array_equal(left.x_query, task.x_query[:, :50]) and np.array_equal(
+        left.y_query, task.y_query[:, :50]
+    )
 
 
 # Arguments
 
 UNFIT = {
-    "a seed": (dict(rng=-1), r"rng: expected a NumPy Generator, such as np.random.default_rng\(seed\); got -1"),
+    "a seed": (
+        dict(rng=-1),
+        r"rng: expected a NumPy Generator, such as np.random.default_rng\(seed\); got -1",
+    ),
     "half a seed": (dict(rng=1.5), "rng: .*; got 1.5"),
     "a word": (dict(rng="0"), "rng: .*; got '0'"),
     "no tasks": (dict(n_tasks=0), "n_tasks: expected a whole number of at least 1; got 0"),
@@ -154,7 +185,10 @@ UNFIT = {
     "no shots": (dict(shots=0), "shots: expected a whole number of at least 1; got 0"),
     "negative shots": (dict(shots=-1), "shots: .*; got -1"),
     "half a shot": (dict(shots=0.5), "shots: .*; got 0.5"),
-    "negative query points": (dict(query=-1), "query: expected a whole number of at least 0; got -1"),
+    "negative query points": (
+        dict(query=-1),
+        "query: expected a whole number of at least 0; got -1",
+    ),
     "true query points": (dict(query=True), "query: .*; got True"),
 }
 
@@ -162,7 +196,9 @@ UNFIT = {
 @pytest.mark.parametrize("change, message", UNFIT.values(), ids=UNFIT)
 def test_a_sample_names_what_is_wrong(change, message):
     with pytest.raises(ValueError, match=message):
-        tm.SineTasks().sample(**{"rng": np.random.default_rng(0), "n_tasks": 2, "shots": 3} | change)
+        tm.SineTasks().sample(
+            **{"rng": np.random.default_rng(0), "n_tasks": 2, "shots": 3} | change
+        )
 
 
 @pytest.mark.parametrize("name", ["amplitude", "phase", "x_range"])
@@ -180,7 +216,11 @@ def test_a_range_that_is_none_is_named(name, value, message):
 def test_a_sample_may_have_no_query_points():
     for grid in (False, True):
         batch = sample(5, 4, 0, grid)
-        assert batch.x_query.shape == batch.y_query.shape == (5, 0, 1) and batch.x_support.shape == (5, 4, 1)
+        assert batch.x_query.shape == batch.y_query.shape == (
+            5,
+            0,
+            1,
+        ) and batch.x_support.shape == (5, 4, 1)
 
 
 def test_a_range_may_be_a_single_point():
@@ -224,24 +264,44 @@ def test_on_the_papers_tasks_the_best_blind_predictor_is_a_cosine_and_scores_3_0
 
     expected = mean_square(best, phase=PAPER.phase)
     assert expected == pytest.approx(3.006, abs=5e-4)
-    for worse in (lambda x: best(x) + 0.1, lambda x: best(x) + 0.1 * np.sin(x), lambda x: 0.9 * best(x), lambda x: 1.1 * best(x)):
+    for worse in (
+        lambda x: best(x) + 0.1,
+        lambda x: best(x) + 0.1 * np.sin(x),
+        lambda x: 0.9 * best(x),
+        lambda x: 1.1 * best(x),
+    ):
         assert mean_square(worse, phase=PAPER.phase) > expected
     batch = sample(20_000, 1, 10, tasks=PAPER)
-    assert_within_its_error(((batch.y_query - best(batch.x_query)) ** 2).mean(axis=(1, 2)), expected)
+    assert_within_its_error(
+        ((batch.y_query - best(batch.x_query)) ** 2).mean(axis=(1, 2)), expected
+    )
     for feature in (np.sin(batch.x_query), np.cos(batch.x_query), np.ones_like(batch.x_query)):
-        assert_within_its_error(((batch.y_query - best(batch.x_query)) * feature).mean(axis=(1, 2)), 0)
+        assert_within_its_error(
+            ((batch.y_query - best(batch.x_query)) * feature).mean(axis=(1, 2)), 0
+        )
 
 
 def test_joined_points_are_all_points_on_both_sides():
     batch = sample(3, 4, 2)
     x_support, y_support, x_query, y_query = batch.joined()
-    assert np.array_equal(x_support, np.concatenate((batch.x_support, batch.x_query), axis=1)) and x_query is x_support
-    assert np.array_equal(y_support, np.concatenate((batch.y_support, batch.y_query), axis=1)) and y_query is y_support
+    assert (
+        np.array_equal(x_support, np.concatenate((batch.x_support, batch.x_query), axis=1))
+        and x_query is x_support
+    )
+    assert (
+        np.array_equal(y_support, np.concatenate((batch.y_support, batch.y_query), axis=1))
+        and y_query is y_support
+    )
 
 
 def test_exchanged_points_are_those_of_the_other_set():
     batch = sample(3, 4, 2)
-    assert all(a is b for a, b in zip(batch.exchanged(), (batch.x_query, batch.y_query, batch.x_support, batch.y_support)))
+    assert all(
+        a is b
+        for a, b in zip(
+            batch.exchanged(), (batch.x_query, batch.y_query, batch.x_support, batch.y_support)
+        )
+    )
 
 
 def test_parts_have_each_point_once():
@@ -260,4 +320,6 @@ def test_views_are_handed_out_one_after_the_other_of_the_batches_that_the_tasks_
     for _ in range(2):
         batch = tm.SineTasks().sample(same, (2, 3), 4, 5)
         for expected in (batch, batch.exchanged(), batch):
-            assert all(np.array_equal(a, b) for a, b in zip(views.sample(rng, (2, 3), 4, 5), expected))
+            assert all(
+                np.array_equal(a, b) for a, b in zip(views.sample(rng, (2, 3), 4, 5), expected)
+            )

@@ -65,7 +65,9 @@ def test_optimizer_query_and_minibatch_are_used():
 
 def test_inner_lr_and_steps_are_used():
     usual = train()[0]
-    assert not np.array_equal(train(inner_lr=0.02)[0], usual) and not np.array_equal(train(inner_steps=1)[0], usual)
+    assert not np.array_equal(train(inner_lr=0.02)[0], usual) and not np.array_equal(
+        train(inner_steps=1)[0], usual
+    )
     assert np.array_equal(train(inner_lr=np.full(MODEL.n_params, 0.01))[0], usual)
 
 
@@ -73,7 +75,16 @@ def test_one_inner_step_is_the_default():
     def run(**steps):
         rng, theta = np.random.default_rng(1), MODEL.init(np.random.default_rng(0))
         return tm.meta_train(
-            tm.maml_grad, MODEL, theta, SINES, rng=rng, iterations=3, meta_batch_size=3, shots=5, inner_lr=0.01, **steps
+            tm.maml_grad,
+            MODEL,
+            theta,
+            SINES,
+            rng=rng,
+            iterations=3,
+            meta_batch_size=3,
+            shots=5,
+            inner_lr=0.01,
+            **steps,
         )
 
     assert all(map(np.array_equal, run(), run(inner_steps=1)))
@@ -86,7 +97,8 @@ def test_same_seed_same_digits():
 
 
 def test_replicas_train_on_tasks_of_their_own():
-    theta = np.tile(MODEL.init(np.random.default_rng(0)), (3, 1))  # so that nothing but the tasks can differ
+    # so that nothing but the tasks can differ
+    theta = np.tile(MODEL.init(np.random.default_rng(0)), (3, 1))
     trained, history = train(theta=theta)
     assert trained.shape == theta.shape and history.shape == (6, 3)
     assert len(np.unique(history[0])) == len(np.unique(trained[:, 0])) == 3
@@ -113,7 +125,12 @@ def test_the_callers_theta_is_left_alone():
 def test_float32_stays_float32(method, optimizer):
     seen = []
     theta = MODEL.init(np.random.default_rng(0), np.float32)
-    seen += train(theta=theta, method=method, optimizer=optimizer, callback=lambda i, *heard: seen.extend(heard))
+    seen += train(
+        theta=theta,
+        method=method,
+        optimizer=optimizer,
+        callback=lambda i, *heard: seen.extend(heard),
+    )
     assert len(seen) == 6 * 2 + 2 and {array.dtype for array in seen} == {np.dtype(np.float32)}
 
 
@@ -130,7 +147,10 @@ def test_callback_hears_of_every_step():
 # Cut short
 
 INTERRUPTIONS = {  # name: steps that were taken, what meta_train is given
-    "in the callback": (4, lambda: dict(callback=lambda i, theta, loss: press_ctrl_c() if i == 3 else None)),
+    "in the callback": (
+        4,
+        lambda: dict(callback=lambda i, theta, loss: press_ctrl_c() if i == 3 else None),
+    ),
     "while sampling": (3, lambda: dict(tasks=Spoiled(3, press_ctrl_c))),
     "before the first step": (0, lambda: dict(tasks=Spoiled(0, press_ctrl_c))),
 }
@@ -161,16 +181,23 @@ def test_divergence_hands_over_the_last_finite_numbers(how, at):
     with pytest.raises(Diverged, match=f"at iteration {at}.*inner_lr.*0.01") as caught:
         train(tasks=Spoiled(at, how))
     theta, history = train(iterations=at)
-    assert np.array_equal(caught.value.theta, theta) and np.array_equal(caught.value.history, history)
+    assert np.array_equal(caught.value.theta, theta) and np.array_equal(
+        caught.value.history, history
+    )
 
 
 def test_a_first_batch_that_is_not_finite_is_no_divergence_but_a_wrong_argument():
-    with pytest.raises(ValueError, match=r"^y_query: expected finite numbers; got -?inf at \(0, 0, 0\)$"):
+    with pytest.raises(
+        ValueError, match=r"^y_query: expected finite numbers; got -?inf at \(0, 0, 0\)$"
+    ):
         train(tasks=Spoiled(0, infinite))
 
 
 def test_a_later_batch_that_is_not_finite_is_named():
-    with pytest.raises(Diverged, match=r"^diverged at iteration 3: y_query: expected finite numbers; got -?inf at \(0, 0, 0\); "):
+    with pytest.raises(
+        Diverged,
+        match=r"^diverged at iteration 3: y_query: expected finite numbers; got -?inf at \(0, 0, 0\); ",
+    ):
         train(tasks=Spoiled(3, infinite))
 
 
@@ -182,7 +209,8 @@ def test_too_large_a_rate_diverges_by_name_and_without_a_warning(method):
 
 
 def spoiling(at, *where, value=np.nan):
-    """A meta-gradient of ones that has the value in some of its entries when theta has been moved `at` times."""
+    """A meta-gradient of ones that has the value in some of its entries when theta has been moved
+    `at` times."""
 
     def method(model, theta, *_):
         grad = np.ones_like(theta)
@@ -193,7 +221,8 @@ def spoiling(at, *where, value=np.nan):
     return method
 
 
-DIVERGING = {  # theta's leading axes, where the gradient is spoiled, the replicas and how they are called
+# theta's leading axes, where the gradient is spoiled, the replicas and how they are called
+DIVERGING = {
     "one network": ((), [(3,)], [()], ": the"),
     "one of one": ((1,), [(0, 3)], [(0,)], ", replica 0 of 1: the"),
     "one of three": ((3,), [(1, 0)], [(1,)], ", replica 1 of 3: the"),
@@ -214,7 +243,10 @@ def test_the_replicas_that_diverged_are_named(lead, where, replicas, words):
 
 def test_divergence_names_rates_in_an_array_and_the_default_optimizer():
     rates = np.linspace(-0.25, 0.5, MODEL.n_params)
-    with pytest.raises(Diverged, match=rf"inner_lr \(now -0.25 to 0.5, shape \({MODEL.n_params},\)\) or outer rate \(now Adam\(0.001\)\)"):
+    with pytest.raises(
+        Diverged,
+        match=rf"inner_lr \(now -0.25 to 0.5, shape \({MODEL.n_params},\)\) or outer rate \(now Adam\(0.001\)\)",
+    ):
         train(method=spoiling(0, (1,)), theta=np.zeros(MODEL.n_params), inner_lr=rates)
 
 
@@ -241,8 +273,13 @@ def test_a_step_out_of_the_finite_numbers_is_divergence_at_that_step():
 
 def test_a_division_by_zero_is_divergence_without_a_warning():
     start = np.zeros(MODEL.n_params)
-    with pytest.raises(Diverged, match="at iteration 0"):  # 1e-200 squared is 0, and nothing is added to its root
-        train(method=lambda *_: (1.0, np.full(MODEL.n_params, 1e-200)), theta=start, optimizer=tm.Adam(eps=0))
+    # 1e-200 squared is 0, and nothing is added to its root
+    with pytest.raises(Diverged, match="at iteration 0"):
+        train(
+            method=lambda *_: (1.0, np.full(MODEL.n_params, 1e-200)),
+            theta=start,
+            optimizer=tm.Adam(eps=0),
+        )
 
 
 def test_divergence_leaves_the_optimizer_as_it_was():
@@ -253,7 +290,8 @@ def test_divergence_leaves_the_optimizer_as_it_was():
 
 
 def a_method_that_returns(loss, grad):
-    """A meta-gradient for two replicas: ones, but for the second replica's loss and the sixth number of its gradient."""
+    """A meta-gradient for two replicas: ones, but for the second replica's loss and the sixth
+    number of its gradient."""
 
     def method(model, theta, *_):
         losses, gradients = np.ones(2, theta.dtype), np.ones_like(theta)
@@ -264,7 +302,9 @@ def a_method_that_returns(loss, grad):
 
 
 # 1e200 is finite, but its square is not, and Adam would stand still for good
-@pytest.mark.parametrize("loss, grad", [(np.nan, 1.0), (-np.inf, 1.0), (1.0, np.nan), (1.0, np.inf), (1.0, 1e200)])
+@pytest.mark.parametrize(
+    "loss, grad", [(np.nan, 1.0), (-np.inf, 1.0), (1.0, np.nan), (1.0, np.inf), (1.0, 1e200)]
+)
 def test_a_single_number_that_is_not_finite_is_divergence(loss, grad):
     start = np.zeros((2, MODEL.n_params))
     with pytest.raises(Diverged) as caught:
@@ -273,7 +313,10 @@ def test_a_single_number_that_is_not_finite_is_divergence(loss, grad):
     assert caught.value.replicas == [(1,)] and "replica 1 of 2" in str(caught.value)
 
 
-@pytest.mark.parametrize("lead, index, words", [((), (), "iteration 0: "), ((2, 2), (0, 1), r", replica \(0, 1\) of \(2, 2\): ")])
+@pytest.mark.parametrize(
+    "lead, index, words",
+    [((), (), "iteration 0: "), ((2, 2), (0, 1), r", replica \(0, 1\) of \(2, 2\): ")],
+)
 def test_divergence_says_which_replica_it_was(lead, index, words):
     def method(model, theta, *_):
         loss = np.ones(lead)
@@ -287,7 +330,9 @@ def test_divergence_says_which_replica_it_was(lead, index, words):
 
 def test_a_step_into_infinity_is_divergence_and_is_not_taken():
     start = np.zeros((2, MODEL.n_params))
-    with pytest.raises(Diverged, match=r"at iteration 0, replica 1 of 2.*outer rate \(now SGD\(1e\+100\)\)") as caught:
+    with pytest.raises(
+        Diverged, match=r"at iteration 0, replica 1 of 2.*outer rate \(now SGD\(1e\+100\)\)"
+    ) as caught:
         train(method=a_method_that_returns(1.0, 1e100), theta=start, optimizer=tm.SGD(1e100))
     assert np.array_equal(caught.value.theta, start)
 
@@ -313,14 +358,26 @@ def test_tasks_that_do_not_fit_are_named_at_once():
 @pytest.mark.parametrize("name", ["meta_batch_size", "shots", "query"])
 @pytest.mark.parametrize("value", [0, 1.5, True])
 def test_counts_are_whole_numbers(name, value):
-    with pytest.raises(ValueError, match=f"^{name}: expected a whole number of at least 1; got {value}$"):
+    with pytest.raises(
+        ValueError, match=f"^{name}: expected a whole number of at least 1; got {value}$"
+    ):
         train(**{name: value})
 
 
 def test_a_seed_is_no_generator():
-    with pytest.raises(ValueError, match="rng: expected a NumPy Generator, such as np.random.default_rng.*; got 0"):
+    with pytest.raises(
+        ValueError, match="rng: expected a NumPy Generator, such as np.random.default_rng.*; got 0"
+    ):
         tm.meta_train(
-            tm.maml_grad, MODEL, np.zeros(MODEL.n_params), SINES, rng=0, iterations=0, meta_batch_size=1, shots=5, inner_lr=0.1
+            tm.maml_grad,
+            MODEL,
+            np.zeros(MODEL.n_params),
+            SINES,
+            rng=0,
+            iterations=0,
+            meta_batch_size=1,
+            shots=5,
+            inner_lr=0.1,
         )
 
 
@@ -331,49 +388,91 @@ def test_a_wrong_rate_is_named_even_before_any_iteration():
 
 @pytest.mark.parametrize("iterations", [-1, 1.5, True, "6"])
 def test_iterations_is_a_whole_number(iterations):
-    with pytest.raises(ValueError, match=f"iterations: expected a whole number of at least 0; got {iterations!r}"):
+    with pytest.raises(
+        ValueError, match=f"iterations: expected a whole number of at least 0; got {iterations!r}"
+    ):
         train(iterations=iterations)
 
 
 WRONG = {
-    "meta_batch_size": (dict(meta_batch_size=0), "meta_batch_size: expected a whole number of at least 1; got 0"),
+    "meta_batch_size": (
+        dict(meta_batch_size=0),
+        "meta_batch_size: expected a whole number of at least 1; got 0",
+    ),
     "a negative batch": (dict(meta_batch_size=-1), "meta_batch_size: .*; got -1"),
     "half a task": (dict(meta_batch_size=1.5), "meta_batch_size: .*; got 1.5"),
     "shots": (dict(shots=0), "shots: expected a whole number of at least 1; got 0"),
     "words for shots": (dict(shots="5"), "shots: .*; got '5'"),
     "query": (dict(query=0), "query: expected a whole number of at least 1; got 0"),
     "true": (dict(query=True), "query: .*; got True"),
-    "inner_steps": (dict(inner_steps=-1), "inner_steps: expected a whole number of at least 0; got -1"),
+    "inner_steps": (
+        dict(inner_steps=-1),
+        "inner_steps: expected a whole number of at least 0; got -1",
+    ),
     "minibatch": (dict(minibatch=6), "minibatch: expected at most the 5 support points; got 6"),
     "inner_lr": (dict(inner_lr=-0.01), "inner_lr: expected a number of at least 0; got -0.01"),
     "inner_lr of nan": (dict(inner_lr=np.nan), "^inner_lr: expected finite numbers; got nan"),
-    "inner_lr of another network": (dict(inner_lr=np.ones(3)), r"inner_lr: expected .*; got \(3,\)"),
-    "theta of nan": (dict(theta=np.full(MODEL.n_params, np.nan)), r"^theta: expected finite numbers; got nan at \(0,\)"),
-    "theta of another network": (dict(theta=np.ones(12)), r"theta: expected shape .*; got \(12,\); is it of another network"),
-    "tasks of another width": (dict(model=tm.MLP([2, 1])), r"x_support: expected shape \(\.\.\., K, 2\) .*; got \(3, 5, 1\)"),
+    "inner_lr of another network": (
+        dict(inner_lr=np.ones(3)),
+        r"inner_lr: expected .*; got \(3,\)",
+    ),
+    "theta of nan": (
+        dict(theta=np.full(MODEL.n_params, np.nan)),
+        r"^theta: expected finite numbers; got nan at \(0,\)",
+    ),
+    "theta of another network": (
+        dict(theta=np.ones(12)),
+        r"theta: expected shape .*; got \(12,\); is it of another network",
+    ),
+    "tasks of another width": (
+        dict(model=tm.MLP([2, 1])),
+        r"x_support: expected shape \(\.\.\., K, 2\) .*; got \(3, 5, 1\)",
+    ),
 }
 
 
 @pytest.mark.parametrize("changes, message", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("iterations", [0, 1])
 def test_meta_train_names_what_is_wrong(changes, message, iterations):
-    if iterations or not {"inner_steps", "minibatch", "model"} & {*changes}:  # which the first step finds
+    # which the first step finds
+    if iterations or not {"inner_steps", "minibatch", "model"} & {*changes}:
         with pytest.raises(ValueError, match=message):
             train(iterations=iterations, **changes)
 
 
 @pytest.mark.parametrize("rng", [-1, 1.5, "0", None, 0, np.random], ids=repr)
 def test_rng_is_a_generator(rng):
-    with pytest.raises(ValueError, match=r"rng: expected a NumPy Generator, such as np.random.default_rng\(seed\); got "):
-        tm.meta_train(tm.maml_grad, MODEL, np.ones(MODEL.n_params), SINES, rng=rng, iterations=1, meta_batch_size=1, shots=1, inner_lr=0.1)
+    with pytest.raises(
+        ValueError,
+        match=r"rng: expected a NumPy Generator, such as np.random.default_rng\(seed\); got ",
+    ):
+        tm.meta_train(
+            tm.maml_grad,
+            MODEL,
+            np.ones(MODEL.n_params),
+            SINES,
+            rng=rng,
+            iterations=1,
+            meta_batch_size=1,
+            shots=1,
+            inner_lr=0.1,
+        )
 
 
 def test_50_steps_give_the_same_numbers_on_every_version_of_numpy():
     """To 1e-9. Much longer runs do not: training is chaotic, and grows a difference of 1e-16."""
     model = tm.MLP([1, 40, 40, 1])
-    theta, history = train(model=model, iterations=50, meta_batch_size=1, shots=10, inner_steps=1, query=10)
+    theta, history = train(
+        model=model, iterations=50, meta_batch_size=1, shots=10, inner_steps=1, query=10
+    )
     digest = [*theta[[0, 500, 1760]], np.linalg.norm(theta), history.sum()]
-    stored = [0.2869793520920949, -0.13239707378217702, -0.01912677268270049, 6.5245668740956155, 185.2662040538523]
+    stored = [
+        0.2869793520920949,
+        -0.13239707378217702,
+        -0.01912677268270049,
+        6.5245668740956155,
+        185.2662040538523,
+    ]
     assert digest == pytest.approx(stored, rel=1e-9, abs=0)
 
 
@@ -383,13 +482,16 @@ def test_50_steps_give_the_same_numbers_on_every_version_of_numpy():
 def test_a_tiny_run_lowers_the_loss_after_adaptation():
     held_out = SINES.sample(np.random.default_rng(99), 200, 5)
     start = MODEL.init(np.random.default_rng(0))
-    trained, _ = train(theta=start, iterations=300, meta_batch_size=10, optimizer=tm.Adam(0.01), inner_lr=0.05)
+    trained, _ = train(
+        theta=start, iterations=300, meta_batch_size=10, optimizer=tm.Adam(0.01), inner_lr=0.05
+    )
     before, after = (tm.meta_loss(MODEL, theta, held_out, 0.05, 2) for theta in (start, trained))
     assert after < 0.75 * before  # 0.6 over ten seeds
 
 
 def test_maml_adapts_where_joint_training_does_not():
-    """The post's network, rate and shots, cut to two seeds and 2,000 meta-steps, of 4 tasks each."""
+    """The post's network, rate and shots, cut to two seeds and 2,000 meta-steps, of 4 tasks
+    each."""
     model = tm.MLP([1, 40, 40, 1])
     held_out = SINES.sample(np.random.default_rng(99), 200, 10, 50, grid=True)
     after_10 = {}
@@ -397,9 +499,18 @@ def test_maml_adapts_where_joint_training_does_not():
         rng = np.random.default_rng(0)
         theta = np.stack([model.init(rng, np.float32) for _ in range(2)])
         theta, _ = tm.meta_train(
-            method, model, theta, SINES, rng=rng, iterations=2000, meta_batch_size=4, shots=10, inner_lr=0.01
+            method,
+            model,
+            theta,
+            SINES,
+            rng=rng,
+            iterations=2000,
+            meta_batch_size=4,
+            shots=10,
+            inner_lr=0.01,
         )
         curve = summarize(tm.adaptation_curve(model, theta, held_out, 0.01, 10))
-        assert 0.9 * 4.25 < curve.mean[0] < 1.2 * 4.25  # before adaptation no method can know the task
+        # before adaptation no method can know the task
+        assert 0.9 * 4.25 < curve.mean[0] < 1.2 * 4.25
         after_10[method] = curve.seeds[:, 10]
     assert after_10[tm.maml_grad].max() < 0.6 * after_10[tm.joint_grad].min()

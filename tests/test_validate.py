@@ -1,4 +1,5 @@
-"""What every public function promises of its arguments: they are left alone, theta decides the dtype, and misfits are named."""
+"""What every public function promises of its arguments: they are left alone, theta decides the
+dtype, and misfits are named."""
 
 import re
 
@@ -33,7 +34,11 @@ def test_results_are_new_arrays(function, tasks):
     second = arrays(function(model, theta + 1, batch))
     assert all(map(np.array_equal, first, kept))
     for result in (*first, *second):
-        assert not any(np.shares_memory(result, other) for other in (theta, *batch, *first, *second) if other is not result)
+        assert not any(
+            np.shares_memory(result, other)
+            for other in (theta, *batch, *first, *second)
+            if other is not result
+        )
 
 
 @EVERY_FUNCTION
@@ -49,10 +54,14 @@ def test_strides_do_not_matter(function):
     model, theta, batch = problem(replicas=(3,))
     strided = np.repeat(theta, 2, axis=-1)[..., ::2]
     backwards = tm.TaskBatch(*(array[:, ::-1].copy()[:, ::-1] for array in batch))
-    for got, want in zip(arrays(function(model, strided[0], backwards)), arrays(function(model, theta[0], batch))):
+    for got, want in zip(
+        arrays(function(model, strided[0], backwards)), arrays(function(model, theta[0], batch))
+    ):
         assert np.allclose(got, want, rtol=1e-12, atol=0)
     columns = np.asfortranarray(theta)
-    for got, want in zip(arrays(function(model, columns, batch)), arrays(function(model, theta, batch))):
+    for got, want in zip(
+        arrays(function(model, columns, batch)), arrays(function(model, theta, batch))
+    ):
         assert np.allclose(got, want, rtol=1e-12, atol=0)
 
 
@@ -63,7 +72,10 @@ def test_lists_are_arrays():
     assert model.loss(*lists) == model.loss(theta, x, y)
     assert np.array_equal(model.hvp(*lists, theta.tolist()), model.hvp(theta, x, y, theta))
     of_lists = tm.TaskBatch(*(array.tolist() for array in batch))
-    assert np.array_equal(tm.maml_grad(model, theta.tolist(), of_lists, 0.1)[1], tm.maml_grad(model, theta, batch, 0.1)[1])
+    assert np.array_equal(
+        tm.maml_grad(model, theta.tolist(), of_lists, 0.1)[1],
+        tm.maml_grad(model, theta, batch, 0.1)[1],
+    )
 
 
 # dtype
@@ -76,7 +88,11 @@ def test_lists_are_arrays():
 def test_theta_decides_the_dtype(function, criterion, activation, dtype):
     model, theta, batch = problem(criterion=criterion, activation=activation)
     for data in (np.float32, np.float64, int):
-        results = arrays(function(model, theta.astype(dtype), tm.TaskBatch(*(array.astype(data) for array in batch))))
+        results = arrays(
+            function(
+                model, theta.astype(dtype), tm.TaskBatch(*(array.astype(data) for array in batch))
+            )
+        )
         assert {result.dtype for result in results} == {np.dtype(dtype)}
 
 
@@ -93,14 +109,19 @@ def test_rates_of_any_dtype_leave_float32_alone(method, rate):
 def test_other_real_numbers_are_float64(name, dtype):
     model, theta, batch = problem()
     theta = (theta > 0).astype(dtype)
-    for got, want in zip(arrays(PUBLIC[name](model, theta, batch)), arrays(PUBLIC[name](model, theta.astype(float), batch))):
+    for got, want in zip(
+        arrays(PUBLIC[name](model, theta, batch)),
+        arrays(PUBLIC[name](model, theta.astype(float), batch)),
+    ):
         assert got.dtype == np.float64 and np.array_equal(got, want)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_float32_is_float64_to_six_digits(method):
     model, theta, batch = problem()
-    for narrow, wide in zip(method(model, theta.astype(np.float32), batch, 0.1, 2), method(model, theta, batch, 0.1, 2)):
+    for narrow, wide in zip(
+        method(model, theta.astype(np.float32), batch, 0.1, 2), method(model, theta, batch, 0.1, 2)
+    ):
         assert np.linalg.norm(narrow - wide) < 1e-5 * np.linalg.norm(wide)
 
 
@@ -145,7 +166,6 @@ def test_a_model_names_what_it_does_not_know(call, message):
         call()
 
 
-
 def with_entry(array, place, value):
     array = array.copy()
     array[place] = value
@@ -154,12 +174,32 @@ def with_entry(array, place, value):
 
 # theta, x, y that do not fit MODEL, a perceptron of 1-4-1 with 13 parameters
 POINTS = {
-    "y (K,) against x (K, 1)": (THETA, X, Y[:, 0], r"y: expected shape \(5, 1\), as x is \(5, 1\); got \(5,\); a column .* y\[\.\.\., None\]"),
-    "x (K,)": (THETA, X[:, 0], Y, r"x: expected shape \(\.\.\., K, 1\) .*; got \(5,\); a column of points is x\[:, None\]"),
-    "x (K,) and y (K,)": (THETA, X[:, 0], Y[:, 0], r"x: expected shape \(\.\.\., K, 1\) .*got \(5,\)"),
+    "y (K,) against x (K, 1)": (
+        THETA,
+        X,
+        Y[:, 0],
+        r"y: expected shape \(5, 1\), as x is \(5, 1\); got \(5,\); a column .* y\[\.\.\., None\]",
+    ),
+    "x (K,)": (
+        THETA,
+        X[:, 0],
+        Y,
+        r"x: expected shape \(\.\.\., K, 1\) .*; got \(5,\); a column of points is x\[:, None\]",
+    ),
+    "x (K,) and y (K,)": (
+        THETA,
+        X[:, 0],
+        Y[:, 0],
+        r"x: expected shape \(\.\.\., K, 1\) .*got \(5,\)",
+    ),
     "x transposed": (THETA, X.T, Y, r"x: expected shape \(\.\.\., K, 1\) .*; got \(1, 5\)"),
     "y transposed": (THETA, X, Y.T, r"y: expected shape \(5, 1\).*; got \(1, 5\)"),
-    "x too wide": (THETA, np.ones((5, 2)), Y, r"x: expected shape \(\.\.\., K, 1\) for MLP\(\[1, 4, 1\].*; got \(5, 2\)"),
+    "x too wide": (
+        THETA,
+        np.ones((5, 2)),
+        Y,
+        r"x: expected shape \(\.\.\., K, 1\) for MLP\(\[1, 4, 1\].*; got \(5, 2\)",
+    ),
     "y too wide": (THETA, X, np.ones((5, 2)), r"y: expected shape \(5, 1\).*; got \(5, 2\)"),
     "y shorter": (THETA, X, Y[:4], r"y: expected shape \(5, 1\).*; got \(4, 1\)"),
     "a single y": (THETA, X, Y[:1], r"y: expected shape \(5, 1\).*; got \(1, 1\)"),
@@ -168,23 +208,88 @@ POINTS = {
     "y without x's leading axis": (THETA, XS, Y, r"y: expected shape \(3, 5, 1\).*; got \(5, 1\)"),
     "x without y's leading axis": (THETA, X, YS, r"y: expected shape \(5, 1\).*; got \(3, 5, 1\)"),
     "no points": (THETA, X[:0], Y[:0], r"x: expected at least one point.*; got shape \(0, 1\)"),
-    "theta too short": (THETA[:12], X, Y, r"theta: expected shape \(\.\.\., 13\) for MLP\(\[1, 4, 1\].*; got \(12,\)"),
-    "theta a column": (THETA[:, None], X, Y, r"theta: expected shape \(\.\.\., 13\) .*; got \(13, 1\)"),
+    "theta too short": (
+        THETA[:12],
+        X,
+        Y,
+        r"theta: expected shape \(\.\.\., 13\) for MLP\(\[1, 4, 1\].*; got \(12,\)",
+    ),
+    "theta a column": (
+        THETA[:, None],
+        X,
+        Y,
+        r"theta: expected shape \(\.\.\., 13\) .*; got \(13, 1\)",
+    ),
     "a number for theta": (1.0, X, Y, r"theta: expected shape \(\.\.\., 13\) .*; got \(\)"),
-    "theta's leading axes": (np.ones((2, 13)), XS, YS, r"theta: its leading axes \(2,\) do not broadcast with \(3,\) of x"),
+    "theta's leading axes": (
+        np.ones((2, 13)),
+        XS,
+        YS,
+        r"theta: its leading axes \(2,\) do not broadcast with \(3,\) of x",
+    ),
     "words for theta": (["a"] * 13, X, Y, "theta: expected real numbers; got an array of <U1"),
     "words for x": (THETA, X.astype(str), Y, "x: expected real numbers; got an array of <U"),
-    "objects for y": (THETA, X, Y.astype(object), "y: expected real numbers; got an array of object"),
+    "objects for y": (
+        THETA,
+        X,
+        Y.astype(object),
+        "y: expected real numbers; got an array of object",
+    ),
     "complex x": (THETA, 1j * X, Y, "x: expected real numbers; got an array of complex128"),
-    "dates for x": (THETA, X.astype("M8[s]"), Y, "x: expected real numbers; got an array of datetime64"),
-    "objects for theta": (THETA.astype(object), X, Y, "theta: expected real numbers; got an array of object"),
-    "rows of different lengths": (THETA, [[1.0], [1.0, 2.0]], Y, "x: expected (an array of numbers; got list|real numbers; got an array of object)"),
-    "nan in x": (THETA, with_entry(X, (2, 0), np.nan), Y, r"x: expected finite numbers; got nan at \(2, 0\)"),
-    "inf in y": (THETA, X, with_entry(Y, (3, 0), -np.inf), r"y: expected finite numbers; got -inf at \(3, 0\)"),
-    "nan in theta": (with_entry(THETA, 7, np.nan), X, Y, r"theta: expected finite numbers; got nan at \(7,\).* a smaller rate"),
-    "inf in complex theta": (with_entry(THETA + 0j, 7, np.inf), X, Y, r"theta: expected finite numbers; got \(?inf\+0j\)? at \(7,\)"),
-    "theta of no replicas": (np.ones((0, 13)), X, Y, r"theta: expected at least one replica; got shape \(0, 13\)"),
-    "theta of another network": (tm.MLP([1, 5, 1]).init(np.random.default_rng(0)), X, Y, r"theta: expected .*; got \(16,\); is it of another network\?"),
+    "dates for x": (
+        THETA,
+        X.astype("M8[s]"),
+        Y,
+        "x: expected real numbers; got an array of datetime64",
+    ),
+    "objects for theta": (
+        THETA.astype(object),
+        X,
+        Y,
+        "theta: expected real numbers; got an array of object",
+    ),
+    "rows of different lengths": (
+        THETA,
+        [[1.0], [1.0, 2.0]],
+        Y,
+        "x: expected (an array of numbers; got list|real numbers; got an array of object)",
+    ),
+    "nan in x": (
+        THETA,
+        with_entry(X, (2, 0), np.nan),
+        Y,
+        r"x: expected finite numbers; got nan at \(2, 0\)",
+    ),
+    "inf in y": (
+        THETA,
+        X,
+        with_entry(Y, (3, 0), -np.inf),
+        r"y: expected finite numbers; got -inf at \(3, 0\)",
+    ),
+    "nan in theta": (
+        with_entry(THETA, 7, np.nan),
+        X,
+        Y,
+        r"theta: expected finite numbers; got nan at \(7,\).* a smaller rate",
+    ),
+    "inf in complex theta": (
+        with_entry(THETA + 0j, 7, np.inf),
+        X,
+        Y,
+        r"theta: expected finite numbers; got \(?inf\+0j\)? at \(7,\)",
+    ),
+    "theta of no replicas": (
+        np.ones((0, 13)),
+        X,
+        Y,
+        r"theta: expected at least one replica; got shape \(0, 13\)",
+    ),
+    "theta of another network": (
+        tm.MLP([1, 5, 1]).init(np.random.default_rng(0)),
+        X,
+        Y,
+        r"theta: expected .*; got \(16,\); is it of another network\?",
+    ),
     "complex y": (THETA, X, 1j * Y, "y: expected real numbers; got an array of complex128"),
 }
 
@@ -196,7 +301,21 @@ def test_points_and_parameters_that_do_not_fit_are_named(theta, x, y, message):
             call(theta, x, y)
 
 
-@pytest.mark.parametrize("case", ["x (K,)", "x transposed", "x too wide", "a number for x", "no points", "theta too short", "theta's leading axes", "nan in x", "nan in theta", "complex x"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "x (K,)",
+        "x transposed",
+        "x too wide",
+        "a number for x",
+        "no points",
+        "theta too short",
+        "theta's leading axes",
+        "nan in x",
+        "nan in theta",
+        "complex x",
+    ],
+)
 def test_predict_names_what_does_not_fit(case):
     theta, x, _, message = POINTS[case]
     with pytest.raises(ValueError, match=message):
@@ -209,7 +328,10 @@ DIRECTIONS = {
     "inf in v": (with_entry(THETA, 4, np.inf), r"v: expected finite numbers; got inf at \(4,\)"),
     "words for v": (["a"] * 13, "v: expected real numbers"),
     "complex v": (1j * THETA, "v: expected real numbers; got an array of complex128"),
-    "v's leading axes": (np.ones((2, 13)), r"v: its leading axes \(2,\) do not broadcast with \(3,\)"),
+    "v's leading axes": (
+        np.ones((2, 13)),
+        r"v: its leading axes \(2,\) do not broadcast with \(3,\)",
+    ),
 }
 
 
@@ -230,7 +352,10 @@ EVERY_FUNCTION_OF_BATCHES = pytest.mark.parametrize("function", OF_BATCHES.value
 @EVERY_FUNCTION_OF_BATCHES
 @pytest.mark.parametrize("batch", [tuple(BATCH), XS, None], ids=["tuple", "array", "None"])
 def test_what_is_no_batch_is_named(function, batch):
-    with pytest.raises(ValueError, match=r"batch: expected a TaskBatch\(x_support, .*\); got (tuple|ndarray|NoneType)"):
+    with pytest.raises(
+        ValueError,
+        match=r"batch: expected a TaskBatch\(x_support, .*\); got (tuple|ndarray|NoneType)",
+    ):
         function(MODEL, THETA, batch, 0.1, 1)
 
 
@@ -242,7 +367,10 @@ NOT_FINITE = {
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-@pytest.mark.parametrize("name", ["joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss", "adaptation_curve"])
+@pytest.mark.parametrize(
+    "name",
+    ["joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss", "adaptation_curve"],
+)
 @pytest.mark.parametrize("field", NOT_FINITE)
 def test_data_that_are_not_finite_are_named_with_their_first_place(name, field, activation):
     if (name == "joint_grad" or name == "reptile_grad") and field.endswith("query"):
@@ -250,17 +378,33 @@ def test_data_that_are_not_finite_are_named_with_their_first_place(name, field, 
     model, (place, value) = tm.MLP([1, 4, 1], activation), NOT_FINITE[field]
     array = with_entry(getattr(BATCH, field), place, value)
     array[2, -1] = np.nan  # a later place
-    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=rf"^{field}: expected finite numbers; got {value} at {re.escape(str(place))}$"):
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(
+            ValueError,
+            match=rf"^{field}: expected finite numbers; got {value} at {re.escape(str(place))}$",
+        ),
+    ):
         OF_BATCHES[name](model, THETA, BATCH._replace(**{field: array}), 0.1, 1)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-@pytest.mark.parametrize("name", ["joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss", "adaptation_curve"])
+@pytest.mark.parametrize(
+    "name",
+    ["joint_grad", "fomaml_grad", "maml_grad", "reptile_grad", "meta_loss", "adaptation_curve"],
+)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 12])
 def test_a_theta_that_is_not_finite_is_named(name, value, place, activation):
-    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=rf"^theta: expected finite numbers; got {value} at \({place},\)"):
-        OF_BATCHES[name](tm.MLP([1, 4, 1], activation), with_entry(THETA, place, value), BATCH, 0.1, 1)
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(
+            ValueError, match=rf"^theta: expected finite numbers; got {value} at \({place},\)"
+        ),
+    ):
+        OF_BATCHES[name](
+            tm.MLP([1, 4, 1], activation), with_entry(THETA, place, value), BATCH, 0.1, 1
+        )
 
 
 @pytest.mark.parametrize("change, message", [
@@ -270,7 +414,9 @@ def test_a_theta_that_is_not_finite_is_named(name, value, place, activation):
 ])  # fmt: skip
 def test_adapt_names_what_is_not_finite(change, message):
     with pytest.raises(ValueError, match=message):
-        tm.adapt(MODEL, **{"theta": THETA, "x": XS, "y": YS, "inner_lr": 0.1, "inner_steps": 1, **change})
+        tm.adapt(
+            MODEL, **{"theta": THETA, "x": XS, "y": YS, "inner_lr": 0.1, "inner_steps": 1, **change}
+        )
 
 
 def test_what_diverges_by_itself_is_no_wrong_argument():
@@ -304,32 +450,75 @@ def test_labels_that_are_not_one_hot_rows_are_named(row):
     for field in ("y_support", "y_query"):
         spoiled = BATCH_3._replace(**{field: with_entry(getattr(BATCH_3, field), (1, 2), row)})
         for function in OF_BATCHES.values():
-            with pytest.raises(ValueError, match=rf"{field}: expected one-hot rows, a single 1 among zeros; got \[.*\] at \(1, 2\)"):
+            with pytest.raises(
+                ValueError,
+                match=rf"{field}: expected one-hot rows, a single 1 among zeros; got \[.*\] at \(1, 2\)",
+            ):
                 function(CLASSIFIER, THETA_3, spoiled, 0.1, 1)
     with pytest.raises(ValueError, match=r"y: expected one-hot rows, .* at \(0,\)"):
         CLASSIFIER.loss(THETA_3, BATCH_3.x_query[0, :1], [row])
 
 
 def test_labels_without_rows_are_told_how_to_become_some():
-    with pytest.raises(ValueError, match=r"y: expected shape \(4, 3\), as x is \(4, 1\); got \(4,\); one-hot rows are np.eye\(3\)\[y\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"y: expected shape \(4, 3\), as x is \(4, 1\); got \(4,\); one-hot rows are np.eye\(3\)\[y\]",
+    ):
         CLASSIFIER.loss(THETA_3, BATCH_3.x_query[0], [0, 1, 2, 1])
 
 
 # Changes to BATCH that make it unfit
 BATCHES = {
-    "y_support (T, K)": (dict(y_support=YS[..., 0]), r"y_support: expected shape \(3, 5, 1\), as x_support is \(3, 5, 1\); got \(3, 5\)"),
-    "y_query (T, K)": (dict(y_query=YQ[..., 0]), r"y_query: expected shape \(3, 4, 1\), as x_query is \(3, 4, 1\); got \(3, 4\)"),
-    "x_support (T, K)": (dict(x_support=XS[..., 0]), r"x_support: expected shape \(\.\.\., K, 1\) .*; got \(3, 5\)"),
-    "x_query (T, K)": (dict(x_query=XQ[..., 0]), r"x_query: expected shape \(\.\.\., K, 1\) .*; got \(3, 4\)"),
-    "y_support shorter": (dict(y_support=YS[:, :4]), r"y_support: expected shape \(3, 5, 1\).*; got \(3, 4, 1\)"),
-    "y_query of one point": (dict(y_query=YQ[:, :1]), r"y_query: expected shape \(3, 4, 1\).*; got \(3, 1, 1\)"),
-    "no tasks axis": (dict(x_support=X, y_support=Y), r"x_support: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)"),
-    "no tasks axis to query": (dict(x_query=X, y_query=Y), r"x_query: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)"),
-    "fewer query tasks": (dict(x_query=XQ[:2], y_query=YQ[:2]), r"x_query: expected the tasks of x_support, \(3,\); got \(2,\)"),
-    "a single query task": (dict(x_query=XQ[:1], y_query=YQ[:1]), r"x_query: expected the tasks of x_support, \(3,\); got \(1,\)"),
-    "no tasks": (dict(zip(BATCH._fields, (array[:0] for array in BATCH))), r"x_support: expected at least one point and one task; got shape \(0, 5, 1\)"),
-    "no query points": (dict(x_query=XQ[:, :0], y_query=YQ[:, :0]), r"x_query: expected at least one point and one task; got shape \(3, 0, 1\)"),
+    "y_support (T, K)": (
+        dict(y_support=YS[..., 0]),
+        r"y_support: expected shape \(3, 5, 1\), as x_support is \(3, 5, 1\); got \(3, 5\)",
+    ),
+    "y_query (T, K)": (
+        dict(y_query=YQ[..., 0]),
+        r"y_query: expected shape \(3, 4, 1\), as x_query is \(3, 4, 1\); got \(3, 4\)",
+    ),
+    "x_support (T, K)": (
+        dict(x_support=XS[..., 0]),
+        r"x_support: expected shape \(\.\.\., K, 1\) .*; got \(3, 5\)",
+    ),
+    "x_query (T, K)": (
+        dict(x_query=XQ[..., 0]),
+        r"x_query: expected shape \(\.\.\., K, 1\) .*; got \(3, 4\)",
+    ),
+    "y_support shorter": (
+        dict(y_support=YS[:, :4]),
+        r"y_support: expected shape \(3, 5, 1\).*; got \(3, 4, 1\)",
+    ),
+    "y_query of one point": (
+        dict(y_query=YQ[:, :1]),
+        r"y_query: expected shape \(3, 4, 1\).*; got \(3, 1, 1\)",
+    ),
+    "no tasks axis": (
+        dict(x_support=X, y_support=Y),
+        r"x_support: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)",
+    ),
+    "no tasks axis to query": (
+        dict(x_query=X, y_query=Y),
+        r"x_query: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)",
+    ),
+    "fewer query tasks": (
+        dict(x_query=XQ[:2], y_query=YQ[:2]),
+        r"x_query: expected the tasks of x_support, \(3,\); got \(2,\)",
+    ),
+    "a single query task": (
+        dict(x_query=XQ[:1], y_query=YQ[:1]),
+        r"x_query: expected the tasks of x_support, \(3,\); got \(1,\)",
+    ),
+    "no tasks": (
+        dict(zip(BATCH._fields, (array[:0] for array in BATCH))),
+        r"x_support: expected at least one point and one task; got shape \(0, 5, 1\)",
+    ),
+    "no query points": (
+        dict(x_query=XQ[:, :0], y_query=YQ[:, :0]),
+        r"x_query: expected at least one point and one task; got shape \(3, 0, 1\)",
+    ),
 }
+
 
 @EVERY_FUNCTION_OF_BATCHES
 @pytest.mark.parametrize("change, message", BATCHES.values(), ids=BATCHES)
@@ -341,14 +530,20 @@ def test_a_batch_that_does_not_fit_is_named(function, change, message):
 @EVERY_FUNCTION_OF_BATCHES
 def test_replicas_that_do_not_fit_the_batch_are_named(function):
     batch = tm.TaskBatch(*(np.stack((array, array)) for array in BATCH))
-    with pytest.raises(ValueError, match=r"theta: its leading axes \(3,\) do not broadcast with \(2,\) of x_support"):
+    with pytest.raises(
+        ValueError,
+        match=r"theta: its leading axes \(3,\) do not broadcast with \(2,\) of x_support",
+    ):
         function(MODEL, np.ones((3, 13)), batch, 0.1, 1)
 
 
 @EVERY_FUNCTION_OF_BATCHES
 @pytest.mark.parametrize("shape", [(3,), (13, 1), (2, 13), (12,), (1, 1, 13)])
 def test_a_rate_that_does_not_fit_theta_is_named(function, shape):
-    with pytest.raises(ValueError, match=r"inner_lr: expected a number or a shape that broadcasts against theta \(13,\); got \("):
+    with pytest.raises(
+        ValueError,
+        match=r"inner_lr: expected a number or a shape that broadcasts against theta \(13,\); got \(",
+    ):
         function(MODEL, THETA, BATCH, np.full(shape, 0.1), 1)
 
 
@@ -360,9 +555,15 @@ def test_a_negative_number_for_a_rate_is_named(function, rate):
 
 
 @EVERY_FUNCTION_OF_BATCHES
-@pytest.mark.parametrize("rate", [np.nan, np.inf, -np.inf, with_entry(THETA, 5, np.nan)], ids=["nan", "inf", "-inf", "array"])
+@pytest.mark.parametrize(
+    "rate",
+    [np.nan, np.inf, -np.inf, with_entry(THETA, 5, np.nan)],
+    ids=["nan", "inf", "-inf", "array"],
+)
 def test_a_rate_that_is_not_finite_is_named(function, rate):
-    with pytest.raises(ValueError, match=r"inner_lr: expected finite numbers; got (nan|-?inf)( at \(5,\))?$"):
+    with pytest.raises(
+        ValueError, match=r"inner_lr: expected finite numbers; got (nan|-?inf)( at \(5,\))?$"
+    ):
         function(MODEL, THETA, BATCH, rate, 1)
 
 
@@ -375,7 +576,10 @@ def test_a_rate_too_large_for_float32_is_named():
 @EVERY_FUNCTION_OF_BATCHES
 @pytest.mark.parametrize("rate", [0, 0.0, np.array(0.0)], ids=repr)
 def test_a_rate_of_0_is_a_rate(function, rate):
-    for got, want in zip(arrays(function(MODEL, THETA, BATCH, rate, 1)), arrays(function(MODEL, THETA, BATCH, np.zeros(13), 1))):
+    for got, want in zip(
+        arrays(function(MODEL, THETA, BATCH, rate, 1)),
+        arrays(function(MODEL, THETA, BATCH, np.zeros(13), 1)),
+    ):
         assert np.array_equal(got, want)
 
 
@@ -398,7 +602,9 @@ def test_a_rate_may_have_any_shape_that_broadcasts_against_theta():
 
 
 @EVERY_FUNCTION_OF_BATCHES
-@pytest.mark.parametrize("steps", [-1, 1.5, True, np.True_, "1", None, np.array(1.5), np.array([1, 2])], ids=repr)
+@pytest.mark.parametrize(
+    "steps", [-1, 1.5, True, np.True_, "1", None, np.array(1.5), np.array([1, 2])], ids=repr
+)
 def test_steps_that_are_no_whole_number_are_named(function, steps):
     name = "steps" if function is tm.adaptation_curve else "inner_steps"
     with pytest.raises(ValueError, match=f"^{name}: expected a whole number of at least 0; got "):
@@ -408,7 +614,10 @@ def test_steps_that_are_no_whole_number_are_named(function, steps):
 @pytest.mark.parametrize("steps", [np.int64(2), np.uint8(2), np.array(2)], ids=repr)
 def test_whole_numbers_of_numpy_are_whole_numbers(steps):
     for function in OF_BATCHES.values():
-        for got, want in zip(arrays(function(MODEL, THETA, BATCH, 0.1, steps)), arrays(function(MODEL, THETA, BATCH, 0.1, 2))):
+        for got, want in zip(
+            arrays(function(MODEL, THETA, BATCH, 0.1, steps)),
+            arrays(function(MODEL, THETA, BATCH, 0.1, 2)),
+        ):
             assert np.array_equal(got, want)
 
 
@@ -429,13 +638,34 @@ def test_a_minibatch_that_does_not_fit_is_named(method, minibatch, message):
 
 
 ADAPT = {
-    "x (T, K)": (lambda: tm.adapt(MODEL, THETA, XS[..., 0], YS, 0.1, 1), r"x: expected shape .*; got \(3, 5\)"),
-    "y (T, K)": (lambda: tm.adapt(MODEL, THETA, XS, YS[..., 0], 0.1, 1), r"y: expected shape \(3, 5, 1\).*; got \(3, 5\)"),
-    "no tasks axis": (lambda: tm.adapt(MODEL, THETA, X, Y, 0.1, 1), r"x: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)"),
-    "theta too long": (lambda: tm.adapt(MODEL, np.ones(14), XS, YS, 0.1, 1), r"theta: expected shape \(\.\.\., 13\).*; got \(14,\)"),
-    "rates": (lambda: tm.adapt(MODEL, THETA, XS, YS, np.ones(3), 1), r"inner_lr: expected .* theta \(13,\); got \(3,\)"),
-    "steps": (lambda: tm.adapt(MODEL, THETA, XS, YS, 0.1, -1), "inner_steps: expected a whole number of at least 0; got -1"),
-    "minibatch": (lambda: tm.adapt(MODEL, THETA, XS, YS, 0.1, 1, 6), "minibatch: expected at most the 5 support points; got 6"),
+    "x (T, K)": (
+        lambda: tm.adapt(MODEL, THETA, XS[..., 0], YS, 0.1, 1),
+        r"x: expected shape .*; got \(3, 5\)",
+    ),
+    "y (T, K)": (
+        lambda: tm.adapt(MODEL, THETA, XS, YS[..., 0], 0.1, 1),
+        r"y: expected shape \(3, 5, 1\).*; got \(3, 5\)",
+    ),
+    "no tasks axis": (
+        lambda: tm.adapt(MODEL, THETA, X, Y, 0.1, 1),
+        r"x: expected a tasks axis, \(\.\.\., T, K, 1\); got \(5, 1\)",
+    ),
+    "theta too long": (
+        lambda: tm.adapt(MODEL, np.ones(14), XS, YS, 0.1, 1),
+        r"theta: expected shape \(\.\.\., 13\).*; got \(14,\)",
+    ),
+    "rates": (
+        lambda: tm.adapt(MODEL, THETA, XS, YS, np.ones(3), 1),
+        r"inner_lr: expected .* theta \(13,\); got \(3,\)",
+    ),
+    "steps": (
+        lambda: tm.adapt(MODEL, THETA, XS, YS, 0.1, -1),
+        "inner_steps: expected a whole number of at least 0; got -1",
+    ),
+    "minibatch": (
+        lambda: tm.adapt(MODEL, THETA, XS, YS, 0.1, 1, 6),
+        "minibatch: expected at most the 5 support points; got 6",
+    ),
 }
 
 
@@ -477,12 +707,17 @@ def test_a_gradient_has_thetas_shape(make, grad, message):
 
 @pytest.mark.parametrize("make", [lambda: tm.SGD(0.1), tm.Adam], ids=["SGD", "Adam"])
 def test_an_optimizer_takes_whole_numbers_and_lists(make):
-    assert np.array_equal(make().step([1, 2], [3, 4]), make().step(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+    assert np.array_equal(
+        make().step([1, 2], [3, 4]), make().step(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    )
 
 
 def test_adam_takes_no_theta_of_another_network():
     optimizer = tm.Adam()
     optimizer.step(np.ones((2, 3)), np.ones((2, 3)))
     for shape in ((4,), (3,), (1, 3)):
-        with pytest.raises(ValueError, match=r"grad: expected the shape of the steps before, \(2, 3\); got .*; take a new Adam"):
+        with pytest.raises(
+            ValueError,
+            match=r"grad: expected the shape of the steps before, \(2, 3\); got .*; take a new Adam",
+        ):
             optimizer.step(np.ones(shape), np.ones(shape))

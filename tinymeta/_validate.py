@@ -29,7 +29,8 @@ def as_sizes(value):
         widths = ()
     if len(widths) < 2:
         raise ValueError(
-            f"sizes: expected at least two positive whole numbers, such as [1, 40, 40, 1]; got {value!r}"
+            "sizes: expected at least two positive whole numbers, such as [1, 40, 40, 1]; got "
+            f"{value!r}"
         )
     return widths
 
@@ -111,7 +112,8 @@ def check_finite(name, array, hint=""):
     if not is_finite(array):
         place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
         raise NotFinite(
-            f"{name}: expected finite numbers; got {array[place]}{f' at {place}' if place else ''}{hint}"
+            f"{name}: expected finite numbers; got "
+            f"{array[place]}{f' at {place}' if place else ''}{hint}"
         )
     return array
 
@@ -133,7 +135,8 @@ def as_array(name, value):
         return np.asarray(value)
     except (ValueError, Warning) as error:  # rows of different lengths
         raise ValueError(
-            f"{name}: expected an array of numbers; got {type(value).__name__}, of which NumPy says: {error}"
+            f"{name}: expected an array of numbers; got {type(value).__name__}, of which NumPy "
+            f"says: {error}"
         ) from None
 
 
@@ -159,7 +162,8 @@ def as_theta(model, value, name="theta", dtype=None):
         array = as_numbers(name, array, dtype)
     if array.ndim == 0 or array.shape[-1] != model.n_params:
         raise ValueError(
-            f"{name}: expected shape (..., {model.n_params}) for {model!r}; got {array.shape}; is it of another network?"
+            f"{name}: expected shape (..., {model.n_params}) for {model!r}; got {array.shape}; is "
+            "it of another network?"
         )
     if array.size == 0:
         raise ValueError(f"{name}: expected at least one replica; got shape {array.shape}")
@@ -216,7 +220,8 @@ def as_points(model, theta, x, y, names=("x", "y"), tasks=False, check_values=Tr
         if hint and model.criterion != "mse":
             hint = f"; one-hot rows are np.eye({model.sizes[-1]})[y]"
         raise ValueError(
-            f"{names[1]}: expected shape {expected}, as {names[0]} is {x.shape}; got {y.shape}{hint}"
+            f"{names[1]}: expected shape {expected}, as {names[0]} is {x.shape}; got "
+            f"{y.shape}{hint}"
         )
     if check_values:
         check_finite(names[1], y)
@@ -231,7 +236,8 @@ def check_one_hot(name, y):
         wrong = (np.count_nonzero(y, axis=-1) != 1) | (y.max(axis=-1) != 1)
         place = tuple(np.argwhere(wrong)[0].tolist())
         raise ValueError(
-            f"{name}: expected one-hot rows, a single 1 among zeros; got {y[place].tolist()} at {place}"
+            f"{name}: expected one-hot rows, a single 1 among zeros; got {y[place].tolist()} at "
+            f"{place}"
         )
 
 
@@ -241,7 +247,8 @@ def as_batch(model, theta, value, check_values=True):
         support, query = (value.x_support, value.y_support), (value.x_query, value.y_query)
     except AttributeError:
         raise ValueError(
-            f"batch: expected a TaskBatch(x_support, y_support, x_query, y_query); got {type(value).__name__}"
+            "batch: expected a TaskBatch(x_support, y_support, x_query, y_query); got "
+            f"{type(value).__name__}"
         ) from None
     x_s, y_s = as_points(model, theta, *support, ("x_support", "y_support"), True, check_values)
     x_q, y_q = as_points(model, theta, *query, ("x_query", "y_query"), True, check_values)
@@ -274,14 +281,16 @@ def as_inner_lr(theta, value):
     if array.ndim == 0:
         if array.real < 0:
             raise ValueError(
-                f"inner_lr: expected a number of at least 0; got {value!r}; descent has its minus sign already"
+                f"inner_lr: expected a number of at least 0; got {value!r}; descent has its minus "
+                "sign already"
             )
         return array
     if array.ndim > theta.ndim or any(
         n not in (1, m) for n, m in zip(array.shape[::-1], theta.shape[::-1])
     ):
         raise ValueError(
-            f"inner_lr: expected a number or a shape that broadcasts against theta {theta.shape}; got {array.shape}"
+            f"inner_lr: expected a number or a shape that broadcasts against theta {theta.shape}; "
+            f"got {array.shape}"
         )
     return array[..., None, :]
 

@@ -44,7 +44,8 @@ class Adam:
             self.m, self.v = np.zeros_like(grad), np.zeros_like(grad)
         if self.m.shape != grad.shape:
             raise ValueError(
-                f"grad: expected the shape of the steps before, {self.m.shape}; got {grad.shape}; take a new Adam"
+                f"grad: expected the shape of the steps before, {self.m.shape}; got {grad.shape}; "
+                "take a new Adam"
             )
         self.t += 1
         self.m += (1 - self.beta1) * (grad - self.m)

@@ -12,7 +12,8 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, theta, history):
         super().__init__(
-            f"interrupted after {len(history)} iterations; .theta and .history hold what was reached"
+            f"interrupted after {len(history)} iterations; .theta and .history hold what was "
+            "reached"
         )
         self.theta, self.history = theta, history
 
@@ -33,8 +34,10 @@ class Diverged(ArithmeticError):
             else ""
         )
         super().__init__(
-            f"diverged at iteration {len(history)}{of}: {cause}; a smaller inner_lr (now {_validate.describe_rates(inner_lr)}) "
-            f"or outer rate (now {optimizer!r}) may help; .theta and .history hold the last finite ones"
+            f"diverged at iteration {len(history)}{of}: {cause}; a smaller inner_lr (now "
+            f"{_validate.describe_rates(inner_lr)}) "
+            f"or outer rate (now {optimizer!r}) may help; .theta and .history hold the last "
+            "finite ones"
         )
 
 

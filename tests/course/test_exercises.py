@@ -1,4 +1,5 @@
-"""The exercises: blanks fail with a helpful line, right answers pass however they are written, wrong ones are told what is wrong."""
+"""The exercises: blanks fail with a helpful line, right answers pass however they are written,
+wrong ones are told what is wrong."""
 
 import ast
 import re
@@ -24,7 +25,10 @@ from tinymeta.course.problems import EXERCISES
 from tinymeta.extras import variants
 
 EACH = pytest.mark.parametrize("name", EXERCISES)
-PAGES = {page: (ROOT / "lessons" / "exercises" / page).read_text(encoding="utf-8") for page in ("README.md", "BUG_HUNT_KEY.md")}
+PAGES = {
+    page: (ROOT / "lessons" / "exercises" / page).read_text(encoding="utf-8")
+    for page in ("README.md", "BUG_HUNT_KEY.md")
+}
 
 
 def solution(name):
@@ -38,7 +42,9 @@ def solution(name):
 
 def test_there_is_a_blank_a_solution_and_a_check_for_each():
     names = [path.stem for path in BLANKS]
-    assert names == [*EXERCISES, "07_bug_hunt"] == sorted(path.stem for path in SOLUTIONS.glob("*.py"))
+    assert (
+        names == [*EXERCISES, "07_bug_hunt"] == sorted(path.stem for path in SOLUTIONS.glob("*.py"))
+    )
     assert {path.stem for path in BLANKS if path.name not in PAGES["README.md"]} == set()
 
 
@@ -46,22 +52,32 @@ def test_there_is_a_blank_a_solution_and_a_check_for_each():
 def test_a_blank_opens_as_a_notebook(path):
     text = path.read_text(encoding="utf-8")
     cells = re.split(r"^# %%", text, flags=re.MULTILINE)
-    assert cells[0] == "" and cells[1].startswith(' [markdown]\n"""\n# Exercise ') and text.isascii()
-    assert ast.get_docstring(ast.parse(text)) and len(text.splitlines()) <= (40 if path.stem in EXERCISES else 160)
+    assert (
+        cells[0] == "" and cells[1].startswith(' [markdown]\n"""\n# Exercise ') and text.isascii()
+    )
+    assert ast.get_docstring(ast.parse(text)) and len(text.splitlines()) <= (
+        40 if path.stem in EXERCISES else 160
+    )
     for cell in cells[1:]:
         assert cell.startswith((' [markdown]\n"""\n', "\n")) and not cell.startswith("\n#")
 
 
 @EACH
 def test_a_blank_is_told_what_to_do(name, capsys):
-    assert not grading.grade(name, runpy.run_path(str(ROOT / "lessons" / "exercises" / f"{name}.py")), [1])
+    assert not grading.grade(
+        name, runpy.run_path(str(ROOT / "lessons" / "exercises" / f"{name}.py")), [1]
+    )
     wanted = f"write {EXERCISES[name].answer} in place of `raise NotImplementedError` (a hint: python {name}.py --hint 1)"
     assert capsys.readouterr().out == f"{name}: still blank: {wanted}\n"
 
 
 def test_a_blank_that_is_run_says_so_without_a_traceback(tmp_path):
     done = run(ROOT / "lessons" / "exercises" / "03_maml.py", cwd=tmp_path)
-    assert done.returncode == 1 and not done.stderr and done.stdout.startswith("03_maml: still blank: write maml_grad")
+    assert (
+        done.returncode == 1
+        and not done.stderr
+        and done.stdout.startswith("03_maml: still blank: write maml_grad")
+    )
 
 
 @EACH
@@ -70,7 +86,9 @@ def test_hints_are_opened_one_by_one(name, capsys):
         grading.hint(name, number)
         line = capsys.readouterr().out
         assert line.startswith(f"{name}, hint {number} of 2: ") and line.isascii()
-        assert line.split(": ", 1)[1].strip() not in (ROOT / "lessons" / "exercises" / f"{name}.py").read_text(encoding="utf-8")
+        assert line.split(": ", 1)[1].strip() not in (
+            ROOT / "lessons" / "exercises" / f"{name}.py"
+        ).read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="number: expected 1 or 2; got 3"):
         grading.hint(name, 3)
 
@@ -80,7 +98,10 @@ def test_hints_on_the_command_line(tmp_path, capsys):
     grading.hint("03_maml", 2)
     done = run(path, "--hint", "2", cwd=tmp_path)
     assert done.returncode == 0 and done.stdout == capsys.readouterr().out
-    assert run(path, "--hint", "3", cwd=tmp_path).stderr == "usage: python 03_maml.py [--hint 1 or 2]\n"
+    assert (
+        run(path, "--hint", "3", cwd=tmp_path).stderr
+        == "usage: python 03_maml.py [--hint 1 or 2]\n"
+    )
 
 
 # Right answers
@@ -88,13 +109,17 @@ def test_hints_on_the_command_line(tmp_path, capsys):
 
 @pytest.mark.parametrize("path", BLANKS, ids=lambda path: path.stem)
 def test_a_solution_passes_on_the_graders_problems(path, capsys):
-    assert grading.grade(path.stem, solution(path.stem), [*map(int, SEEDS)]), capsys.readouterr().out
+    assert grading.grade(path.stem, solution(path.stem), [*map(int, SEEDS)]), (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("seed", range(4, 7))
 @EACH
 def test_a_solution_passes_on_any_problem(name, seed, capsys):
-    assert grading.report(name, solution(name)[EXERCISES[name].answer], seed), capsys.readouterr().out
+    assert grading.report(name, solution(name)[EXERCISES[name].answer], seed), (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.slow
@@ -131,7 +156,9 @@ def reptile_by_gradients(model, theta, batch, inner_lr, inner_steps):
 
 def rates_by_variants(model, theta, alpha, batch, inner_steps):
     learned = variants.LearnedRates(model)
-    return learned.split(variants.meta_sgd_grad(learned, learned.join(theta, alpha), batch, 0.0, inner_steps)[1])[1]
+    return learned.split(
+        variants.meta_sgd_grad(learned, learned.join(theta, alpha), batch, 0.0, inner_steps)[1]
+    )[1]
 
 
 def backward_one_point_at_a_time(model, theta, x, y):
@@ -158,10 +185,14 @@ def test_another_right_formulation_passes(name, answer, capsys):
 
 
 def test_there_are_ten_wrong_answers_to_each_exercise():
-    assert [len(slips) for slips in WRONG.values()] == [10] * len(EXERCISES) and [*WRONG] == [*EXERCISES]
+    assert [len(slips) for slips in WRONG.values()] == [10] * len(EXERCISES) and [*WRONG] == [
+        *EXERCISES
+    ]
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))]
+)
 @EACH
 def test_ten_wrong_answers_are_rejected_and_at_least_eight_named(name, seed):
     said = {slip: wrong_answers.message(name, slip, seed) for slip in WRONG[name]}
@@ -181,14 +212,21 @@ def test_the_keywords_tell_the_slips_apart(name):
 @pytest.mark.slow
 @EACH
 def test_every_single_change_to_a_solution_is_rejected(name, tmp_path, capsys):
-    """Mistakes that nobody chose. What makes no difference: zeros that are written over at once, the
-    claims, which are checked elsewhere, and a number of a layer, never negative, that is not 0."""
+    """Mistakes that nobody chose. What makes no difference: zeros that are written over at once,
+    the claims, which are checked elsewhere, and a number of a layer, never negative, that is not
+    0."""
     said = [*wrong_answers.changed(name, tmp_path)]
     accepted = [change for change, right, _ in said if right]
     harmless = "ones_like)(theta)", "FIRST_TO_FAIL", "BY", "l > 0 -> l != 0"
     assert all(any(part in change for part in harmless) for change in accepted), accepted
-    vague = [text for _, right, text in said if "none of the mistakes" in text or text == "every layer is wrong, from the last one on"]
-    print(f"{name}: {len(said) - len(accepted)} rejected, {len(said) - len(accepted) - len(vague)} of them with a likely cause or a line")
+    vague = [
+        text
+        for _, right, text in said
+        if "none of the mistakes" in text or text == "every layer is wrong, from the last one on"
+    ]
+    print(
+        f"{name}: {len(said) - len(accepted)} rejected, {len(said) - len(accepted) - len(vague)} of them with a likely cause or a line"
+    )
     assert len(vague) < 0.4 * len(said)
 
 
@@ -201,7 +239,9 @@ def test_the_factor_of_a_square_is_known(capsys):
         return model.grad(theta, x, y) / 2
 
     assert not grading.report("01_backward", without_it, 0)
-    assert "it is divided by 2, which a square leaves in its derivative\n" in capsys.readouterr().out
+    assert (
+        "it is divided by 2, which a square leaves in its derivative\n" in capsys.readouterr().out
+    )
 
 
 BAD = {  # what an answer does: what is said
@@ -251,7 +291,10 @@ def test_a_shared_batch_is_looked_at_as_well(capsys):
     "change, says",
     [
         ({"FIRST_TO_FAIL": None}, "claims: still blank"),
-        ({"FIRST_TO_FAIL": "0 inner steps"}, "is not the first of 0 inner steps, 1 inner step, 2 inner steps, 3 inner steps that fails"),
+        (
+            {"FIRST_TO_FAIL": "0 inner steps"},
+            "is not the first of 0 inner steps, 1 inner step, 2 inner steps, 3 inner steps that fails",
+        ),
         ({"BY": 0.1}, "BY = 0.1 is not the relative error there"),
         ({"BY": "much"}, "BY = 'much' is not the relative error there"),
     ],
@@ -281,13 +324,30 @@ def test_a_file_that_does_not_get_to_its_check_fails(body, says, seconds, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags, failed", [(["--exercises={}"], 6), (["tests", "-k", "03 or 05", "--exercises", "{}"], 1)])
+@pytest.mark.parametrize(
+    "flags, failed",
+    [(["--exercises={}"], 6), (["tests", "-k", "03 or 05", "--exercises", "{}"], 1)],
+)
 def test_a_folder_is_graded_by_the_marker(flags, failed, tmp_path):
     shutil.copy(SOLUTIONS / "05_reptile.py", tmp_path)
     shutil.copy(ROOT / "lessons" / "exercises" / "03_maml.py", tmp_path)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "exercise", *(flag.format(tmp_path) for flag in flags)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120)
-    assert "1 passed" in done.stdout and f"{failed} failed" in done.stdout, done.stdout + done.stderr
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "exercise",
+        *(flag.format(tmp_path) for flag in flags),
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120
+    )
+    assert "1 passed" in done.stdout and f"{failed} failed" in done.stdout, (
+        done.stdout + done.stderr
+    )
     assert "03_maml: still blank: write maml_grad" in done.stdout
     assert ("07_bug_hunt.py: not handed in" in done.stdout) is (failed > 1)
 
@@ -301,16 +361,27 @@ def test_the_hunt_runs_and_every_curve_falls(flags, least, tmp_path):
     path = ROOT / "lessons" / "exercises" / "07_bug_hunt.py"
     done = run(path, *flags, "--out", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.isascii(), done.stderr
-    assert (tmp_path / "07_bug_hunt_curves.png").exists() and "07_bug_hunt: still blank" in done.stdout
+    assert (
+        tmp_path / "07_bug_hunt_curves.png"
+    ).exists() and "07_bug_hunt: still blank" in done.stdout
     falls = [result["value"] for result in results(tmp_path, path).values()]
     assert len(falls) == len(ALL) and max(falls) < least
-    if not flags:  # the sign of A that the key page speaks of: on new tasks after a step, far above what it reports
-        rows = {row[0]: [float(number) for number in row[1:].split()] for row in re.findall(r"^[A-G]  .*", done.stdout, re.MULTILINE)}
-        assert {letter for letter, (_, last, _, after, _) in rows.items() if after > 1.5 * last} == {"A"} and len(rows) == len(ALL)
+    # the sign of A that the key page speaks of: on new tasks after a step, far above what it
+    # reports
+    if not flags:
+        rows = {
+            row[0]: [float(number) for number in row[1:].split()]
+            for row in re.findall(r"^[A-G]  .*", done.stdout, re.MULTILINE)
+        }
+        assert {
+            letter for letter, (_, last, _, after, _) in rows.items() if after > 1.5 * last
+        } == {"A"} and len(rows) == len(ALL)
 
 
 def wrong_by(letter):
-    return {name: bug_hunt_key.off(letter, **problem) for name, problem in bug_hunt_key.PROBLEMS.items()}
+    return {
+        name: bug_hunt_key.off(letter, **problem) for name, problem in bug_hunt_key.PROBLEMS.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -325,17 +396,24 @@ def wrong_by(letter):
 )
 def test_a_bug_is_wrong_by_that_much_and_shows_only_where_it_should(letter, by, unseen_on, says):
     errors = wrong_by(letter)
-    assert errors["tanh"] > by and [name for name, error in errors.items() if error < 1e-12] == unseen_on
+    assert (
+        errors["tanh"] > by
+        and [name for name, error in errors.items() if error < 1e-12] == unseen_on
+    )
     assert says in bug_hunt_key.verdict(letter)
     assert bug_hunt_key.off_fine_tuning(letter) < 1e-12
 
 
 def test_two_meta_gradients_are_right_and_one_of_them_fine_tunes_wrongly():
     for letter in "BC":
-        assert max(wrong_by(letter).values()) < 1e-12 and bug_hunt_key.verdict(letter).startswith("yes")
+        assert max(wrong_by(letter).values()) < 1e-12 and bug_hunt_key.verdict(letter).startswith(
+            "yes"
+        )
     wrong, right = (bug_hunt_key.blocks_off(letter) for letter in "BC")
     assert max(right.values()) < 1e-12 and bug_hunt_key.off_fine_tuning("B") > 0.1
-    assert {block for block, error in wrong.items() if error > 0.3} == {"W1", "b1"} and wrong["W2"] < 1e-12
+    assert {block for block, error in wrong.items() if error > 0.3} == {"W1", "b1"} and wrong[
+        "W2"
+    ] < 1e-12
     assert bug_hunt_key.off_fine_tuning("B", sizes=(2, 3)) < 1e-12
 
 
@@ -365,6 +443,10 @@ def test_the_names_are_counted(change, says, capsys):
 
 def test_the_key_is_not_in_what_students_read():
     answers = solution("07_bug_hunt")["ANSWERS"]
-    for path in (*BLANKS, ROOT / "lessons" / "exercises" / "implementations.py", ROOT / "tinymeta" / "course" / "grading.py"):
+    for path in (
+        *BLANKS,
+        ROOT / "lessons" / "exercises" / "implementations.py",
+        ROOT / "tinymeta" / "course" / "grading.py",
+    ):
         text = path.read_text(encoding="utf-8")
         assert not any(f'"{letter}": "{answer}"' in text for letter, answer in answers.items())

@@ -388,7 +388,9 @@ def test_along_training_draws_the_mean_over_seeds_in_a_band():
     names = {"title": "training", "xlabel": "meta-steps", "ylabel": "ratio", "xscale": "symlog"}
     check(ax, drawn, bands, labels=labels, xlim=(0, 20000), **names)
     assert ax.xaxis.get_transform().linthresh == 100  # even up to there
-    assert figures.plot_along_training(values, "", "", xlabel="steps").axes[0].get_xlabel() == "steps"
+    assert (
+        figures.plot_along_training(values, "", "", xlabel="steps").axes[0].get_xlabel() == "steps"
+    )
 
 
 def test_bands_draws_the_mean_over_seeds_in_a_band():
@@ -877,7 +879,10 @@ def test_a_slider_has_its_range_its_format_and_its_steps():
     assert made.vline.get_color() == "none"  # no mark at the start
     assert not made.drawon and to_hex(made.poly.get_facecolor()) == BLUE
     made.set_val(3.2)
-    assert made.valtext.get_text() == "3.20" and widgets.make_slider(ax, "", 0, 1, 0, "%d").valstep is None
+    assert (
+        made.valtext.get_text() == "3.20"
+        and widgets.make_slider(ax, "", 0, 1, 0, "%d").valstep is None
+    )
 
 
 def changing_figure():

@@ -1,6 +1,7 @@
 """Grades a folder of answers to the exercises: python -m pytest -m exercise --exercises=DIR
 
-Each file runs in a process of its own, on other problems than those it is run on by its author, and for a limited time."""
+Each file runs in a process of its own, on other problems than those it is run on by its author, and
+for a limited time."""
 
 import os
 import subprocess
@@ -21,7 +22,15 @@ def graded(path, seconds=30):
     command = [sys.executable, "-m", "tinymeta.course.grading", str(path.resolve()), *SEEDS]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     try:
-        done = subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=seconds)
+        done = subprocess.run(
+            command,
+            env=env,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+        )
     except subprocess.TimeoutExpired:
         return False, f"{path.name}: stopped after {seconds} s; an endless loop?"
     if done.returncode == 0 and done.stdout.rstrip().endswith("all checks OK"):

@@ -1,4 +1,5 @@
-"""A lesson as a command: wrong flags, Ctrl-C, closed pipes, places that cannot be written, screens that are not there."""
+"""A lesson as a command: wrong flags, Ctrl-C, closed pipes, places that cannot be written, screens
+that are not there."""
 
 import json
 import os
@@ -51,7 +52,13 @@ def lesson(tmp_path):
 
 def run(lesson, *flags, changes=(), **options):
     command = [sys.executable, "-W", "error", str(lesson), *map(str, flags)]
-    options = {"capture_output": True, "text": True, "encoding": "utf-8", "timeout": 120, "cwd": lesson.parent.parent} | options
+    options = {
+        "capture_output": True,
+        "text": True,
+        "encoding": "utf-8",
+        "timeout": 120,
+        "cwd": lesson.parent.parent,
+    } | options
     return subprocess.run(command, env=environment(**dict(changes)), **options)
 
 
@@ -73,19 +80,34 @@ def test_a_lesson_saves_its_figure_and_numbers_beside_itself_and_nothing_else(le
 def test_slides_take_the_place_of_the_page(lesson, kind):
     done = run(lesson, "--quick", "--slides", kind)
     assert done.returncode == 0, done.stderr
-    assert outputs(lesson.parent / "output") == ["00_small.json", f"00_small_history.{kind}"] and f"00_small_history.{kind}\n" in done.stdout
+    assert (
+        outputs(lesson.parent / "output") == ["00_small.json", f"00_small_history.{kind}"]
+        and f"00_small_history.{kind}\n" in done.stdout
+    )
 
 
 # Flags
 
 FLAGS = {
-    "no steps": (["--iterations", "0"], "argument --iterations: expected a whole number from 1 to 10000000; got '0'"),
+    "no steps": (
+        ["--iterations", "0"],
+        "argument --iterations: expected a whole number from 1 to 10000000; got '0'",
+    ),
     "negative steps": (["--iterations", "-5"], "argument --iterations: expected a whole number"),
     "half a step": (["--iterations", "1.5"], "argument --iterations: expected a whole number"),
-    "more steps than memory": (["--iterations", "10000000000000"], "argument --iterations: expected a whole number"),
-    "a word for steps": (["--iterations", "many"], "argument --iterations: expected a whole number"),
+    "more steps than memory": (
+        ["--iterations", "10000000000000"],
+        "argument --iterations: expected a whole number",
+    ),
+    "a word for steps": (
+        ["--iterations", "many"],
+        "argument --iterations: expected a whole number",
+    ),
     "steps forgotten": (["--iterations"], "argument --iterations: expected one argument"),
-    "a negative seed": (["--seed", "-1"], "argument --seed: expected a whole number of at least 0; got '-1'"),
+    "a negative seed": (
+        ["--seed", "-1"],
+        "argument --seed: expected a whole number of at least 0; got '-1'",
+    ),
     "half a seed": (["--seed", "0.5"], "argument --seed: expected a whole number"),
     "a word for a seed": (["--seed", "x"], "argument --seed: expected a whole number"),
     "no folder": (["--out", ""], "argument --out: expected a folder; got ''"),
@@ -110,15 +132,22 @@ def test_a_wrong_flag_is_named(flags, message, monkeypatch, capsys, tmp_path):
 
 def test_wrong_flags_end_the_command_with_2_before_anything_is_done(lesson):
     done = run(lesson, "--seed", "-1")
-    assert (done.returncode, done.stdout) == (2, "") and "argument --seed: expected a whole number" in done.stderr
+    assert (done.returncode, done.stdout) == (
+        2,
+        "",
+    ) and "argument --seed: expected a whole number" in done.stderr
     assert "Traceback" not in done.stderr and outputs(lesson.parent) == ["00_small.py"]
 
 
 # Places that cannot be written
 
 
-@pytest.mark.parametrize("place, why", [("file", "File exists"), ("file/below", "Not a directory|cannot find")])
-def test_a_place_that_cannot_be_written_is_refused_before_training(lesson, place, why, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "place, why", [("file", "File exists"), ("file/below", "Not a directory|cannot find")]
+)
+def test_a_place_that_cannot_be_written_is_refused_before_training(
+    lesson, place, why, monkeypatch, capsys
+):
     from tinymeta.course.lesson import Lesson
 
     (lesson.parent / "file").write_text("mine")
@@ -131,10 +160,16 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(lesson, place
     assert (lesson.parent / "file").read_text() == "mine"
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc: a place where even root cannot write")
+@pytest.mark.skipif(
+    not Path("/proc/self").is_dir(), reason="no /proc: a place where even root cannot write"
+)
 def test_a_place_that_no_one_can_write_is_refused(lesson):
     done = run(lesson, "--quick", "--out", "/proc/self/lesson")
-    assert done.returncode == 2 and "argument --out: cannot write to /proc/self/lesson" in done.stderr and not done.stdout
+    assert (
+        done.returncode == 2
+        and "argument --out: cannot write to /proc/self/lesson" in done.stderr
+        and not done.stdout
+    )
 
 
 def test_a_checkout_that_cannot_be_written_points_to_out(lesson):
@@ -146,7 +181,9 @@ def test_a_checkout_that_cannot_be_written_points_to_out(lesson):
     assert done.returncode == 0 and len(outputs(lesson.parent / "else where" / "new")) == 2
 
 
-FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))  # as on a full disk\n"
+FULL = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))  # as on a full disk\n"
+)
 
 
 @POSIX
@@ -156,17 +193,30 @@ def test_a_full_disk_is_said_in_one_line_and_the_old_figure_stays(lesson):
     (folder / "00_small_history.png").write_bytes(b"old")
     lesson.write_text(LESSON.replace("figure, ax =", FULL + "figure, ax ="))
     done = run(lesson, "--quick")
-    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("cannot write ") and "Traceback" not in done.stderr
-    assert outputs(folder) == ["00_small_history.png"] and (folder / "00_small_history.png").read_bytes() == b"old"
+    assert (
+        done.returncode == 1
+        and done.stderr.splitlines()[-1].startswith("cannot write ")
+        and "Traceback" not in done.stderr
+    )
+    assert (
+        outputs(folder) == ["00_small_history.png"]
+        and (folder / "00_small_history.png").read_bytes() == b"old"
+    )
 
 
 # Ctrl-C
 
 
 def interrupted(lesson, *flags, delay):
-    """Start the lesson, and press Ctrl-C when it has trained for `delay` seconds: (exit status, stdout, stderr)."""
+    """Start the lesson, and press Ctrl-C when it has trained for `delay` seconds: (exit status,
+    stdout, stderr)."""
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", str(lesson), *flags], env=environment(), cwd=lesson.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-W", "error", str(lesson), *flags],
+        env=environment(),
+        cwd=lesson.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     process.stdout.readline()
     time.sleep(delay)
@@ -181,7 +231,11 @@ def test_ctrl_c_during_training_is_one_line_and_130(lesson, delay):
     status, out, err = interrupted(lesson, "--iterations", "10000000", delay=delay)
     assert status == 130 and out == ""
     last = err.splitlines()[-1]
-    assert last.startswith("Stopped: interrupted after ") and last.endswith(" iterations.") and "Traceback" not in err
+    assert (
+        last.startswith("Stopped: interrupted after ")
+        and last.endswith(" iterations.")
+        and "Traceback" not in err
+    )
     assert outputs(lesson.parent / "output") == []
 
 
@@ -214,7 +268,11 @@ def test_ctrl_c_while_a_figure_is_saved_leaves_no_half_of_it(lesson, delay):
 def test_ctrl_c_in_lesson_03_is_one_line_and_130(tmp_path):
     shutil.copy(ROOT / "lessons" / "03_maml.py", tmp_path)
     status, _, err = interrupted(tmp_path / "03_maml.py", delay=1.5)
-    assert status == 130 and err.splitlines()[-1].startswith("Stopped: interrupted") and "Traceback" not in err
+    assert (
+        status == 130
+        and err.splitlines()[-1].startswith("Stopped: interrupted")
+        and "Traceback" not in err
+    )
 
 
 def test_other_errors_keep_their_traceback(make, capsys):
@@ -235,10 +293,15 @@ def test_a_pipe_that_closes_is_quiet(lesson, lines):
     reader = f"import sys; [sys.stdin.readline() for _ in range({lines})]"
     command = f'"{sys.executable}" -W error "{lesson}" --quick 2>"{lesson}.err" | "{sys.executable}" -c "{reader}"'
     subprocess.run(["sh", "-c", command], env=environment(), timeout=120, check=True)
-    assert all("MAML" in line for line in Path(f"{lesson}.err").read_text().splitlines())  # progress and no more
+    # progress and no more
+    assert all("MAML" in line for line in Path(f"{lesson}.err").read_text().splitlines())
 
 
-@pytest.mark.parametrize("changes", [dict(LC_ALL="C"), dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [dict(LC_ALL="C"), dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")],
+    ids=str,
+)
 def test_a_plain_locale_is_enough(lesson, changes):
     folder = lesson.parent / "für θ"
     done = run(lesson, "--quick", "--out", folder, changes=changes, encoding=None, text=False)
@@ -250,13 +313,21 @@ def test_a_plain_locale_is_enough(lesson, changes):
 
 
 SCREENLESS = {
-    "a file's backend": ("agg", "matplotlib's backend agg has none; a screen and a toolkit such as tkinter or PyQt6 are needed; MPLBACKEND is set: unset it"),
-    "a notebook's": ("module://matplotlib_inline.backend_inline", "matplotlib's backend agg has none"),
+    "a file's backend": (
+        "agg",
+        "matplotlib's backend agg has none; a screen and a toolkit such as tkinter or PyQt6 are needed; MPLBACKEND is set: unset it",
+    ),
+    "a notebook's": (
+        "module://matplotlib_inline.backend_inline",
+        "matplotlib's backend agg has none",
+    ),
     "a toolkit's": ("tkagg", "MPLBACKEND is set: unset it"),
 }
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere there is always a screen"
+)
 @pytest.mark.parametrize("backend, why", SCREENLESS.values(), ids=SCREENLESS)
 def test_show_without_a_screen_says_so_and_saves(lesson, backend, why):
     done = run(lesson, "--quick", "--show", changes=dict(MPLBACKEND=backend))
@@ -271,7 +342,9 @@ def test_a_window_is_one_although_closing_the_figure_takes_its_canvas_away(monke
 
     from tinymeta.course.widgets import window_error
 
-    window, none = (SimpleNamespace(required_interactive_framework=framework) for framework in ("tk", None))
+    window, none = (
+        SimpleNamespace(required_interactive_framework=framework) for framework in ("tk", None)
+    )
     figure = SimpleNamespace(canvas=window)
 
     def close(closed):
@@ -306,12 +379,18 @@ def make(monkeypatch, tmp_path):
 def test_flags_choose_the_iterations_and_what_is_promised(make):
     assert (make().iterations, make().full) == (500, True)
     assert (make("--quick").iterations, make("--quick").full) == (5, False)
-    assert (make("--quick", "--iterations", "7").iterations, make("--iterations", "7").full) == (7, False)
+    assert (make("--quick", "--iterations", "7").iterations, make("--iterations", "7").full) == (
+        7,
+        False,
+    )
     assert not make("--seed", "1").full and make(iterations=None, quick=None).iterations is None
 
 
 def test_streams_of_one_purpose_are_the_same_and_of_two_are_not(make):
-    first, again, other, seeded = (l.rng(p).random(4) for l, p in ((make(), "a"), (make(), "a"), (make(), "b"), (make("--seed", "1"), "a")))
+    first, again, other, seeded = (
+        l.rng(p).random(4)
+        for l, p in ((make(), "a"), (make(), "a"), (make(), "b"), (make("--seed", "1"), "a"))
+    )
     assert np.array_equal(first, again) and not np.isin(first, [*other, *seeded]).any()
 
 
@@ -321,7 +400,9 @@ def test_progress_off_a_terminal_is_a_line_every_tenth_and_the_first_at_once(mak
         callback(i, None, None)
         if i == 0:
             assert capsys.readouterr().err == "  MAML:   2 % of 50, 0 s\n"
-    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == [str(n) for n in range(10, 101, 10)]
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == [
+        str(n) for n in range(10, 101, 10)
+    ]
 
 
 def test_a_promise_that_is_not_kept_ends_a_full_run_with_1(make, capsys):
@@ -332,7 +413,11 @@ def test_a_promise_that_is_not_kept_ends_a_full_run_with_1(make, capsys):
         lesson.end()
     assert stopped.value.code == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-3].endswith("from 1 to 2   ok") and lines[-2].endswith("from 2 to 4   ok") and lines[-1].endswith("from 5 to 6   OUT OF BOUNDS")
+    assert (
+        lines[-3].endswith("from 1 to 2   ok")
+        and lines[-2].endswith("from 2 to 4   ok")
+        and lines[-1].endswith("from 5 to 6   OUT OF BOUNDS")
+    )
     quick = make("--quick")
     quick.expect("not kept", 3, 1, 2)
     quick.end()

@@ -1,9 +1,10 @@
-"""The colours of the figures: enough contrast on white, and apart for eyes that see colours in other ways.
+"""The colours of the figures: enough contrast on white, and apart for eyes that see colours in
+other ways.
 
-Contrast: WCAG 2.1, success criteria 1.4.11 (3 for lines) and 1.4.3 (3 for large type, 4.5 for small). Colour blindness: the matrices
-of Machado, Oliveira & Fernandes (2009) at severity 1, on linear RGB. Distance: CIEDE2000 (Sharma, Wu & Dalal 2005) in CIELAB,
-because plain Euclidean distance in CIELAB is too kind to saturated colours; below some 2 the eye sees no difference.
-"""
+Contrast: WCAG 2.1, success criteria 1.4.11 (3 for lines) and 1.4.3 (3 for large type, 4.5 for
+small). Colour blindness: the matrices of Machado, Oliveira & Fernandes (2009) at severity 1, on
+linear RGB. Distance: CIEDE2000 (Sharma, Wu & Dalal 2005) in CIELAB, because plain Euclidean
+distance in CIELAB is too kind to saturated colours; below some 2 the eye sees no difference."""
 
 import itertools
 
@@ -16,9 +17,21 @@ COLOURS = {"black": BLACK, "blue": BLUE, "orange": ORANGE, "green": GREEN, "pink
 WHITE, GREY = "#FFFFFF", "#666666"  # grey: of "true sine" and the like
 EYES = {
     "all three cones": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 APART = 10  # in CIEDE2000, for two lines that are not side by side
 
@@ -30,14 +43,22 @@ def linear(colour):
 
 
 def contrast(colour, ground=WHITE):
-    light, dark = sorted((linear(c) @ [0.2126, 0.7152, 0.0722] for c in (colour, ground)), reverse=True)
+    light, dark = sorted(
+        (linear(c) @ [0.2126, 0.7152, 0.0722] for c in (colour, ground)), reverse=True
+    )
     return (light + 0.05) / (dark + 0.05)
 
 
 def seen(colour, eyes):
     """CIELAB (white of D65) of what these eyes make of a colour."""
     rgb = np.clip(np.array(EYES[eyes]) @ linear(colour), 0, 1)
-    to_xyz = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+    to_xyz = np.array(
+        [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+        ]
+    )
     ratio = to_xyz @ rgb / to_xyz.sum(axis=1)
     x, y, z = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
@@ -56,9 +77,20 @@ def ciede2000(first, second):
     dL, dC, dH = L2 - L1, C2 - C1, 2 * np.sqrt(C1 * C2) * np.sin(np.radians(dh / 2))
     L, C = (L1 + L2) / 2, (C1 + C2) / 2
     h = h1 + h2 if grey else h1 + dh / 2
-    T = 1 + sum(f * np.cos(np.radians(n * h + s)) for f, n, s in ((-0.17, 1, -30), (0.24, 2, 0), (0.32, 3, 6), (-0.20, 4, -63)))
-    SL, SC, SH = 1 + 0.015 * (L - 50) ** 2 / np.sqrt(20 + (L - 50) ** 2), 1 + 0.045 * C, 1 + 0.015 * C * T
-    RT = -2 * np.sqrt(C**7 / (C**7 + 25**7)) * np.sin(np.radians(60 * np.exp(-((((h % 360) - 275) / 25) ** 2))))
+    T = 1 + sum(
+        f * np.cos(np.radians(n * h + s))
+        for f, n, s in ((-0.17, 1, -30), (0.24, 2, 0), (0.32, 3, 6), (-0.20, 4, -63))
+    )
+    SL, SC, SH = (
+        1 + 0.015 * (L - 50) ** 2 / np.sqrt(20 + (L - 50) ** 2),
+        1 + 0.045 * C,
+        1 + 0.015 * C * T,
+    )
+    RT = (
+        -2
+        * np.sqrt(C**7 / (C**7 + 25**7))
+        * np.sin(np.radians(60 * np.exp(-((((h % 360) - 275) / 25) ** 2))))
+    )
     return np.sqrt((dL / SL) ** 2 + (dC / SC) ** 2 + (dH / SH) ** 2 + RT * (dC / SC) * (dH / SH))
 
 
@@ -72,8 +104,9 @@ def test_a_line_stands_out_from_white(name):
 
 
 def test_labels_stand_out_as_large_type_and_some_as_small():
-    """A label is at the end of its line, in its colour: black, blue and grey reach 4.5; orange, green and pink are above 3, enough
-    for the large type of slides, and in small type lean on where they stand."""
+    """A label is at the end of its line, in its colour: black, blue and grey reach 4.5; orange,
+    green and pink are above 3, enough for the large type of slides, and in small type lean on where
+    they stand."""
     ratios = {name: contrast(colour) for name, colour in {**COLOURS, "grey": GREY}.items()}
     assert all(ratio >= 3 for ratio in ratios.values())
     assert {name for name, ratio in ratios.items() if ratio >= 4.5} == {"black", "blue", "grey"}
@@ -81,14 +114,17 @@ def test_labels_stand_out_as_large_type_and_some_as_small():
 
 def test_contrast_is_that_of_the_guidelines():
     assert contrast("#000000") == pytest.approx(21) and contrast(WHITE) == 1
-    assert contrast("#777777") == pytest.approx(4.48, abs=0.005) and contrast("#767676") == pytest.approx(4.54, abs=0.005)
+    assert contrast("#777777") == pytest.approx(4.48, abs=0.005) and contrast(
+        "#767676"
+    ) == pytest.approx(4.54, abs=0.005)
     assert contrast("#FFD700") < 3  # a yellow line: too faint
 
 
 @pytest.mark.parametrize("eyes", EYES)
 @pytest.mark.parametrize("one, other", [*itertools.combinations(COLOURS, 2)])
 def test_two_colours_are_apart_for_all_eyes(one, other, eyes):
-    assert distance(COLOURS[one], COLOURS[other], eyes) >= APART  # the closest: blue and pink under protanopia, 12.2
+    # the closest: blue and pink under protanopia, 12.2
+    assert distance(COLOURS[one], COLOURS[other], eyes) >= APART
 
 
 @pytest.mark.parametrize("eyes", EYES)

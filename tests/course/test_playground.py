@@ -51,7 +51,9 @@ def drag(p, point, x, y):
 
 
 def press(p, key):
-    p.figure.canvas.callbacks.process("key_press_event", KeyEvent("key_press_event", p.figure.canvas, key))
+    p.figure.canvas.callbacks.process(
+        "key_press_event", KeyEvent("key_press_event", p.figure.canvas, key)
+    )
 
 
 def curves(p):
@@ -94,7 +96,11 @@ def test_a_drag_is_drawn_as_a_full_draw_would(p):
 def test_a_click_on_empty_space_adds_a_point_and_a_right_click_removes_one(p):
     x, y, before = p.x.copy(), p.y.copy(), curves(p)
     click(p, 1.0, -5.0)
-    assert same_points(p, [*x, 1.0], [*y, -5.0]) and not p.on[-1] and not np.array_equal(curves(p), before)
+    assert (
+        same_points(p, [*x, 1.0], [*y, -5.0])
+        and not p.on[-1]
+        and not np.array_equal(curves(p), before)
+    )
     click(p, 1.0, -5.0, button=3)
     assert same_points(p, x, y) and np.array_equal(curves(p), before)
     click(p, p.x[2], p.y[2], button=3)
@@ -140,11 +146,17 @@ def test_a_drag_ends_with_the_button_and_stays_within_the_axes(p):
     assert (p.x[3], p.y[3]) == pytest.approx((4.0, 5.0))
 
 
-@pytest.mark.parametrize("x, y, button", [(5.5, 0, 1), (0, 8, 1), (5.5, 0, 3), (0, -8, 1), (0.3, 5, 3), (0.3, 5, 2)])
+@pytest.mark.parametrize(
+    "x, y, button", [(5.5, 0, 1), (0, 8, 1), (5.5, 0, 3), (0, -8, 1), (0.3, 5, 3), (0.3, 5, 2)]
+)
 def test_a_click_outside_or_on_nothing_changes_nothing(p, x, y, button):
     points, before, drawn = (p.x.copy(), p.y.copy()), curves(p), picture(p)
     click(p, x, y, button)
-    assert same_points(p, *points) and np.array_equal(curves(p), before) and np.array_equal(picture(p), drawn)
+    assert (
+        same_points(p, *points)
+        and np.array_equal(curves(p), before)
+        and np.array_equal(picture(p), drawn)
+    )
 
 
 def test_the_toolbars_zoom_draws_its_box_and_moves_no_point(p):
@@ -161,7 +173,9 @@ def test_the_toolbars_zoom_draws_its_box_and_moves_no_point(p):
 # Sliders and keys
 
 
-@pytest.mark.parametrize("name, value", [("amplitude", 1.0), ("phase", 4.0), ("steps", 20), ("alpha", 0.03)])
+@pytest.mark.parametrize(
+    "name, value", [("amplitude", 1.0), ("phase", 4.0), ("steps", 20), ("alpha", 0.03)]
+)
 def test_a_slider_follows_the_mouse_and_changes_the_fits(p, name, value):
     slider, before, drawn = getattr(p, name), curves(p), picture(p)
     click(p, value, 0.5, ax=slider.ax)
@@ -179,7 +193,9 @@ def test_arrows_are_steps_and_stop_at_the_ends(p):
     p.steps.set_val(1)
     press(p, "left")
     press(p, "left")
-    assert p.steps.val == 0 and np.array_equal(curves(p), p.model.predict(p.thetas, playground.GRID)[..., 0])
+    assert p.steps.val == 0 and np.array_equal(
+        curves(p), p.model.predict(p.thetas, playground.GRID)[..., 0]
+    )
 
 
 def test_o_moves_all_points_to_one_side(p):
@@ -326,9 +342,15 @@ def test_the_curves_and_losses_are_those_of_the_library(p):
     query = playground.QUERY[None]
     for method, theta, curve, label in zip(playground.METHODS, p.thetas, p.curves, p.labels[1:]):
         adapted = adapt(p.model, theta, x, y, 0.02, 10)[0]
-        assert np.allclose(curve.get_ydata(), p.model.predict(adapted, playground.GRID)[:, 0], rtol=1e-4, atol=1e-4)
-        loss = adaptation_curve(p.model, theta, TaskBatch(x, y, query, p.true(query)), 0.02, 10)[10, 0]
-        assert label.get_text().split("  ")[0] == method and float(label.get_text().split("  ")[1]) == pytest.approx(loss, abs=0.006)
+        assert np.allclose(
+            curve.get_ydata(), p.model.predict(adapted, playground.GRID)[:, 0], rtol=1e-4, atol=1e-4
+        )
+        loss = adaptation_curve(p.model, theta, TaskBatch(x, y, query, p.true(query)), 0.02, 10)[
+            10, 0
+        ]
+        assert label.get_text().split("  ")[0] == method and float(
+            label.get_text().split("  ")[1]
+        ) == pytest.approx(loss, abs=0.006)
 
 
 def test_a_rate_that_is_too_large_is_said_and_not_a_crash(p):
@@ -398,13 +420,27 @@ def keeps_its_bounds(folder):
     model, thetas = playground.load(folder)
     test = SineTasks().sample(named_rng(0, "test tasks"), 1000, 10, query=50, grid=True)
     losses = adaptation_curve(model, thetas, test, 0.01, 10).mean(axis=-1)
-    print({method: curve[[0, 1, 10]].round(3).tolist() for method, curve in zip(playground.METHODS, losses)})
-    return all(low <= curve[n] <= high for method, curve in zip(playground.METHODS, losses) for n, (low, high) in BOUNDS[method].items())
+    print(
+        {
+            method: curve[[0, 1, 10]].round(3).tolist()
+            for method, curve in zip(playground.METHODS, losses)
+        }
+    )
+    return all(
+        low <= curve[n] <= high
+        for method, curve in zip(playground.METHODS, losses)
+        for n, (low, high) in BOUNDS[method].items()
+    )
 
 
 def test_the_shipped_initialisations_are_small_and_as_good_as_the_lessons():
     files = sorted(playground.SHIPPED.iterdir())
-    assert [path.name for path in files] == ["maml.npz", "random.npz", "reptile.npz", "transfer.npz"]
+    assert [path.name for path in files] == [
+        "maml.npz",
+        "random.npz",
+        "reptile.npz",
+        "transfer.npz",
+    ]
     assert all(path.stat().st_size < 10_000 for path in files)
     assert playground.load()[1].dtype == np.float32
     assert keeps_its_bounds(playground.SHIPPED)
@@ -429,13 +465,17 @@ def test_the_command_that_made_them_makes_them_again(tmp_path):
 
 def run(*flags, timeout=60):
     command = [sys.executable, "-W", "error", str(PATH), *flags]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=timeout
+    )
 
 
 @pytest.mark.slow
 def test_save_writes_an_animation(tmp_path):
     done = run("--save", str(tmp_path / "tour.gif"))
-    assert done.returncode == 0 and done.stdout == f"animation {tmp_path / 'tour.gif'}\n", done.stderr
+    assert done.returncode == 0 and done.stdout == f"animation {tmp_path / 'tour.gif'}\n", (
+        done.stderr
+    )
     data = (tmp_path / "tour.gif").read_bytes()
     assert data.startswith(b"GIF89a") and len(data) < 400_000
     assert 20 < data.count(b"!\xf9\x04") < 60  # pictures; those that are the same are one
@@ -447,20 +487,32 @@ def test_the_animation_that_is_shown_is_small():
 
 def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path):
     done = run("--save", str(tmp_path / "nowhere" / "tour.gif"))
-    assert done.returncode == 1 and done.stderr.startswith("cannot write ") and len(done.stderr.splitlines()) == 1
+    assert (
+        done.returncode == 1
+        and done.stderr.startswith("cannot write ")
+        and len(done.stderr.splitlines()) == 1
+    )
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere there is always a screen"
+)
 def test_without_a_screen_it_says_what_to_do():
     done = run()
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert "no window can be opened here (" in done.stderr and "--save FILE.gif writes an animation instead" in done.stderr
+    assert (
+        "no window can be opened here (" in done.stderr
+        and "--save FILE.gif writes an animation instead" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--save", "tour.mp4"], "argument --save: expected a file name that ends in .gif; got tour.mp4"),
+        (
+            ["--save", "tour.mp4"],
+            "argument --save: expected a file name that ends in .gif; got tour.mp4",
+        ),
         (["--seed", "-1"], "argument --seed: expected a whole number of at least 0; got '-1'"),
         (["--fast"], "unrecognized arguments: --fast"),
     ],
@@ -478,7 +530,10 @@ def test_a_missing_initialisation_is_said_in_words(monkeypatch, tmp_path, capsys
     monkeypatch.setattr(playground, "configure_terminal", lambda: None)
     with pytest.raises(SystemExit) as stopped:
         playground.main()
-    assert "random.npz" in stopped.value.code and "--train makes the initialisations anew" in stopped.value.code
+    assert (
+        "random.npz" in stopped.value.code
+        and "--train makes the initialisations anew" in stopped.value.code
+    )
 
 
 @pytest.mark.slow

@@ -29,21 +29,45 @@ def slides():
 
 
 def hard_to_read(figure):
-    """Of the titles, labels and annotations of a figure, which leave it and which are on each other."""
+    """Of the titles, labels and annotations of a figure, which leave it and which are on each
+    other."""
     figure.draw_without_rendering()
-    of_ticks = {id(tick) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) for tick in axis.get_ticklabels(which="both")}
-    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and id(t) not in of_ticks]
+    of_ticks = {
+        id(tick)
+        for ax in figure.axes
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in axis.get_ticklabels(which="both")
+    }
+    texts = [
+        t
+        for t in figure.findobj(Text)
+        if t.get_visible() and t.get_text().strip() and id(t) not in of_ticks
+    ]
     boxes = [t.get_window_extent().padded(-1) for t in texts]
-    found = [t.get_text() for t, box in zip(texts, boxes) if not figure.bbox.containsx(box.x0) or not figure.bbox.containsx(box.x1)]
-    found += [t.get_text() for t, box in zip(texts, boxes) if not figure.bbox.containsy(box.y0) or not figure.bbox.containsy(box.y1)]
+    found = [
+        t.get_text()
+        for t, box in zip(texts, boxes)
+        if not figure.bbox.containsx(box.x0) or not figure.bbox.containsx(box.x1)
+    ]
+    found += [
+        t.get_text()
+        for t, box in zip(texts, boxes)
+        if not figure.bbox.containsy(box.y0) or not figure.bbox.containsy(box.y1)
+    ]
     for i, (t, box) in enumerate(zip(texts, boxes)):
-        found += [f"{t.get_text()} / {other.get_text()}" for other, there in zip(texts[:i], boxes) if box.overlaps(there)]
+        found += [
+            f"{t.get_text()} / {other.get_text()}"
+            for other, there in zip(texts[:i], boxes)
+            if box.overlaps(there)
+        ]
     return found
 
 
 def curves(*methods, ends=1.0):
     """An adaptation curve (S, steps + 1, T) for each method, all of which end in one place."""
-    return {method: np.broadcast_to(np.linspace(4, ends, 11)[:, None], (2, 11, 3)) for method in methods}
+    return {
+        method: np.broadcast_to(np.linspace(4, ends, 11)[:, None], (2, 11, 3)) for method in methods
+    }
 
 
 def examples():
@@ -52,32 +76,62 @@ def examples():
 
 
 FIGURES = {
-    "learning curves": lambda: figures.plot_learning_curves(curves(*style.METHODS), "A new sine from 10 points; bands: all 5 seeds"),
-    "curves at the bottom": lambda: figures.plot_learning_curves(curves(*style.METHODS, ends=0.0), "Five methods"),
-    "mean and median": lambda: figures.plot_mean_and_median(curves("random", "transfer", "MAML"), np.full(3, 1.0)),
+    "learning curves": lambda: figures.plot_learning_curves(
+        curves(*style.METHODS), "A new sine from 10 points; bands: all 5 seeds"
+    ),
+    "curves at the bottom": lambda: figures.plot_learning_curves(
+        curves(*style.METHODS, ends=0.0), "Five methods"
+    ),
+    "mean and median": lambda: figures.plot_mean_and_median(
+        curves("random", "transfer", "MAML"), np.full(3, 1.0)
+    ),
     "adaptation": lambda: figures.plot_adaptation(*examples(), 0.01),
-    "few tasks": lambda: figures.plot_few_tasks(SineTasks().sample(np.random.default_rng(0), 5, 10, query=50, grid=True)),
+    "few tasks": lambda: figures.plot_few_tasks(
+        SineTasks().sample(np.random.default_rng(0), 5, 10, query=50, grid=True)
+    ),
     "remainders": lambda: figures.plot_remainders(
-        np.geomspace(1e-4, 1e-2, 5), {title: dict.fromkeys(("MAML", "first-order MAML", "Reptile"), np.geomspace(1e-4, 1, 5)) for title in ("tanh", "ReLU")}, "left over"
+        np.geomspace(1e-4, 1e-2, 5),
+        {
+            title: dict.fromkeys(("MAML", "first-order MAML", "Reptile"), np.geomspace(1e-4, 1, 5))
+            for title in ("tanh", "ReLU")
+        },
+        "left over",
     ),  # fmt: skip
     "gallery": lambda: figures.plot_gallery(
-        {f"points on the right, judged {i}": (task, *2 * [np.zeros((200, 1))]) for i in range(9) for task in [sine_examples(np.random.default_rng(0), 10)["10 points anywhere"]]}
+        {
+            f"points on the right, judged {i}": (task, *2 * [np.zeros((200, 1))])
+            for i in range(9)
+            for task in [sine_examples(np.random.default_rng(0), 10)["10 points anywhere"]]
+        }
     ),  # fmt: skip
-    "bars": lambda: figures.plot_bars({"free": {"W1": 0.01, "b1": 0.02}, "kept >= 0": {"W1": 0.03, "b1": 0.02}}, "Learned rates", "rate"),
+    "bars": lambda: figures.plot_bars(
+        {"free": {"W1": 0.01, "b1": 0.02}, "kept >= 0": {"W1": 0.03, "b1": 0.02}},
+        "Learned rates",
+        "rate",
+    ),
 }
 
 
-@pytest.mark.parametrize("make", [pytest.param(f, id=name, marks=[pytest.mark.slow] * (name == "gallery")) for name, f in FIGURES.items()])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(f, id=name, marks=[pytest.mark.slow] * (name == "gallery"))
+        for name, f in FIGURES.items()
+    ],
+)
 def test_a_figure_for_slides_is_16_to_9_and_readable(make, slides):
     figure = make()
     assert figure.get_figwidth() / figure.get_figheight() == pytest.approx(16 / 9)
     assert not hard_to_read(figure)
-    sizes = {t.get_fontsize() for t in figure.findobj(Text) if t.get_text()} - {7}  # the numbers on bars
+    # the numbers on bars
+    sizes = {t.get_fontsize() for t in figure.findobj(Text) if t.get_text()} - {7}
     assert min(sizes) >= 11
 
 
 def test_a_figure_for_pages_is_readable_too():
-    assert not hard_to_read(FIGURES["learning curves"]()) and not hard_to_read(FIGURES["mean and median"]())
+    assert not hard_to_read(FIGURES["learning curves"]()) and not hard_to_read(
+        FIGURES["mean and median"]()
+    )
 
 
 def test_labels_too_close_for_their_type_would_be_found(slides, monkeypatch):
@@ -87,7 +141,9 @@ def test_labels_too_close_for_their_type_would_be_found(slides, monkeypatch):
 
 def test_type_is_larger_on_slides_and_a_page_stays_as_it_was():
     def relative(figure):
-        return {t.get_fontsize() / figure.get_figwidth() for t in figure.findobj(Text) if t.get_text()}
+        return {
+            t.get_fontsize() / figure.get_figwidth() for t in figure.findobj(Text) if t.get_text()
+        }
 
     page = FIGURES["adaptation"]()
     assert page.get_size_inches() == pytest.approx([8.8, 3.4])
@@ -100,7 +156,13 @@ def test_type_is_larger_on_slides_and_a_page_stays_as_it_was():
     assert FIGURES["adaptation"]().get_size_inches() == pytest.approx([8.8, 3.4])
 
 
-@pytest.mark.parametrize("kind, size", [("svg", rb'viewBox="0 0 ([\d.]+) ([\d.]+)"'), ("pdf", rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]")])
+@pytest.mark.parametrize(
+    "kind, size",
+    [
+        ("svg", rb'viewBox="0 0 ([\d.]+) ([\d.]+)"'),
+        ("pdf", rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]"),
+    ],
+)
 def test_a_slide_is_saved_as_asked_and_the_same_bytes_again(kind, size, slides, tmp_path):
     style.use(slides=kind)
     for name in ("first", "again"):
@@ -132,13 +194,39 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.mark.slow
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
 def test_every_figure_of_a_lesson_becomes_a_readable_slide(lesson, tmp_path):
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "course")])}
-    command = [sys.executable, "-W", "error", "-c", CHECKED, str(lesson), "--quick", "--slides", "svg", "--out", str(tmp_path)]
-    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(
+            [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "course")]
+        ),
+    }
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        CHECKED,
+        str(lesson),
+        "--quick",
+        "--slides",
+        "svg",
+        "--out",
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     saved = sorted(tmp_path.glob("*.svg"))
-    assert len(saved) == lesson.read_text(encoding="utf-8").count("lesson.save(") >= 3 and not list(tmp_path.glob("*.png"))
+    assert len(saved) == lesson.read_text(encoding="utf-8").count("lesson.save(") >= 3 and not list(
+        tmp_path.glob("*.png")
+    )
     for path in saved:
-        width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', path.read_text(encoding="utf-8")).groups())
+        width, height = map(
+            float,
+            re.search(
+                r'viewBox="0 0 ([\d.]+) ([\d.]+)"', path.read_text(encoding="utf-8")
+            ).groups(),
+        )
         assert width / height == pytest.approx(16 / 9, rel=1e-3) and str(path) in done.stdout
     assert results(tmp_path, lesson)

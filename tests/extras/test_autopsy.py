@@ -1,4 +1,5 @@
-"""The autopsy: its verdict on the right meta-gradient, on every wrong one that it can see, and on what it cannot."""
+"""The autopsy: its verdict on the right meta-gradient, on every wrong one that it can see, and on
+what it cannot."""
 
 import numpy as np
 import pytest
@@ -31,7 +32,8 @@ def on(pick):
 
 
 def tasks_accumulate(model, theta, batch, inner_lr, steps, minibatch):
-    """A later task starts from where an earlier one has been led, as where a shared copy is not reset."""
+    """A later task starts from where an earlier one has been led, as where a shared copy is not
+    reset."""
     grads = []
     for task in batch.blocks(1):
         grads.append(tm.maml_grad(model, theta, task, inner_lr, steps, minibatch)[1])
@@ -44,14 +46,24 @@ WRONG = {  # what the verdict must say: the meta-gradient
     "no: this is the joint gradient, which never adapts": tm.joint_grad,
     "no: this is MAML with the support gradient leaked in": plus_joint(tm.maml_grad),
     "no: this is first-order MAML with the support gradient leaked in": plus_joint(tm.fomaml_grad),
-    "no: this is MAML, the sum over 3 tasks for their mean": lambda *a: (0.0, 3 * tm.maml_grad(*a)[1]),
-    "no: this is first-order MAML, the sum over 3 tasks for their mean": lambda *a: (0.0, 3 * tm.fomaml_grad(*a)[1]),
+    "no: this is MAML, the sum over 3 tasks for their mean": lambda *a: (
+        0.0,
+        3 * tm.maml_grad(*a)[1],
+    ),
+    "no: this is first-order MAML, the sum over 3 tasks for their mean": lambda *a: (
+        0.0,
+        3 * tm.fomaml_grad(*a)[1],
+    ),
     "no: this is MAML, times -1": lambda *a: (0.0, -tm.maml_grad(*a)[1]),
     "no: this is MAML, inner and outer loss on the support points": on(lambda b: (*b[:2], *b[:2])),
     "no: this is MAML, inner and outer loss on the query points": on(lambda b: (*b[2:], *b[2:])),
     "no: this is MAML, support and query swapped": on(lambda b: (*b[2:], *b[:2])),
-    "no: this is MAML with f'' missing": lambda m, *rest: tm.maml_grad(WithoutSecondDerivative(m.sizes, "tanh", m.criterion), *rest),
-    "no: this is MAML at 0.1 times the inner rate": lambda m, t, b, rate, *rest: tm.maml_grad(m, t, b, rate / 10, *rest),
+    "no: this is MAML with f'' missing": lambda m, *rest: tm.maml_grad(
+        WithoutSecondDerivative(m.sizes, "tanh", m.criterion), *rest
+    ),
+    "no: this is MAML at 0.1 times the inner rate": lambda m, t, b, rate, *rest: tm.maml_grad(
+        m, t, b, rate / 10, *rest
+    ),
     "no: of one task alone this is MAML, but not of 3 together; they mix": tasks_accumulate,
 }
 
@@ -62,7 +74,11 @@ def test_the_right_meta_gradient_is_found_right(criterion, steps):
     found = verdict(tm.maml_grad, steps, criterion)
     assert found.right is True and found.verdict == "yes: this is MAML, second order included"
     assert list(found.parts) == ["first order", "second order", "support"]
-    assert list(found.parts.values()) == pytest.approx([1, 1, 0], abs=1e-9) and found.left_over < 1e-9 and found.errors["MAML"] < 1e-9
+    assert (
+        list(found.parts.values()) == pytest.approx([1, 1, 0], abs=1e-9)
+        and found.left_over < 1e-9
+        and found.errors["MAML"] < 1e-9
+    )
 
 
 @STEPS
@@ -77,8 +93,12 @@ def test_a_wrong_meta_gradient_is_named(says, criterion, steps):
     "says, meta_grad",
     {
         "no: this is Reptile": tm.reptile_grad,
-        "no: this is MAML of 1 step": lambda m, t, b, rate, steps, minibatch: tm.maml_grad(m, t, b, rate, steps - 1),
-        "no: this is MAML of 3 steps": lambda m, t, b, rate, steps, minibatch: tm.maml_grad(m, t, b, rate, steps + 1),
+        "no: this is MAML of 1 step": lambda m, t, b, rate, steps, minibatch: tm.maml_grad(
+            m, t, b, rate, steps - 1
+        ),
+        "no: this is MAML of 3 steps": lambda m, t, b, rate, steps, minibatch: tm.maml_grad(
+            m, t, b, rate, steps + 1
+        ),
     }.items(),
 )
 def test_with_two_steps_it_counts_them(says, meta_grad):
@@ -89,7 +109,9 @@ def test_a_hessian_at_the_wrong_place_is_named():
     def at_start(model, theta, batch, inner_lr, steps, minibatch):
         grads = []
         for x, y, x_query, y_query in zip(*batch):
-            v = model.grad(tm.adapt(model, theta, x[None], y[None], inner_lr, steps)[0], x_query, y_query)
+            v = model.grad(
+                tm.adapt(model, theta, x[None], y[None], inner_lr, steps)[0], x_query, y_query
+            )
             for _ in range(steps):
                 v = v - inner_lr * model.hvp(theta, x, y, v)
             grads.append(v)
@@ -100,7 +122,11 @@ def test_a_hessian_at_the_wrong_place_is_named():
 
 
 def test_the_parts_tell_what_is_there():
-    for method, parts in ((tm.fomaml_grad, (1, 0, 0)), (plus_joint(tm.maml_grad), (1, 1, 1)), (tm.joint_grad, (0, 0, 1))):
+    for method, parts in (
+        (tm.fomaml_grad, (1, 0, 0)),
+        (plus_joint(tm.maml_grad), (1, 1, 1)),
+        (tm.joint_grad, (0, 0, 1)),
+    ):
         assert list(verdict(method).parts.values()) == pytest.approx(parts, abs=1e-9)
     half = verdict(lambda *a: (0.0, (tm.maml_grad(*a)[1] + tm.fomaml_grad(*a)[1]) / 2))
     assert half.right is False and half.parts["second order"] == pytest.approx(0.5)
@@ -109,8 +135,14 @@ def test_the_parts_tell_what_is_there():
 
 def test_an_error_of_none_of_the_known_kinds_is_refused():
     for scale in (1e-3, 1.0):
-        found = verdict(lambda *a: (0.0, tm.maml_grad(*a)[1] * (1 + scale * np.sin(np.arange(len(a[1]))))))
-        assert found.right is False and "none of the mistakes known" in found.verdict and found.errors["MAML"] > 1e-4
+        found = verdict(
+            lambda *a: (0.0, tm.maml_grad(*a)[1] * (1 + scale * np.sin(np.arange(len(a[1])))))
+        )
+        assert (
+            found.right is False
+            and "none of the mistakes known" in found.verdict
+            and found.errors["MAML"] > 1e-4
+        )
 
 
 def test_a_state_between_calls_is_found():
@@ -131,8 +163,15 @@ def test_the_model_itself_is_looked_at_first():
             return grad
 
     _, theta, batch = example()
-    assert "model.grad is" in autopsy.examine(tm.maml_grad, WrongDelta(TANH["sizes"], "tanh"), theta, batch, 0.1).verdict
-    found = autopsy.examine(tm.maml_grad, WithoutSecondDerivative(TANH["sizes"], "tanh"), theta, batch, 0.1)
+    assert (
+        "model.grad is"
+        in autopsy.examine(
+            tm.maml_grad, WrongDelta(TANH["sizes"], "tanh"), theta, batch, 0.1
+        ).verdict
+    )
+    found = autopsy.examine(
+        tm.maml_grad, WithoutSecondDerivative(TANH["sizes"], "tanh"), theta, batch, 0.1
+    )
     assert found.right is False and "model.hvp is" in found.verdict and "f''" in found.verdict
 
 
@@ -143,13 +182,20 @@ def test_what_it_cannot_tell_it_says():
     assert "a sum over tasks is the same as their mean" in str(verdict(tm.maml_grad, tasks=1))
     model, theta, batch = example()
     same = autopsy.examine(tm.maml_grad, model, theta, tm.TaskBatch(*batch[:2], *batch[:2]), 0.1)
-    assert same.right is True and "MAML is the same as: MAML, inner and outer loss on the support points" in str(same)
-    relu = verdict(lambda m, *rest: tm.maml_grad(WithoutSecondDerivative(m.sizes, "relu"), *rest), activation="relu")
+    assert (
+        same.right is True
+        and "MAML is the same as: MAML, inner and outer loss on the support points" in str(same)
+    )
+    relu = verdict(
+        lambda m, *rest: tm.maml_grad(WithoutSecondDerivative(m.sizes, "relu"), *rest),
+        activation="relu",
+    )
     assert relu.right is True  # f'' is 0
 
 
 class OnlyLossAndGrad:
-    """Someone else's model: linear in features tanh(w x), and nothing but the two methods, of real numbers."""
+    """Someone else's model: linear in features tanh(w x), and nothing but the two methods, of real
+    numbers."""
 
     def predict(self, theta, x):
         w, c = theta[:3], theta[3:]
@@ -161,7 +207,9 @@ class OnlyLossAndGrad:
     def grad(self, theta, x, y):
         w, c = theta[:3], theta[3:]
         h, residual = np.tanh(x * w), 2 * (self.predict(theta, x) - y) / len(x)
-        return np.concatenate(((residual * (1 - h**2) * c * x).sum(axis=0), (residual * h).sum(axis=0)))
+        return np.concatenate(
+            ((residual * (1 - h**2) * c * x).sum(axis=0), (residual * h).sum(axis=0))
+        )
 
 
 def test_someone_elses_model_needs_loss_and_grad_alone():
@@ -171,17 +219,28 @@ def test_someone_elses_model_needs_loss_and_grad_alone():
     def meta_loss(t, x, y, x_query, y_query):
         return model.loss(t - 0.1 * model.grad(t, x, y), x_query, y_query)
 
-    def by_differences(_, theta, batch, *inner_loop):  # of the loss after adaptation: no formula to have wrong
-        each = [[checks.central_difference(lambda t: meta_loss(t, *task), theta, v) for v in np.eye(6)] for task in zip(*batch)]
+    # of the loss after adaptation: no formula to have wrong
+    def by_differences(_, theta, batch, *inner_loop):
+        each = [
+            [checks.central_difference(lambda t: meta_loss(t, *task), theta, v) for v in np.eye(6)]
+            for task in zip(*batch)
+        ]
         return np.mean([meta_loss(theta, *task) for task in zip(*batch)]), np.mean(each, axis=0)
 
     def first_order(_, theta, batch, *inner_loop):
-        each = [model.grad(theta - 0.1 * model.grad(theta, x, y), x_query, y_query) for x, y, x_query, y_query in zip(*batch)]
+        each = [
+            model.grad(theta - 0.1 * model.grad(theta, x, y), x_query, y_query)
+            for x, y, x_query, y_query in zip(*batch)
+        ]
         return np.mean([meta_loss(theta, *task) for task in zip(*batch)]), np.mean(each, axis=0)
 
-    found = autopsy.examine(by_differences, model, theta, batch, 0.1, derivative=checks.central_difference)
+    found = autopsy.examine(
+        by_differences, model, theta, batch, 0.1, derivative=checks.central_difference
+    )
     assert found.right is True and "is not the query loss" not in str(found), found
-    found = autopsy.examine(first_order, model, theta, batch, 0.1, derivative=checks.central_difference)
+    found = autopsy.examine(
+        first_order, model, theta, batch, 0.1, derivative=checks.central_difference
+    )
     assert found.verdict == "no: this is first-order MAML"
 
 
@@ -205,12 +264,16 @@ def test_rates_for_each_parameter_minibatches_and_float32():
     for right in (True, False):
         method = tm.maml_grad if right else tm.fomaml_grad
         assert autopsy.examine(method, model, theta, batch, rates, 2, 2).right is right
-        single = autopsy.examine(lambda m, t, *rest: method(m, t.astype(np.float32), *rest), model, theta, batch, 0.1, 2)
+        single = autopsy.examine(
+            lambda m, t, *rest: method(m, t.astype(np.float32), *rest), model, theta, batch, 0.1, 2
+        )
         assert single.right is right
 
 
 def test_a_wrong_loss_is_noted():
-    assert "is not the query loss after adaptation" in str(verdict(lambda *a: (1.0, tm.maml_grad(*a)[1])))
+    assert "is not the query loss after adaptation" in str(
+        verdict(lambda *a: (1.0, tm.maml_grad(*a)[1]))
+    )
     assert "is not the query loss" not in str(verdict(tm.maml_grad))
 
 
@@ -232,7 +295,9 @@ def test_arguments_that_make_no_sense():
     with pytest.raises(ValueError, match="theta: expected shape .P,., one replica"):
         autopsy.examine(tm.maml_grad, model, theta[None], batch, 0.1)
     with pytest.raises(ValueError, match="x_support: expected shape .T, K, d., one batch"):
-        autopsy.examine(tm.maml_grad, model, theta, tm.TaskBatch(*(array[0] for array in batch)), 0.1)
+        autopsy.examine(
+            tm.maml_grad, model, theta, tm.TaskBatch(*(array[0] for array in batch)), 0.1
+        )
     with pytest.raises(ValueError, match="meta_grad: expected a gradient of theta's shape"):
         autopsy.examine(lambda *a: (0.0, tm.maml_grad(*a)[1][:-1]), model, theta, batch, 0.1)
     with pytest.raises(ValueError, match="meta_grad: expected finite numbers"):
@@ -243,6 +308,8 @@ def test_layers_are_lengths_and_cosines():
     model, theta, _ = example()
     table = autopsy.layers(model, {"twice": 2 * theta, "against": -theta}, theta)
     assert [len(rows) for rows in table.values()] == [4, 4]  # three layers, and all
-    assert table["twice"][-1] == pytest.approx((2 * np.linalg.norm(theta), 1)) and table["against"][0][1] == pytest.approx(-1)
+    assert table["twice"][-1] == pytest.approx((2 * np.linalg.norm(theta), 1)) and table["against"][
+        0
+    ][1] == pytest.approx(-1)
     W, b = model.unpack(theta)[1]
     assert table["twice"][1][0] == pytest.approx(2 * np.sqrt((W**2).sum() + (b**2).sum()))

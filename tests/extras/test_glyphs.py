@@ -45,14 +45,25 @@ def looks(images):
 
 def test_the_letters_are_small_clean_bitmaps_with_a_frame_of_two_pixels():
     clean = letters().clean
-    assert clean.dtype == np.uint8 and clean.shape == (len(letters().code_points), 20, 20) and len(clean) > 1500
-    assert clean[:, 2:-2, 2:-2].any(axis=(1, 2)).all() and not clean[:, [0, 1, -2, -1]].any() and not clean[:, :, [0, 1, -2, -1]].any()
+    assert (
+        clean.dtype == np.uint8
+        and clean.shape == (len(letters().code_points), 20, 20)
+        and len(clean) > 1500
+    )
+    assert (
+        clean[:, 2:-2, 2:-2].any(axis=(1, 2)).all()
+        and not clean[:, [0, 1, -2, -1]].any()
+        and not clean[:, :, [0, 1, -2, -1]].any()
+    )
     assert (DATA / "glyphs.npz").stat().st_size < 120_000
 
 
 def test_every_alphabet_is_in_one_split_alone():
     alphabets = list(itertools.chain(*SPLITS.values()))
-    assert sorted(alphabets) == sorted(set(letters().alphabets)) and len(alphabets) == len(set(alphabets)) == 13
+    assert (
+        sorted(alphabets) == sorted(set(letters().alphabets))
+        and len(alphabets) == len(set(alphabets)) == 13
+    )
     rows = np.concatenate([classes(split) for split in SPLITS])
     assert sorted(rows) == list(range(len(letters().code_points)))
 
@@ -68,20 +79,28 @@ def test_no_letter_has_a_twin_in_any_alphabet():
 
 @pytest.mark.slow
 def test_the_script_makes_the_file_again(tmp_path):
-    done = subprocess.run([sys.executable, "-W", "error", DATA / "make_glyphs.py", tmp_path / "again.npz"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", DATA / "make_glyphs.py", tmp_path / "again.npz"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "again.npz") as file:
         again = dict(zip(file["code_points"].tolist(), looks(file["images"].astype(float))))
     ours = dict(zip(letters().code_points.tolist(), looks(letters().clean.astype(float))))
     both = ours.keys() & again.keys()
-    assert len(both) > 0.97 * max(len(ours), len(again))  # outlines and rasterisers differ a little between versions
+    # outlines and rasterisers differ a little between versions
+    assert len(both) > 0.97 * max(len(ours), len(again))
     assert np.median([ours[code] @ again[code] for code in both]) > 0.98
 
 
 @pytest.mark.slow
 def test_the_wheel_carries_the_letters_and_both_licences(tmp_path):
-    source = tmp_path / "source"  # a build leaves folders behind, and takes from those of an earlier one
-    shutil.copytree(ROOT / "tinymeta", source / "tinymeta", ignore=shutil.ignore_patterns("__pycache__"))
+    # a build leaves folders behind, and takes from those of an earlier one
+    source = tmp_path / "source"
+    shutil.copytree(
+        ROOT / "tinymeta", source / "tinymeta", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source]
@@ -89,7 +108,11 @@ def test_the_wheel_carries_the_letters_and_both_licences(tmp_path):
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = wheel.namelist()
-        assert {"tinymeta/extras/data/glyphs.npz", "tinymeta/extras/data/LICENSE_DEJAVU", "tinymeta/extras/glyphs.py"} <= set(names)
+        assert {
+            "tinymeta/extras/data/glyphs.npz",
+            "tinymeta/extras/data/LICENSE_DEJAVU",
+            "tinymeta/extras/glyphs.py",
+        } <= set(names)
         assert wheel.read("tinymeta/extras/data/glyphs.npz") == (DATA / "glyphs.npz").read_bytes()
         assert any(name.endswith("/LICENSE") for name in names)
 
@@ -106,7 +129,9 @@ def test_a_drawing_that_does_not_move_is_the_letter(monkeypatch):
     monkeypatch.setattr(glyphs, "REACH", np.zeros_like(glyphs.REACH))
     still = draw(rng(), classes("train")).reshape(-1, SIDE, SIDE)
     centres = ((np.arange(SIDE) + 0.5) * FINE / SIDE).astype(int)
-    assert np.array_equal(still, letters().fine[classes("train")][:, centres][:, :, centres] * np.float32(1 / 255))
+    assert np.array_equal(
+        still, letters().fine[classes("train")][:, centres][:, :, centres] * np.float32(1 / 255)
+    )
 
 
 def test_a_drawing_samples_its_letter_where_its_map_says():
@@ -117,16 +142,27 @@ def test_a_drawing_samples_its_letter_where_its_map_says():
     agree = 0
     for n, row, column in np.ndindex(3, SIDE, SIDE):
         x, y = ((i + 0.5) * 2 / SIDE - 1 for i in (column, row))
-        waves = [np.cos(i * np.pi * (x + 1) / 2) * np.cos(j * np.pi * (y + 1) / 2) for i in range(3) for j in range(3)]
+        waves = [
+            np.cos(i * np.pi * (x + 1) / 2) * np.cos(j * np.pi * (y + 1) / 2)
+            for i in range(3)
+            for j in range(3)
+        ]
         at_x, at_y = (place + moves[n, axis] @ [x, y, *waves] for axis, place in enumerate((x, y)))
         at_row, at_column = (int(np.clip((at + 1) * FINE / 2, 0, FINE - 1)) for at in (at_y, at_x))
-        agree += abs(drawn[n, row, column] - letters().fine[chosen[n], at_row, at_column] / 255) < 1e-6
+        agree += (
+            abs(drawn[n, row, column] - letters().fine[chosen[n], at_row, at_column] / 255) < 1e-6
+        )
     assert agree >= 0.99 * drawn.size  # but for rounding at the border of two pixels
 
 
 def test_drawings_are_all_different_and_the_same_again_for_a_seed():
     drawn = draw(rng(), np.full((4, 5), 10))
-    assert drawn.shape == (4, 5, SIDE * SIDE) and drawn.dtype == np.float32 and 0 <= drawn.min() and drawn.max() <= 1
+    assert (
+        drawn.shape == (4, 5, SIDE * SIDE)
+        and drawn.dtype == np.float32
+        and 0 <= drawn.min()
+        and drawn.max() <= 1
+    )
     assert len(np.unique(drawn.reshape(20, -1), axis=0)) == 20
     assert np.array_equal(drawn, draw(rng(), np.full((4, 5), 10)))
 
@@ -134,7 +170,8 @@ def test_drawings_are_all_different_and_the_same_again_for_a_seed():
 def test_drawings_differ_less_within_a_letter_than_between_letters_but_not_by_much():
     tasks = GlyphTasks("test").sample(rng(), 300, 1, 5)
     distance = ((tasks.x_query[:, :, None] - tasks.x_support[:, None]) ** 2).sum(axis=-1)
-    assert 0.6 < (distance.argmin(axis=-1) == tasks.y_query.argmax(axis=-1)).mean() < 0.75  # nearest neighbours: no trivial task
+    # nearest neighbours: no trivial task
+    assert 0.6 < (distance.argmin(axis=-1) == tasks.y_query.argmax(axis=-1)).mean() < 0.75
 
 
 # The tasks
@@ -152,10 +189,12 @@ def chi_square(counts):
 def test_classes_are_different_and_in_random_order():
     chosen = choose(rng(), np.arange(12), (2, 5000), 5).reshape(-1, 5)
     assert (np.diff(np.sort(chosen), axis=1) > 0).all()
-    assert 0.5 < chi_square(label_counts(chosen, 12)) < 1.6  # every class as often, under every label
+    # every class as often, under every label
+    assert 0.5 < chi_square(label_counts(chosen, 12)) < 1.6
     assert chi_square(label_counts(np.sort(chosen), 12)) > 100  # in order they would not be
     orders = np.unique(choose(rng(), np.arange(3), (6000,), 3), axis=0, return_counts=True)
-    assert len(orders[0]) == 6 and abs(orders[1] / 1000 - 1).max() < 0.15  # all of them: a shuffled deck
+    # all of them: a shuffled deck
+    assert len(orders[0]) == 6 and abs(orders[1] / 1000 - 1).max() < 0.15
 
 
 @pytest.mark.parametrize("n_tasks, lead", [(3, (3,)), ((2, 3), (2, 3))])
@@ -163,13 +202,21 @@ def test_classes_are_different_and_in_random_order():
 def test_shapes_labels_and_letters_of_a_task(n_tasks, lead, ways, shots, query):
     batch = GlyphTasks("validation", ways).sample(rng(), n_tasks, shots, query)
     for x, y, n in ((*batch[:2], shots), (*batch[2:], query or shots)):
-        assert x.shape == (*lead, ways * n, SIDE * SIDE) and y.shape == (*lead, ways * n, ways) and x.dtype == y.dtype == np.float32
+        assert (
+            x.shape == (*lead, ways * n, SIDE * SIDE)
+            and y.shape == (*lead, ways * n, ways)
+            and x.dtype == y.dtype == np.float32
+        )
         assert (y.reshape(*lead, n, ways, ways) == np.eye(ways)).all()
 
 
 def test_support_and_query_are_other_drawings_of_the_same_letters_of_the_split(monkeypatch):
     different = GlyphTasks("test").sample(rng(), 3, 1, 2)
-    assert not (different.x_support[:, None] == different.x_query.reshape(3, 2, 5, -1)).all(axis=-1).any()
+    assert (
+        not (different.x_support[:, None] == different.x_query.reshape(3, 2, 5, -1))
+        .all(axis=-1)
+        .any()
+    )
     monkeypatch.setattr(glyphs, "REACH", np.zeros_like(glyphs.REACH))
     still = GlyphTasks("test").sample(rng(), 30, 1, 2)
     assert (still.x_support[:, None] == still.x_query.reshape(30, 2, 5, -1)).all()
@@ -180,24 +227,46 @@ def test_support_and_query_are_other_drawings_of_the_same_letters_of_the_split(m
 def test_all_letters_are_the_same_drawings_with_the_letters_as_labels(monkeypatch):
     monkeypatch.setattr(glyphs, "REACH", np.zeros_like(glyphs.REACH))
     tasks = GlyphTasks("validation", 4)
-    batch, together = tasks.sample(rng(), (2, 3), 2, 1).joined(), AllLetters(tasks).sample(rng(), (2, 3), 2, 1)
-    assert together.x_support.shape == (2, 1, 36, SIDE * SIDE) and together.y_support.shape == (2, 1, 36, len(classes("validation")))
+    batch, together = (
+        tasks.sample(rng(), (2, 3), 2, 1).joined(),
+        AllLetters(tasks).sample(rng(), (2, 3), 2, 1),
+    )
+    assert together.x_support.shape == (2, 1, 36, SIDE * SIDE) and together.y_support.shape == (
+        2,
+        1,
+        36,
+        len(classes("validation")),
+    )
     by_letter = batch.x_support.reshape(2, 3, 3, 4, -1).swapaxes(2, 3)  # tasks, drawings, letters
     assert np.array_equal(together.x_support.reshape(by_letter.shape), by_letter)
     meant = draw(rng(), classes("validation"))[together.y_support.argmax(axis=-1)]
-    assert np.array_equal(meant, together.x_support) and (together.y_support.sum(axis=-1) == 1).all()
+    assert (
+        np.array_equal(meant, together.x_support) and (together.y_support.sum(axis=-1) == 1).all()
+    )
 
 
 @pytest.mark.parametrize(
     "make, named",
     [
-        (lambda: GlyphTasks("trian"), "split: expected one of 'train', 'validation', 'test'; got 'trian'"),
+        (
+            lambda: GlyphTasks("trian"),
+            "split: expected one of 'train', 'validation', 'test'; got 'trian'",
+        ),
         (lambda: GlyphTasks(ways=1), "ways: expected a whole number of at least 2; got 1"),
-        (lambda: GlyphTasks("validation", 500), "ways: expected at most the 138 letters of 'validation'; got 500"),
+        (
+            lambda: GlyphTasks("validation", 500),
+            "ways: expected at most the 138 letters of 'validation'; got 500",
+        ),
         (lambda: GlyphTasks().sample(rng(), 1, 1, grid=True), "grid: expected False"),
         (lambda: GlyphTasks().sample(0, 1, 1), "rng: expected a NumPy Generator"),
-        (lambda: GlyphTasks().sample(rng(), 0, 1), "n_tasks: expected a whole number of at least 1; got 0"),
-        (lambda: GlyphTasks().sample(rng(), 1, 0), "shots: expected a whole number of at least 1; got 0"),
+        (
+            lambda: GlyphTasks().sample(rng(), 0, 1),
+            "n_tasks: expected a whole number of at least 1; got 0",
+        ),
+        (
+            lambda: GlyphTasks().sample(rng(), 1, 0),
+            "shots: expected a whole number of at least 1; got 0",
+        ),
     ],
 )
 def test_what_is_not_meant_is_said(make, named):
@@ -209,11 +278,16 @@ def test_what_is_not_meant_is_said(make, named):
 @pytest.mark.parametrize("ways, shots, query", [(20, 5, 5), (20, 1, 5), (5, 1, 5), (5, 5, 5)])
 def test_each_part_of_all_letters_has_every_letter(ways, shots, query):
     batch = AllLetters(GlyphTasks("train", ways)).sample(rng(), 1, shots, query)
-    assert [len(set(part.y_support.argmax(axis=-1).ravel())) for part in batch.parts(4)] == 4 * [ways]
+    assert [len(set(part.y_support.argmax(axis=-1).ravel())) for part in batch.parts(4)] == 4 * [
+        ways
+    ]
 
 
 def test_a_new_head_keeps_what_the_layers_before_it_see():
-    many, few = tm.MLP([6, 5, 4, 9], criterion="cross_entropy"), tm.MLP([6, 5, 4, 3], criterion="cross_entropy")
+    many, few = (
+        tm.MLP([6, 5, 4, 9], criterion="cross_entropy"),
+        tm.MLP([6, 5, 4, 3], criterion="cross_entropy"),
+    )
     theta, head = many.init(rng(0)), few.init(rng(1))
     joined = with_head(few, np.stack((theta, theta)), head[None].repeat(2, axis=0))
     assert joined.shape == (2, few.n_params)
@@ -221,7 +295,10 @@ def test_a_new_head_keeps_what_the_layers_before_it_see():
     hidden = many.forward(theta, x).h[-1]
     W, b = few.unpack(head)[-1]
     np.testing.assert_allclose(few.predict(joined, x), np.stack(2 * [hidden @ W + b]), rtol=1e-12)
-    with pytest.raises(ValueError, match="theta: expected 59 parameters, as .* has before its last layer, and 5 for each output; got"):
+    with pytest.raises(
+        ValueError,
+        match="theta: expected 59 parameters, as .* has before its last layer, and 5 for each output; got",
+    ):
         with_head(few, tm.MLP([6, 4, 4, 9]).init(rng()), head)
     with pytest.raises(ValueError, match="head: expected shape"):
         with_head(few, theta, theta)
@@ -240,7 +317,9 @@ def test_the_letters_that_all_share_cannot_be_written_to():
 def test_stretching_is_linear_interpolation_between_the_middles_of_pixels(n_out, n_in):
     pixels = rng().random(n_in)
     middles = [(np.arange(n) + 0.5) / n for n in (n_out, n_in)]
-    np.testing.assert_allclose(glyphs.stretch(n_out, n_in) @ pixels, np.interp(middles[0], middles[1], pixels), atol=1e-12)
+    np.testing.assert_allclose(
+        glyphs.stretch(n_out, n_in) @ pixels, np.interp(middles[0], middles[1], pixels), atol=1e-12
+    )
 
 
 def test_maml_learns_to_learn_letters():
@@ -248,11 +327,29 @@ def test_maml_learns_to_learn_letters():
     tasks, model = GlyphTasks("train"), tm.MLP([SIDE * SIDE, 32, 32, 5], criterion="cross_entropy")
     theta = model.init(rng(), np.float32)
     trained, _ = tm.meta_train(
-        tm.maml_grad, model, theta, tasks, rng=rng(1), iterations=300, meta_batch_size=8, shots=1, query=5, inner_lr=0.4, optimizer=tm.Adam(1e-2)
+        tm.maml_grad,
+        model,
+        theta,
+        tasks,
+        rng=rng(1),
+        iterations=300,
+        meta_batch_size=8,
+        shots=1,
+        query=5,
+        inner_lr=0.4,
+        optimizer=tm.Adam(1e-2),
     )
     test = GlyphTasks("test").sample(rng(2), 100, 1, 5)
-    before, after = (tm.adaptation_curve(model, t, test, 0.4, 10, "accuracy").mean(axis=-1) for t in (theta, trained))
-    assert trained.dtype == np.float32 and abs(after[0] - 0.2) < 0.05 and after[1] > 0.5 > before[10] and after[10] > before[10] + 0.15
+    before, after = (
+        tm.adaptation_curve(model, t, test, 0.4, 10, "accuracy").mean(axis=-1)
+        for t in (theta, trained)
+    )
+    assert (
+        trained.dtype == np.float32
+        and abs(after[0] - 0.2) < 0.05
+        and after[1] > 0.5 > before[10]
+        and after[10] > before[10] + 0.15
+    )
 
 
 # Time
@@ -272,7 +369,12 @@ print(GlyphTasks().sample(numpy.random.default_rng(0), 16, 1, 5).x_query.shape)"
 
 @pytest.mark.slow
 def test_sampling_takes_at_most_three_tenths_of_a_meta_step():
-    model, tasks, source, adam = tm.MLP([196, 64, 64, 5], criterion="cross_entropy"), GlyphTasks(), rng(), tm.Adam()
+    model, tasks, source, adam = (
+        tm.MLP([196, 64, 64, 5], criterion="cross_entropy"),
+        GlyphTasks(),
+        rng(),
+        tm.Adam(),
+    )
     theta = model.init(rng(), np.float32)
     shares = []
     for _ in range(15):  # in turn, and the median of the ratios: the machine may be busy

@@ -65,14 +65,26 @@ def test_a_table_says_mean_range_of_seeds_median_and_how_many_diverged():
     spoiled[1, 2, 3] = 1000.0  # 8 at the start
     header, one, other = table({"MAML": CURVE, "one seed": spoiled[1]}, (0, 2)).splitlines()
     assert header.split() == ["0", "steps", "2", "steps", "diverged"]
-    assert one.split() == ["MAML", *"5.00 (4.00-6.00) 5.00".split(), *"1.00 (1.00-1.00) 1.00".split(), "0"]
-    assert other.split() == ["one", "seed", *"6.00 (6.00-6.00) 6.00".split(), *"200.60 (200.60-200.60) 1.00".split(), "1"]
+    assert one.split() == [
+        "MAML",
+        *"5.00 (4.00-6.00) 5.00".split(),
+        *"1.00 (1.00-1.00) 1.00".split(),
+        "0",
+    ]
+    assert other.split() == [
+        "one",
+        "seed",
+        *"6.00 (6.00-6.00) 6.00".split(),
+        *"200.60 (200.60-200.60) 1.00".split(),
+        "1",
+    ]
     assert len(header) == len(one) and one.index("5.00") == other.index("6.00")
 
 
 @pytest.mark.parametrize("tasks", [3, 8, 600])
 def test_an_interval_holds_the_mean_of_all_tasks_nineteen_times_in_twenty(tasks):
-    """Of normal tasks, seen by two seeds with errors of their own; and one of half its width would not."""
+    """Of normal tasks, seen by two seeds with errors of their own; and one of half its width would
+    not."""
     rng = np.random.default_rng(0)
     of_tasks = rng.standard_normal((1, 4000, tasks)) + 0.5 * rng.standard_normal((2, 4000, tasks))
     means, half = of_tasks.mean(axis=(0, 2)), confidence_halfwidth(of_tasks)
@@ -83,8 +95,12 @@ def test_an_interval_holds_the_mean_of_all_tasks_nineteen_times_in_twenty(tasks)
 
 def test_an_interval_is_of_tasks_and_not_of_seeds():
     curve = np.array([[0.1, 0.2, 0.6]])[:, None]
-    assert confidence_halfwidth(np.concatenate((curve, curve + 0.3)))[0] == pytest.approx(4.303 * np.std([0.1, 0.2, 0.6], ddof=1) / 3**0.5, rel=0.04)
-    with pytest.raises(ValueError, match="curve: expected at least 3 tasks, to tell how they differ; got 2"):
+    assert confidence_halfwidth(np.concatenate((curve, curve + 0.3)))[0] == pytest.approx(
+        4.303 * np.std([0.1, 0.2, 0.6], ddof=1) / 3**0.5, rel=0.04
+    )
+    with pytest.raises(
+        ValueError, match="curve: expected at least 3 tasks, to tell how they differ; got 2"
+    ):
         confidence_halfwidth(curve[..., :2])
 
 
@@ -93,4 +109,12 @@ def test_the_table_of_accuracies_has_mean_interval_and_seeds():
     half = 100 * confidence_halfwidth(curve)[1]
     lines = accuracy_table({"MAML": curve}, (0, 1)).splitlines()
     assert lines[0].split() == ["0", "steps", "1", "steps"]
-    assert lines[1].split() == ["MAML", "20.0", "+-0.0", "(20-20)", "80.0", f"+-{half:.1f}", "(70-90)"]
+    assert lines[1].split() == [
+        "MAML",
+        "20.0",
+        "+-0.0",
+        "(20-20)",
+        "80.0",
+        f"+-{half:.1f}",
+        "(70-90)",
+    ]

@@ -34,7 +34,16 @@ def path(tmp_path):
 @pytest.mark.parametrize("lead", [(), (3,), (2, 3)])
 def test_what_was_saved_comes_back_to_the_last_bit(tmp_path, dtype, lead):
     theta = np.random.default_rng(0).standard_normal((*lead, MODEL.n_params)).astype(dtype)
-    save_init(tmp_path / "a file.npz", MODEL, theta, algorithm="Reptile", seed=7, inner_lr=np.float32(0.5), rates=np.arange(3), note="für θ")
+    save_init(
+        tmp_path / "a file.npz",
+        MODEL,
+        theta,
+        algorithm="Reptile",
+        seed=7,
+        inner_lr=np.float32(0.5),
+        rates=np.arange(3),
+        note="für θ",
+    )
     for wanted in (None, MODEL):
         model, got, about = load_init(str(tmp_path / "a file.npz"), wanted)
         assert np.array_equal(got, theta) and got.dtype == dtype
@@ -80,7 +89,10 @@ def test_a_theta_that_is_wrong_is_not_saved(path, theta, message):
 
 @pytest.mark.parametrize("setting", [object(), np.nan, {1, 2}, b"x"])
 def test_settings_that_json_cannot_hold_are_not_saved(path, setting):
-    with pytest.raises(ValueError, match="settings: expected numbers, text, lists and dicts, which JSON can hold; got "):
+    with pytest.raises(
+        ValueError,
+        match="settings: expected numbers, text, lists and dicts, which JSON can hold; got ",
+    ):
         save_init(path, MODEL, THETA, setting=setting)
     assert np.array_equal(load_init(path)[1], THETA)
 
@@ -175,14 +187,29 @@ BROKEN = {
 @pytest.mark.parametrize("spoil, why", BROKEN.values(), ids=BROKEN)
 def test_a_broken_file_is_a_badfile_that_says_why(path, spoil, why):
     spoil(path)
-    with pytest.raises(BadFile, match=re.escape(str(path)) + ": expected a tinymeta initialisation; .*" + why.removeprefix("expected a tinymeta initialisation; ")):
+    with pytest.raises(
+        BadFile,
+        match=re.escape(str(path))
+        + ": expected a tinymeta initialisation; .*"
+        + why.removeprefix("expected a tinymeta initialisation; "),
+    ):
         load_init(path)
     assert issubclass(BadFile, ValueError)
 
 
-@pytest.mark.parametrize("other", [tm.MLP([1, 5, 2], "tanh"), tm.MLP([1, 4, 2], "relu"), tm.MLP([1, 4, 2], "tanh", "cross_entropy")], ids=repr)
+@pytest.mark.parametrize(
+    "other",
+    [
+        tm.MLP([1, 5, 2], "tanh"),
+        tm.MLP([1, 4, 2], "relu"),
+        tm.MLP([1, 4, 2], "tanh", "cross_entropy"),
+    ],
+    ids=repr,
+)
 def test_an_initialisation_of_another_network_is_refused(path, other):
-    with pytest.raises(BadFile, match=re.escape(f"one for {other!r} was expected; got one for {MODEL!r}")):
+    with pytest.raises(
+        BadFile, match=re.escape(f"one for {other!r} was expected; got one for {MODEL!r}")
+    ):
         load_init(path, other)
 
 
@@ -194,7 +221,12 @@ def test_that_there_is_no_file_is_not_that_it_is_bad(tmp_path):
 def test_a_flipped_bit_is_caught_or_harmless(path):
     data = path.read_bytes()
     rng, caught = np.random.default_rng(0), 0
-    places = [*range(0, 100, 2), *range(len(data) - 200, len(data)), *rng.integers(len(data), size=100).tolist()]  # the zip's own records above all
+    # the zip's own records above all
+    places = [
+        *range(0, 100, 2),
+        *range(len(data) - 200, len(data)),
+        *rng.integers(len(data), size=100).tolist(),
+    ]
     for place in places:
         flipped = bytearray(data)
         flipped[place] ^= 1 << rng.integers(8)
@@ -204,7 +236,9 @@ def test_a_flipped_bit_is_caught_or_harmless(path):
         except BadFile:
             caught += 1
         else:
-            assert repr(model) == repr(MODEL) and np.array_equal(theta, THETA) and about["seed"] == 3, place
+            assert (
+                repr(model) == repr(MODEL) and np.array_equal(theta, THETA) and about["seed"] == 3
+            ), place
     assert caught > 0.6 * len(places)  # the rest are dates and the like
 
 
@@ -249,7 +283,9 @@ def of_another_kind(bits):
 
 
 @pytest.mark.parametrize("bits", BIT_GENERATORS)
-@pytest.mark.parametrize("make", [lambda: tm.Adam(0.01, 0.8, 0.99), lambda: tm.SGD(0.1)], ids=["Adam", "SGD"])
+@pytest.mark.parametrize(
+    "make", [lambda: tm.Adam(0.01, 0.8, 0.99), lambda: tm.SGD(0.1)], ids=["Adam", "SGD"]
+)
 @pytest.mark.parametrize("dtype, lead", [(np.float32, (3,)), (np.float64, ())])
 def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(tmp_path, make, bits, dtype, lead):
     start = np.random.default_rng(1).standard_normal((*lead, SINE_MODEL.n_params)).astype(dtype)
@@ -261,7 +297,10 @@ def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(tmp_path, make, b
             save_checkpoint(path, SINE_MODEL, theta, optimizer, rng, iteration + 1)
 
     train(start, rng, optimizer, 120, callback)  # 10 more than are kept
-    rng, optimizer = of_another_kind(bits), tm.Adam(0.5) if isinstance(optimizer, tm.Adam) else tm.SGD(0.5)
+    rng, optimizer = (
+        of_another_kind(bits),
+        tm.Adam(0.5) if isinstance(optimizer, tm.Adam) else tm.SGD(0.5),
+    )
     rng.random(7)
     theta, iteration = load_checkpoint(path, SINE_MODEL, optimizer, rng)
     assert iteration == 110 and theta.dtype == dtype
@@ -308,7 +347,11 @@ def test_a_broken_checkpoint_is_a_badfile_and_changes_nothing(tmp_path, spoil, w
     _, optimizer, rng = checkpoint(path)
     kept, state = {k: np.copy(v) for k, v in vars(optimizer).items()}, rng.bit_generator.state
     spoil(path)
-    with pytest.raises(BadFile, match=r"checkpoint.npz: expected a tinymeta checkpoint; .*" + why.removeprefix("expected a tinymeta checkpoint; ")):
+    with pytest.raises(
+        BadFile,
+        match=r"checkpoint.npz: expected a tinymeta checkpoint; .*"
+        + why.removeprefix("expected a tinymeta checkpoint; "),
+    ):
         load_checkpoint(path, SINE_MODEL, optimizer, rng)
     assert all(np.array_equal(vars(optimizer)[k], v) for k, v in kept.items())
     assert rng.bit_generator.state == state
@@ -325,9 +368,13 @@ def test_a_checkpoint_names_what_it_is_of(tmp_path):
         load_checkpoint(path, SINE_MODEL, of_that_name, rng)
     with pytest.raises(BadFile, match="state must be for a MT19937|PCG64"):
         load_checkpoint(path, SINE_MODEL, tm.Adam(), of_another_kind(np.random.MT19937))
-    with pytest.raises(BadFile, match=r"one for MLP\(\[1, 5, 1\].* was expected; got one for MLP\(\[1, 4, 1\]"):
+    with pytest.raises(
+        BadFile, match=r"one for MLP\(\[1, 5, 1\].* was expected; got one for MLP\(\[1, 4, 1\]"
+    ):
         load_checkpoint(path, tm.MLP([1, 5, 1], "tanh"), tm.Adam(), rng)
-    with pytest.raises(BadFile, match="version 1 was expected; got a tinymeta checkpoint, version 1"):
+    with pytest.raises(
+        BadFile, match="version 1 was expected; got a tinymeta checkpoint, version 1"
+    ):
         load_init(path)
 
 
@@ -350,10 +397,18 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1
 
 
 def python(code, *arguments, **options):
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=ENVIRONMENT, capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
 
 
-# One process imports everything, then forks one that saves and saves, and kills it at some moment, again and again.
+# One process imports everything, then forks one that saves and saves, and kills it at some moment,
+# again and again.
 KILLER = """
 import os, random, signal, sys, time
 import numpy as np, tinymeta as tm
@@ -386,14 +441,16 @@ def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(tmp_path):
     save_init(tmp_path / "init.npz", model, np.full(model.n_params, 1.0), "constant", seed=1)
     done = python(KILLER, tmp_path / "init.npz", 40)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 10  # rounds in which a half-written file beside it shows that it was in the middle
+    # rounds in which a half-written file beside it shows that it was in the middle
+    assert int(done.stdout) >= 10
 
 
 FULL_DISK = """
 import resource, sys
 import numpy as np, tinymeta as tm
 from tinymeta.extras.storage import save_init
-resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # for a write past that, the system has an error, as on a full disk
+# for a write past that, the system has an error, as on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     save_init(sys.argv[1], tm.MLP([1, 40, 40, 1]), np.ones(1761))
 except OSError as error:
@@ -421,7 +478,13 @@ def test_ctrl_c_in_the_middle_of_writing_leaves_the_old_file_alone(path, monkeyp
 def test_a_file_is_on_the_disk_before_it_takes_its_place(path, monkeypatch):
     order = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda number: (order.append(("sync", os.fstat(number).st_size)), fsync(number)))
-    monkeypatch.setattr(os, "replace", lambda a, b: (order.append(("rename", os.stat(a).st_size)), replace(a, b)))
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda number: (order.append(("sync", os.fstat(number).st_size)), fsync(number)),
+    )
+    monkeypatch.setattr(
+        os, "replace", lambda a, b: (order.append(("rename", os.stat(a).st_size)), replace(a, b))
+    )
     save_init(path, MODEL, THETA)
     assert order == [("sync", path.stat().st_size), ("rename", path.stat().st_size)]

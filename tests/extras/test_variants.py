@@ -18,14 +18,17 @@ def problem(activation="tanh", criterion="mse"):
         y = rng.standard_normal((3, 6, 2))
         return y if criterion == "mse" else np.eye(2)[rng.integers(0, 2, (3, 6))]
 
-    batch = tm.TaskBatch(rng.standard_normal((3, 6, 2)), labels(), rng.standard_normal((3, 6, 2)), labels())
+    batch = tm.TaskBatch(
+        rng.standard_normal((3, 6, 2)), labels(), rng.standard_normal((3, 6, 2)), labels()
+    )
     return model, model.init(rng), batch, rng
 
 
 def learned_problem(*kind):
     model, theta, batch, rng = problem(*kind)
     learned = variants.LearnedRates(model)
-    phi = learned.join(theta, rng.uniform(-ALPHA / 2, ALPHA, theta.shape))  # learned rates may be negative
+    # learned rates may be negative
+    phi = learned.join(theta, rng.uniform(-ALPHA / 2, ALPHA, theta.shape))
 
     def loss(phi, inner_steps):
         theta, rates = learned.split(phi)
@@ -50,7 +53,10 @@ def test_meta_sgd_with_equal_rates_is_maml():
     model, theta, batch, _ = problem()
     learned = variants.LearnedRates(model)
     grad = variants.meta_sgd_grad(learned, learned.join(theta, ALPHA), batch, 0.0, 2)[1]
-    assert relative_error(learned.split(grad)[0], tm.maml_grad(model, theta, batch, ALPHA, 2)[1]) <= 1e-12
+    assert (
+        relative_error(learned.split(grad)[0], tm.maml_grad(model, theta, batch, ALPHA, 2)[1])
+        <= 1e-12
+    )
 
 
 def test_a_rates_gradient_of_another_sign_or_taken_one_step_early_is_rejected():
@@ -59,7 +65,11 @@ def test_a_rates_gradient_of_another_sign_or_taken_one_step_early_is_rejected():
     proof = learned.split(complex_step(lambda p: loss(p, 1), phi))[1]
     right = learned.split(variants.meta_sgd_grad(learned, phi, batch, 0.0, 1)[1])[1]
     g = model.grad(theta, batch.x_support, batch.y_support)
-    early = [tm.maml_grad(model, theta, tm.TaskBatch(*(a[[t]] for a in batch)), rates, 1)[1] for t in range(3)]  # v_0 for v_1
+    # v_0 for v_1
+    early = [
+        tm.maml_grad(model, theta, tm.TaskBatch(*(a[[t]] for a in batch)), rates, 1)[1]
+        for t in range(3)
+    ]
     early = -np.mean(np.stack(early) * g, axis=0)
     assert relative_error(right, proof) <= 1e-9
     assert relative_error(-right, proof) > 0.1 and relative_error(early, proof) > 0.01
@@ -71,7 +81,9 @@ def test_replicas_learn_rates_of_their_own():
     loss, grad = variants.meta_sgd_grad(learned, both, batch, 0.0, 2)
     for s in range(2):
         alone = variants.meta_sgd_grad(learned, both[s], batch, 0.0, 2)
-        assert relative_error(grad[s], alone[1]) <= 1e-12 and loss[s] == pytest.approx(alone[0], rel=1e-12)
+        assert relative_error(grad[s], alone[1]) <= 1e-12 and loss[s] == pytest.approx(
+            alone[0], rel=1e-12
+        )
 
 
 def test_learned_rates_train_stay_float32_and_above_their_floor():
@@ -105,13 +117,20 @@ def test_losses_on_the_way_add_up(activation):
     weights = [0.2, 0.5, 0.3]
 
     def loss(t):
-        return sum(w * tm.meta_loss(model, t, batch, ALPHA, s) for s, w in enumerate(weights, start=1))
+        return sum(
+            w * tm.meta_loss(model, t, batch, ALPHA, s) for s, w in enumerate(weights, start=1)
+        )
 
     proof = complex_step(loss, theta)
     value, grad = variants.multi_step_grad(weights)(model, theta, batch, ALPHA, 3)
     assert relative_error(grad, proof) <= 1e-9
     assert value == pytest.approx(tm.meta_loss(model, theta, batch, ALPHA, 3), rel=1e-12)
-    assert relative_error(variants.multi_step_grad(weights[::-1])(model, theta, batch, ALPHA, 3)[1], proof) > 1e-3
+    assert (
+        relative_error(
+            variants.multi_step_grad(weights[::-1])(model, theta, batch, ALPHA, 3)[1], proof
+        )
+        > 1e-3
+    )
     assert relative_error(tm.maml_grad(model, theta, batch, ALPHA, 3)[1], proof) > 1e-3
 
 
@@ -123,7 +142,9 @@ def test_the_last_loss_alone_is_maml():
 
 def test_as_many_weights_as_inner_steps():
     model, theta, batch, _ = problem()
-    with pytest.raises(ValueError, match="inner_steps: expected 3, as there are as many weights; got 2"):
+    with pytest.raises(
+        ValueError, match="inner_steps: expected 3, as there are as many weights; got 2"
+    ):
         variants.multi_step_grad([1, 1, 1])(model, theta, batch, ALPHA, 2)
 
 
@@ -135,7 +156,9 @@ def test_the_implicit_gradient_is_that_of_the_minimum():
         t = t[..., None, :]
         phi = t
         for _ in range(steps):
-            phi = phi - rate * (model.grad(phi, batch.x_support, batch.y_support) + strength * (phi - t))
+            phi = phi - rate * (
+                model.grad(phi, batch.x_support, batch.y_support) + strength * (phi - t)
+            )
         return model.loss(phi, batch.x_query, batch.y_query).mean(axis=-1)
 
     proof = complex_step(loss, theta)

@@ -1,4 +1,5 @@
-"""The instructor's guide and the lessons' own page: every link, heading, number and command in them is there and works."""
+"""The instructor's guide and the lessons' own page: every link, heading, number and command in them
+is there and works."""
 
 import os
 import re
@@ -13,12 +14,19 @@ from running import LESSONS
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "lessons"
 GUIDE = (FOLDER / "INSTRUCTOR.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL))  # heading: text
-PLANS = {heading[7:9]: text for heading, text in SECTIONS.items() if heading.startswith("Lesson ") and "to be written" not in text}
+# heading: text
+SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL))
+PLANS = {
+    heading[7:9]: text
+    for heading, text in SECTIONS.items()
+    if heading.startswith("Lesson ") and "to be written" not in text
+}
 LINKS = [
     (page, target)
     for page in ("README.md", "INSTRUCTOR.md")
-    for target in re.findall(r'(?:\]\(|src=")([^)"#]+)', (FOLDER / page).read_text(encoding="utf-8"))
+    for target in re.findall(
+        r'(?:\]\(|src=")([^)"#]+)', (FOLDER / page).read_text(encoding="utf-8")
+    )
     if not target.startswith("http")
 ]
 
@@ -43,13 +51,16 @@ def test_a_plan_has_all_its_parts_and_its_minutes_add_up(lesson):
     parts = re.findall(r"^\*\*(.*?)\*\*", PLANS[lesson], re.MULTILINE)
     total, *others = parts
     assert others == ["On the board.", "Ask.", "What goes wrong.", "Numbers."]
-    timetable = re.search(r"^\*\*\d+ minutes:\*\*(.*?)\n\n", PLANS[lesson], re.MULTILINE | re.DOTALL)[1]
+    timetable = re.search(
+        r"^\*\*\d+ minutes:\*\*(.*?)\n\n", PLANS[lesson], re.MULTILINE | re.DOTALL
+    )[1]
     minutes = [int(item.split()[0]) for item in timetable.split("·")]
     assert total == f"{sum(minutes)} minutes:" and len(minutes) >= 3
 
 
 def test_every_measured_number_names_what_its_lesson_calls_it():
-    """Outside code, a number with a point is checked (0.73<!--03: ...-->; see test_readme.py), or it is a setting, or printed in the paper."""
+    """Outside code, a number with a point is checked (0.73<!--03: ...-->; see test_readme.py), or
+    it is a setting, or printed in the paper."""
     text = re.sub(r"```.*?```|`.*?`|[\d.]+<!--\d\d: .*?-->", "", GUIDE, flags=re.DOTALL)
     settings, printed = {"0.01", "0.001", "0.1", "3.10", "3.11", "3.13"}, {"2.41"}
     assert set(re.findall(r"\d+\.\d+", text)) <= settings | printed
@@ -57,7 +68,11 @@ def test_every_measured_number_names_what_its_lesson_calls_it():
 
 # The misconceptions
 
-ROWS = re.findall(r"^\| (\d+) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", SECTIONS["Fourteen misconceptions"], re.MULTILINE)
+ROWS = re.findall(
+    r"^\| (\d+) \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$",
+    SECTIONS["Fourteen misconceptions"],
+    re.MULTILINE,
+)
 MET = r"\[(\d\d)\]\((\w+\.py)\) \*(.+?)\*"  # [03](03_maml.py) *Three steps*
 
 
@@ -65,8 +80,12 @@ def test_there_are_fourteen_misconceptions():
     assert [int(number) for number, *_ in ROWS] == list(range(1, 15))
 
 
-@pytest.mark.parametrize("number, belief, thread, where, settled", ROWS, ids=[row[0] for row in ROWS])
-def test_a_misconception_has_its_thread_its_place_in_the_lessons_and_what_settles_it(number, belief, thread, where, settled):
+@pytest.mark.parametrize(
+    "number, belief, thread, where, settled", ROWS, ids=[row[0] for row in ROWS]
+)
+def test_a_misconception_has_its_thread_its_place_in_the_lessons_and_what_settles_it(
+    number, belief, thread, where, settled
+):
     assert re.search(r"#\d+", thread) or "ANIML" in thread
     places = re.findall(MET, where)
     assert places
@@ -81,12 +100,18 @@ def test_a_misconception_has_its_thread_its_place_in_the_lessons_and_what_settle
 
 def blocks(text):
     """What is to be typed: the blocks marked sh, and tests named within a sentence or a table."""
-    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL) + re.findall(r"`(python -m pytest tests/[^`]*)`", text)
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL) + re.findall(
+        r"`(python -m pytest tests/[^`]*)`", text
+    )
 
 
 OFFLINE = "Without a network"
-COMMANDS = [block for heading, text in SECTIONS.items() if heading != OFFLINE for block in blocks(text)]
-needs_sh = pytest.mark.skipif(os.name == "nt" or not (ROOT / ".git").exists(), reason="needs a POSIX shell and the repository")
+COMMANDS = [
+    block for heading, text in SECTIONS.items() if heading != OFFLINE for block in blocks(text)
+]
+needs_sh = pytest.mark.skipif(
+    os.name == "nt" or not (ROOT / ".git").exists(), reason="needs a POSIX shell and the repository"
+)
 
 
 def clone(folder):
@@ -96,8 +121,18 @@ def clone(folder):
 
 def sh(block, cwd, **environment):
     """Run a block of the guide, stopping at what fails; a variable given as None is unset."""
-    env = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
-    return subprocess.run(["sh", "-ec", block], cwd=cwd, env=env, capture_output=True, text=True, encoding="utf-8", timeout=600)
+    env = {
+        name: value for name, value in {**os.environ, **environment}.items() if value is not None
+    }
+    return subprocess.run(
+        ["sh", "-ec", block],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=600,
+    )
 
 
 @needs_sh
@@ -115,7 +150,8 @@ def test_a_command_runs_in_a_fresh_clone(block, tmp_path):
 @pytest.mark.slow
 def test_the_wheelhouse_is_made_with_a_network_and_installs_without(tmp_path):
     at_the_desk, in_the_room = blocks(SECTIONS[OFFLINE])
-    path = os.pathsep.join((str(Path(sys.base_prefix) / "bin"), os.environ["PATH"]))  # of python3: none but this test's own
+    # of python3: none but this test's own
+    path = os.pathsep.join((str(Path(sys.base_prefix) / "bin"), os.environ["PATH"]))
     desk, room = clone(tmp_path / "desk" / "tinymeta"), clone(tmp_path / "room" / "tinymeta")
     probe = sh(f'"{sys.executable}" -m pip download -q --no-deps --dest ../probe iniconfig', desk)
     if probe.returncode:
@@ -124,11 +160,23 @@ def test_the_wheelhouse_is_made_with_a_network_and_installs_without(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
     nowhere = "http://127.0.0.1:9"
-    silence = {name: None for name in os.environ if name.startswith("PIP_")} | {"PIP_CONFIG_FILE": os.devnull, "PYTHONPATH": None}
-    silence |= {"PATH": path, "http_proxy": nowhere, "https_proxy": nowhere, "HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere}
+    silence = {name: None for name in os.environ if name.startswith("PIP_")} | {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PYTHONPATH": None,
+    }
+    silence |= {
+        "PATH": path,
+        "http_proxy": nowhere,
+        "https_proxy": nowhere,
+        "HTTP_PROXY": nowhere,
+        "HTTPS_PROXY": nowhere,
+    }
     (tmp_path / "room" / "wheelhouse").mkdir()
-    assert sh(in_the_room, room, **silence).returncode != 0  # from an empty wheelhouse nothing can come
-    shutil.copytree(tmp_path / "desk" / "wheelhouse", tmp_path / "room" / "wheelhouse", dirs_exist_ok=True)
+    # from an empty wheelhouse nothing can come
+    assert sh(in_the_room, room, **silence).returncode != 0
+    shutil.copytree(
+        tmp_path / "desk" / "wheelhouse", tmp_path / "room" / "wheelhouse", dirs_exist_ok=True
+    )
     done = sh(in_the_room, room, **silence)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "What you should see" in done.stdout

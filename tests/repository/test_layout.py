@@ -1,4 +1,5 @@
-"""The layout: what stands where, which way imports run, and what the package keeps its hands off."""
+"""The layout: what stands where, which way imports run, and what the package keeps its hands
+off."""
 
 import ast
 import subprocess
@@ -82,7 +83,9 @@ def statements(path):
 
 
 def test_network_losses_and_meta_gradients_stay_small():
-    counts = {name: statements(ROOT / "tinymeta" / name) for name in ("mlp.py", "losses.py", "meta.py")}
+    counts = {
+        name: statements(ROOT / "tinymeta" / name) for name in ("mlp.py", "losses.py", "meta.py")
+    }
     assert sum(counts.values()) <= 230, counts
 
 
@@ -145,7 +148,9 @@ def test_nothing_is_imported_but_the_standard_library_and_four_packages(path):
 
 
 def test_in_the_package_only_the_course_draws():
-    drawing = {path for path in PACKAGE if any(name.startswith("matplotlib") for name in imported(path))}
+    drawing = {
+        path for path in PACKAGE if any(name.startswith("matplotlib") for name in imported(path))
+    }
     assert {name_of(path) for path in drawing} == {
         "tinymeta/course/style.py",
         "tinymeta/course/widgets.py",

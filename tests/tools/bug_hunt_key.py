@@ -1,6 +1,6 @@
 """The numbers that give the six bugs of exercise 7 away.
 
-    python tests/tools/bug_hunt_key.py    the tables of lessons/exercises/BUG_HUNT_KEY.md
+python tests/tools/bug_hunt_key.py    the tables of lessons/exercises/BUG_HUNT_KEY.md
 """
 
 import sys
@@ -24,7 +24,14 @@ PROBLEMS = {
     "linear": dict(sizes=(2, 3)),
 }
 TOOLS = dict(np=np, MLP=MLP, TaskBatch=TaskBatch, checks=checks, meta_loss=meta_loss)
-exec(next(cell for cell in (EXERCISES / "07_bug_hunt.py").read_text(encoding="utf-8").split("# %%") if "def off(" in cell), TOOLS)
+exec(
+    next(
+        cell
+        for cell in (EXERCISES / "07_bug_hunt.py").read_text(encoding="utf-8").split("# %%")
+        if "def off(" in cell
+    ),
+    TOOLS,
+)
 example = TOOLS["example"]  # the exercise's own
 
 
@@ -41,7 +48,11 @@ def off_fine_tuning(letter, **problem):
 def blocks_off(letter):
     """The same in each parameter block."""
     model, theta, (x, y, *_) = example()
-    return checks.block_errors(model, (theta - ALL[letter].adapt(model, theta, x[0], y[0], 0.1, 1)) / 0.1, model.grad(theta, x[0], y[0]))
+    return checks.block_errors(
+        model,
+        (theta - ALL[letter].adapt(model, theta, x[0], y[0], 0.1, 1)) / 0.1,
+        model.grad(theta, x[0], y[0]),
+    )
 
 
 def verdict(letter):
@@ -54,10 +65,15 @@ def short(error):
 
 def tables():
     """The page's two tables, and the blocks of the fine-tuning."""
-    rows = [f"| | {' | '.join(PROBLEMS)} | fine-tuning | the autopsy, on tanh |", "|---" * (len(PROBLEMS) + 3) + "|"]
+    rows = [
+        f"| | {' | '.join(PROBLEMS)} | fine-tuning | the autopsy, on tanh |",
+        "|---" * (len(PROBLEMS) + 3) + "|",
+    ]
     for letter in ALL:
         errors = [short(off(letter, **problem)) for problem in PROBLEMS.values()]
-        rows.append(f"| {letter} | {' | '.join(errors)} | {short(off_fine_tuning(letter))} | {verdict(letter)} |")
+        rows.append(
+            f"| {letter} | {' | '.join(errors)} | {short(off_fine_tuning(letter))} | {verdict(letter)} |"
+        )
     blocks = ", ".join(f"{block} {short(error)}" for block, error in blocks_off("B").items())
     return "\n".join(rows), blocks
 

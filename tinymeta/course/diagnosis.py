@@ -72,8 +72,8 @@ def in_blocks(model, got, truth, scales):
         return "every layer is wrong, from the last one on" + cause
     first = max(int(block[1:]) for block in wrong)
     return (
-        f"wrong in {', '.join(wrong)} and right elsewhere; going back from the output, layer {first} is the first that is wrong"
-        + cause
+        f"wrong in {', '.join(wrong)} and right elsewhere; going back from the output, layer "
+        f"{first} is the first that is wrong" + cause
     )
 
 
@@ -201,7 +201,10 @@ def over_tasks(call, batch, got, each, right, scales):
             for one, task in zip(ones, each)
         }
         if len(alone) == 1 and None not in alone:
-            found = f"of one task alone this is {alone.pop()}, but not of {len(each)} together: they mix, or not all are there"
+            found = (
+                f"of one task alone this is {alone.pop()}, but not of {len(each)} together: "
+                "they mix, or not all are there"
+            )
     return found or "none of the mistakes known here"
 
 
@@ -228,7 +231,8 @@ def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
         and found.left_over < NEAR
         and abs(first - 1) + abs(support) < NEAR
     ):
-        return f"this is MAML but for its second-order term: {in_words(second, scales_of(batch, inner_lr, inner_steps))}"
+        how = in_words(second, scales_of(batch, inner_lr, inner_steps))
+        return f"this is MAML but for its second-order term: {how}"
     return found.verdict.removeprefix("no: ")
 
 

@@ -84,7 +84,8 @@ def attempt(answer, case):
         if not same(before, after):
             return (
                 None,
-                f"it writes into its argument {name}, which others use too; did you mean a copy (`a = a - b` for `a -= b`)?",
+                f"it writes into its argument {name}, which others use too; did you mean a copy "
+                "(`a = a - b` for `a -= b`)?",
             )
     return array, ""
 
@@ -105,7 +106,8 @@ def judge(answer, case):
     except Exception as reason:
         return (
             error,
-            f"none of the mistakes known here ({type(reason).__name__} on the way to say more: {reason})",
+            f"none of the mistakes known here ({type(reason).__name__} on the way to say more: "
+            f"{reason})",
         )
 
 
@@ -134,12 +136,14 @@ def claimed(answer, first_to_fail, by):
     first = next(label for label, error in errors.items() if error > BOUND)
     if first_to_fail is None or by is None:
         print(
-            "  claims: still blank. Exercise 3's checks of your function; fill in FIRST_TO_FAIL and BY:"
+            "  claims: still blank. Exercise 3's checks of your function; fill in FIRST_TO_FAIL "
+            "and BY:"
         )
         print(*(f"    {label:20s} {error:8.1e}" for label, error in errors.items()), sep="\n")
     elif first_to_fail != first:
         print(
-            f"  claims: FIRST_TO_FAIL = {first_to_fail!r} is not the first of {', '.join(errors)} that fails: WRONG"
+            f"  claims: FIRST_TO_FAIL = {first_to_fail!r} is not the first of {', '.join(errors)} "
+            "that fails: WRONG"
         )
     elif not isinstance(by, (int, float)) or not abs(by - errors[first]) <= 0.05 * errors[first]:
         print(f"  claims: BY = {by!r} is not the relative error there to two digits: WRONG")
@@ -172,7 +176,8 @@ def name_bugs(answers):
     strange = [answer for answer in answers.values() if answer is not None and answer not in BUGS]
     if strange or set(answers) != set(KEY):
         print(
-            f"07_bug_hunt: expected for each of {', '.join(KEY)} one of {', '.join(BUGS)}; got {answers}"
+            f"07_bug_hunt: expected for each of {', '.join(KEY)} one of {', '.join(BUGS)}; got "
+            f"{answers}"
         )
         return False
     sentences = {
@@ -218,7 +223,8 @@ def grade(name, values, seeds):
             right = claimed(answer, values.get("FIRST_TO_FAIL"), values.get("BY"))
     except Blank:
         print(
-            f"{name}: still blank: write {wanted} in place of `raise NotImplementedError` (a hint: python {name}.py --hint 1)"
+            f"{name}: still blank: write {wanted} in place of `raise NotImplementedError` (a "
+            f"hint: python {name}.py --hint 1)"
         )
         return False
     print(f"{name}: " + ("all checks OK" if right else "not yet"))

@@ -104,7 +104,8 @@ class Lesson:
         if self.show and not self.in_kernel and (why := widgets.window_error()):
             self.show = False
             print(
-                f"--show: no window can be opened here ({why}). The figures are saved in {self.out} all the same.",
+                f"--show: no window can be opened here ({why}). The figures are saved in "
+                f"{self.out} all the same.",
                 file=sys.stderr,
             )
         style.use(slides=flags.slides, windows=self.show)
@@ -156,7 +157,8 @@ class Lesson:
         for what, r in self.results.items():
             verdict = ("ok" if r["ok"] else "OUT OF BOUNDS") if self.full else ""
             print(
-                f"  {what:{width}}  {r['value']:10.4g}   from {r['low']:g} to {r['high']:g}   {verdict}".rstrip()
+                f"  {what:{width}}  {r['value']:10.4g}   "
+                f"from {r['low']:g} to {r['high']:g}   {verdict}".rstrip()
             )
         path = self.out / f"{self.name}.json"
         with exit_on_os_error(path), replacing(path) as file:
@@ -194,7 +196,8 @@ def progress(label, total):
     def callback(iteration, *_):
         if iteration and (iteration + 1) % every and iteration + 1 != total:
             return
-        line = f"  {label}: {100 * (iteration + 1) // total:3d} % of {total}, {time.perf_counter() - start:.0f} s"
+        done, seconds = 100 * (iteration + 1) // total, time.perf_counter() - start
+        line = f"  {label}: {done:3d} % of {total}, {seconds:.0f} s"
         last = "\n" if terminal and iteration + 1 == total else end
         print(("\r" if terminal else "") + line, end=last, file=sys.stderr, flush=True)
 

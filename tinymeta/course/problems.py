@@ -144,37 +144,50 @@ EXERCISES = {
         "backward",
         backward_cases,
         (
-            "Start at the output: delta = model.losses.delta(tape.out, y). Going back, a layer's W has the gradient h^T delta and its b the "
-            "sum of delta over the points. Check the shapes: W is (d_in, d_out), h is (K, d_in), delta is (K, d_out).",
-            "To the layer before: delta W^T is (K, d_in), and tape.slope[l], of the same shape, is the f'(z) that made tape.h[l]. The output has "
-            "no slope, the input needs no delta. model.unpack(grad) gives views: what you assign to them with [...] is in grad.",
+            "Start at the output: delta = model.losses.delta(tape.out, y). Going back, a layer's "
+            "W has the gradient h^T delta and its b the "
+            "sum of delta over the points. Check the shapes: W is (d_in, d_out), h is (K, d_in), "
+            "delta is (K, d_out).",
+            "To the layer before: delta W^T is (K, d_in), and tape.slope[l], of the same shape, "
+            "is the f'(z) that made tape.h[l]. The output has "
+            "no slope, the input needs no delta. model.unpack(grad) gives views: what you assign "
+            "to them with [...] is in grad.",
         ),
     ),
     "02_hvp": Exercise(
         "hvp",
         hvp_cases,
         (
-            "Differentiate each line of forward by the product rule: z = h W + b gives Rz = h V + Rh W + Vb, h' = f(z) gives Rh' = f'(z) Rz. "
-            "The input does not move, so its Rh is 0. Keep every Rz and Rh: the way back needs them.",
-            "Then each line of backward: gW = h^T delta gives Rh^T delta + h^T Rdelta, and delta_before = f'(z) (delta W^T) gives three terms, one "
-            "of them f''(z) Rz (delta W^T). For tanh f'' = -2 f f'; for ReLU it is 0. It starts with model.losses.Rdelta(out, y, Rz of the output).",
+            "Differentiate each line of forward by the product rule: z = h W + b gives Rz = h V + "
+            "Rh W + Vb, h' = f(z) gives Rh' = f'(z) Rz. "
+            "The input does not move, so its Rh is 0. Keep every Rz and Rh: the way back needs "
+            "them.",
+            "Then each line of backward: gW = h^T delta gives Rh^T delta + h^T Rdelta, and "
+            "delta_before = f'(z) (delta W^T) gives three terms, one "
+            "of them f''(z) Rz (delta W^T). For tanh f'' = -2 f f'; for ReLU it is 0. It starts "
+            "with model.losses.Rdelta(out, y, Rz of the output).",
         ),
     ),
     "03_maml": Exercise(
         "maml_grad",
         meta_cases(true_maml, diagnosis.maml, (1, 2, 3, 0)),
         (
-            "Take one task first: descend on its support points and keep every theta_s on the way. Then v is the query gradient at theta_k.",
-            "A step theta - alpha g(theta) has the Jacobian I - alpha H. The chain rule takes v back through the steps, last step first: "
-            "v - alpha H v, with H that of the support loss at the theta_s where the step began. At the end, the mean over the tasks.",
+            "Take one task first: descend on its support points and keep every theta_s on the "
+            "way. Then v is the query gradient at theta_k.",
+            "A step theta - alpha g(theta) has the Jacobian I - alpha H. The chain rule takes v "
+            "back through the steps, last step first: "
+            "v - alpha H v, with H that of the support loss at the theta_s where the step began. "
+            "At the end, the mean over the tasks.",
         ),
     ),
     "04_first_order_maml": Exercise(
         "first_order_maml_grad",
         meta_cases(true_first_order, diagnosis.first_order, (1, 2, 3, 0)),
         (
-            "First-order MAML says that theta_k does not depend on theta. Which lines of MAML exist only because it does?",
-            "Without the way back, nothing but theta_k is needed of the way down. Once that is right, running the file prints what the claims "
+            "First-order MAML says that theta_k does not depend on theta. Which lines of MAML "
+            "exist only because it does?",
+            "Without the way back, nothing but theta_k is needed of the way down. Once that is "
+            "right, running the file prints what the claims "
             "are about.",
         ),
     ),
@@ -182,8 +195,10 @@ EXERCISES = {
         "reptile_grad",
         meta_cases(true_reptile, diagnosis.reptile, (3, 2, 1)),
         (
-            "Descend on the support points of a task, from theta, for inner_steps steps. No query points, no second derivative.",
-            "The optimiser subtracts what you return, so it points from theta_k to theta: (theta - theta_k) / alpha, the mean over the tasks. "
+            "Descend on the support points of a task, from theta, for inner_steps steps. No query "
+            "points, no second derivative.",
+            "The optimiser subtracts what you return, so it points from theta_k to theta: (theta "
+            "- theta_k) / alpha, the mean over the tasks. "
             "Each task starts from theta anew.",
         ),
     ),
@@ -191,9 +206,11 @@ EXERCISES = {
         "rates_grad",
         rates_cases,
         (
-            "Write theta_s+1 = theta_s - alpha g_s for one parameter: how does it change with that parameter's alpha, theta_s being held? "
+            "Write theta_s+1 = theta_s - alpha g_s for one parameter: how does it change with "
+            "that parameter's alpha, theta_s being held? "
             "And how does the query loss change with theta_s+1?",
-            "Let v be the query loss's gradient in theta_s+1. Step s adds -v g_s, entry by entry; then v goes back as in MAML, to v - H_s (alpha v). "
+            "Let v be the query loss's gradient in theta_s+1. Step s adds -v g_s, entry by entry; "
+            "then v goes back as in MAML, to v - H_s (alpha v). "
             "Which of the two comes first?",
         ),
     ),

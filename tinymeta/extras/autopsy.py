@@ -142,12 +142,16 @@ def examine(
     true_loss = np.mean([task_loss(model, theta, task, *inner_loop) for task in zip(*batch)])
     if relative_error(loss, true_loss) > tolerance:
         notes.append(
-            f"the loss that came, {loss:.6g}, is not the query loss after adaptation, {true_loss:.6g}"
+            f"the loss that came, {loss:.6g}, is not the query loss after adaptation, "
+            f"{true_loss:.6g}"
         )
 
     right, verdict = slips if slips else judge(call, batch, got, each, known, tolerance)
     if right is False and verdict == UNKNOWN:
-        verdict += f"; it has {parts[1]:.2f} of the second-order term, and {left_over:.1e} of it is something else"
+        verdict += (
+            f"; it has {parts[1]:.2f} of the second-order term, "
+            f"and {left_over:.1e} of it is something else"
+        )
     return Autopsy(
         right,
         verdict,
@@ -169,7 +173,8 @@ def judge(call, batch, got, each, known, tolerance):
     if name == "MAML" and relative_error(known["first-order MAML"], got) < 10 * tolerance:
         return (
             None,
-            "cannot tell: here the second-order term vanishes; take a larger inner_lr, or a step at least",
+            "cannot tell: here the second-order term vanishes; take a larger inner_lr, or a step "
+            "at least",
         )
     if name:
         return (
@@ -181,7 +186,8 @@ def judge(call, batch, got, each, known, tolerance):
     if len(alone) == 1 and None not in alone:
         return (
             False,
-            f"no: of one task alone this is {alone.pop()}, but not of {len(each)} together; they mix",
+            f"no: of one task alone this is {alone.pop()}, but not of {len(each)} together; they "
+            "mix",
         )
     return False, UNKNOWN
 
@@ -335,6 +341,7 @@ def own_slips(model, theta, x, y, derivative, tolerance):
         if off > tolerance:
             return (
                 False,
-                f"no: model.hvp is {off:.1e} off the derivative of model.grad; mend that first (for tanh, is f'' there?)",
+                f"no: model.hvp is {off:.1e} off the derivative of model.grad; mend that first "
+                "(for tanh, is f'' there?)",
             )
     return None

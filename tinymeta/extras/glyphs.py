@@ -27,9 +27,8 @@ SPLITS = {  # by alphabet: what is asked for at meta-test time was never seen, n
 }
 SIDE, FINE = 14, 40  # pixels along a side: of a drawing, and of the clean letter that it samples
 # How far drawings may differ, either way; 1 is half a letter's frame. In this order: how x and y of
-# a pixel enter its
-# place in the clean letter (scale, shear, a little rotation), a shift, and eight waves that bend
-# it.
+# a pixel enter its place in the clean letter (scale, shear, a little rotation), a shift, and eight
+# waves that bend it.
 REACH = np.array([0.17, 0.17, 0.17] + 8 * [0.07], np.float32)
 
 
@@ -188,7 +187,8 @@ def with_head(model, theta, head):
     if rest or outputs < 1:
         before = f"{body} parameters, as {model!r} has before its last layer"
         raise ValueError(
-            f"theta: expected {before}, and {model.sizes[-2] + 1} for each output; got {theta.shape}"
+            f"theta: expected {before}, and {model.sizes[-2] + 1} for each output; got "
+            f"{theta.shape}"
         )
     return np.concatenate(
         (theta[..., :body], _validate.as_theta(model, head, "head")[..., body:]), axis=-1

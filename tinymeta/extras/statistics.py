@@ -85,7 +85,8 @@ def accuracy_table(curves, steps):
     for name, curve in curves.items():
         seeds, half = 100 * curve.mean(axis=-1), 100 * confidence_halfwidth(curve)
         cells = (
-            f"{seeds[:, n].mean():.1f} +-{half[n]:.1f} ({seeds[:, n].min():.0f}-{seeds[:, n].max():.0f})"
+            f"{seeds[:, n].mean():.1f} +-{half[n]:.1f} "
+            f"({seeds[:, n].min():.0f}-{seeds[:, n].max():.0f})"
             for n in steps
         )
         lines.append(f"  {name:{width}}" + "".join(f"{cell:>22s}" for cell in cells))

@@ -107,7 +107,8 @@ def multi_step_grad(weights):
     def grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
         if inner_steps != len(weights):
             raise ValueError(
-                f"inner_steps: expected {len(weights)}, as there are as many weights; got {inner_steps}"
+                f"inner_steps: expected {len(weights)}, as there are as many weights; got "
+                f"{inner_steps}"
             )
         tapes, query = [], []
         for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
