@@ -640,7 +640,7 @@ for name, (task, *how) in gallery.items():
     for method in ("MAML", "Reptile"):
         with np.errstate(all="ignore"):  # divergence is counted
             ends_of = np.stack([adapted(theta, task, *how) for theta in initialisations[method]])
-            out = model.forward(ends_of, task.x_query).out
+            out = model.forward(ends_of, task.x_query).z[-1]
             losses = ((out - task.y_query) ** 2).mean(axis=(-2, -1))
             losses = np.nan_to_num(losses, nan=np.inf, posinf=np.inf)
         failed[name, method] = np.median(np.median(losses, axis=1))
@@ -657,7 +657,7 @@ for name, (task, *how) in gallery.items():
         one = TaskBatch(*(array[:1] for array in task))
         with np.errstate(all="ignore"):
             ends = theta[None], adapted(theta, one, *how)
-            before, end = (model.forward(t, one.x_query).out[0] for t in ends)
+            before, end = (model.forward(t, one.x_query).z[-1][0] for t in ends)
         out_of_sight = not (abs(end) < 100).all()
         end = np.clip(np.nan_to_num(end, nan=1e3), -1e3, 1e3)
         panels[name + ": out of sight" * out_of_sight] = (one, before, end)

@@ -103,8 +103,8 @@ class Playground:
             alpha, steps = self.alpha.val, int(self.steps.val)
             theta = adapt(self.model, self.thetas, *support, alpha, steps)[:, 0]
             # forward, because predict would refuse what diverged
-            outs, answers = (self.model.forward(theta, x).out for x in (GRID, QUERY))
-            return outs[..., 0], self.model.losses.value(answers, self.true(QUERY))
+            outs, answers = (self.model.forward(theta, x).z[-1] for x in (GRID, QUERY))
+            return outs[..., 0], self.model.loss_fn.value(answers, self.true(QUERY))
 
     def update(self):
         """Compute everything anew, and draw what changes."""

@@ -129,7 +129,7 @@ def test_rows_far_apart_do_not_drown_each_other():
     # softmax does not see what a row is shifted by
     want = (1 / (1 + np.exp([[1.0, -1.0]])) - y) / 2
     for got in (
-        LOSSES["cross_entropy"].delta(out, y),
-        LOSSES["cross_entropy"].delta(out - 2000, y),
+        LOSSES["cross_entropy"].grad(out, y),
+        LOSSES["cross_entropy"].grad(out - 2000, y),
     ):
         assert relative_error(got, want) <= 1e-12

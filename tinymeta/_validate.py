@@ -42,6 +42,18 @@ def check_choice(name, value, known):
     return value
 
 
+def as_triple(name, value, known, kind):
+    """Return the entry of a table of triples, as `kind`: three functions."""
+    entry = known[check_choice(name, value, known)]
+    if not isinstance(entry, tuple) or len(entry) != 3 or not all(map(callable, entry)):
+        functions = ", ".join(kind._fields)
+        raise ValueError(
+            f"{name}: expected the entry of {value!r} to be three functions, ({functions}); "
+            f"got {entry!r}"
+        )
+    return kind(*entry)
+
+
 def check_count(name, value, least=1):
     """A whole number of at least `least`."""
     try:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import _validate
+from .meta import inner_loop
 
 
 def accuracy(out, y):
@@ -21,16 +22,14 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     inner_lr = _validate.as_inner_lr(theta, inner_lr)
     _validate.check_count("steps", steps, least=0)
     _validate.check_choice("metric", metric, ("loss", "accuracy"))
-    measure = model.losses.value if metric == "loss" else accuracy
+    measure = model.loss_fn.value if metric == "loss" else accuracy
     pieces = []
     with np.errstate(over="ignore", invalid="ignore"):
         for block in batch.blocks(20):
-            theta_s, curve = theta[..., None, :], []
-            for s in range(steps + 1):
-                if s:
-                    theta_s = theta_s - inner_lr * model.backward(
-                        model.forward(theta_s, block.x_support), block.y_support
-                    )
-                curve.append(measure(model.forward(theta_s, block.x_query).out, block.y_query))
+            support, theta_s = (block.x_support, block.y_support), theta[..., None, :]
+            curve = [measure(model.forward(theta_s, block.x_query).z[-1], block.y_query)]
+            for theta_s, step in inner_loop(model, theta_s, *support, inner_lr, steps):
+                del step
+                curve.append(measure(model.forward(theta_s, block.x_query).z[-1], block.y_query))
             pieces.append(np.stack(curve, axis=-2))
     return np.concatenate(pieces, axis=-1)

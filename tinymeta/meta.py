@@ -5,13 +5,14 @@ theta_s, H_s for its Hessian there, q for the gradient of the query loss after t
 alpha for inner_lr. For k inner steps:
 
     adapt      theta_s+1 = theta_s - alpha g_s
-    joint      g_0                                         pretraining on all tasks: never adapts
+    joint      g_0                                  pretraining on all tasks: never adapts
     FOMAML     q
     MAML       v = q;  for s = k-1 ... 0:  v <- v - H_s (alpha v)
-    Reptile    g_0 + ... + g_k-1                           (theta - theta_k) / alpha for one number alpha
+    Reptile    g_0 + ... + g_k-1                    (theta - theta_k) / alpha for one number alpha
 
-Each function takes a batch of tasks and returns the mean over them. Shapes: see the legend in
-tinymeta.mlp."""
+Each meta-gradient takes a batch of tasks and returns the mean over them: the loss (...) and its
+gradient (..., P). Shapes: see the legend in tinymeta.mlp.
+"""
 
 import functools
 
@@ -20,44 +21,88 @@ import numpy as np
 from . import _validate
 
 
-def support_steps(x, y, inner_steps, minibatch=None):
-    """The support points of inner step 0, 1, ...: all of them, or the s-th `minibatch` of them,
-    going round."""
-    shots = x.shape[-2]
+def inner_batches(x, y, inner_steps, minibatch=None):
+    """Yield the support points of inner step 0, 1, ...: all of them, or the s-th `minibatch` of
+    them, starting again when they are used up."""
     for s in range(inner_steps):
         if minibatch is None:
             yield x, y
         else:
-            points = np.arange(s * minibatch, (s + 1) * minibatch) % shots
+            points = np.arange(s * minibatch, (s + 1) * minibatch) % x.shape[-2]
             yield x[..., points, :], y[..., points, :]
 
 
-def descend(theta, inner_lr, g):
-    """theta - inner_lr g, written over g: with a row for each task, these are the largest arrays
-    there are."""
-    g *= inner_lr
-    return np.subtract(theta, g, out=g)
+def descend(theta, inner_lr, grad):
+    """Return theta - inner_lr grad, in one new array: with one row per task, these are the largest
+    arrays there are."""
+    change = inner_lr * grad
+    return np.subtract(theta, change, out=change)
+
+
+def inner_loop(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
+    """Descend on the support points: for each inner step s, yield theta_s+1 and the
+    `model.backprop` at theta_s. Callers that do not keep its tape delete it, so that the next one
+    can have its memory."""
+    for points in inner_batches(x, y, inner_steps, minibatch):
+        step = model.backprop(theta, *points)
+        theta = descend(theta, inner_lr, step.grad)
+        yield theta, step
+        del step
 
 
 def adapt(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
-    """Gradient descent on each task from theta (..., P): x (..., T, K, d_in), y (..., T, K, d_out)
-    -> (..., T, P).
+    """Return the parameters after gradient descent on each task.
 
-    inner_lr: a number, or an array that broadcasts against theta: (P,) gives each parameter its own
-    rate."""
+    Parameters
+    ----------
+    model : MLP
+    theta : array (..., P)
+        The initialisation, shared by the tasks.
+    x : array (..., T, K, d_in)
+    y : array (..., T, K, d_out)
+        The support points of T tasks.
+    inner_lr : float or array
+        The rate; an array broadcasts against theta: (P,) gives each parameter its own.
+    inner_steps : int
+        The number of steps, 0 or more.
+    minibatch : int, optional
+        Take that many points per step, in order and starting again; by default all.
+
+    Returns
+    -------
+    theta_k : array (..., T, P)
+        One row of parameters per task.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a number is not finite, or a rate or a number of steps is negative.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP
+    >>> x, y = np.array([[[0.0], [1.0]]]), np.array([[[1.0], [3.0]]])  # one task, 2 x + 1
+    >>> theta = adapt(MLP([1, 1]), np.zeros(2), x, y, inner_lr=0.5, inner_steps=100)
+    >>> theta.round(3).tolist()
+    [[2.0, 1.0]]
+
+    Source: Finn et al. 2017, equation 1.
+    """
     theta = _validate.as_theta(model, theta)
     x, y = _validate.as_points(model, theta, x, y, tasks=True)
     inner_lr = _validate.as_inner_lr(theta, inner_lr)
     _validate.check_inner_loop(inner_steps, minibatch, x)
-    theta = theta[..., None, :] + np.zeros((*x.shape[:-2], 1), theta.dtype)  # one row a task
-    for x_s, y_s in support_steps(x, y, inner_steps, minibatch):
-        theta = descend(theta, inner_lr, model.backward(model.forward(theta, x_s), y_s))
+    theta = theta[..., None, :]
+    for theta, step in inner_loop(model, theta, x, y, inner_lr, inner_steps, minibatch):
+        del step
+    if not inner_steps:  # a row for each task all the same, which does not alias theta
+        theta = theta + np.zeros((*x.shape[:-2], 1), theta.dtype)
     return theta
 
 
 def mean_over_tasks(algorithm):
-    """Make a meta-gradient of an algorithm that works task by task: check the arguments, give theta
-    a tasks axis, and take the mean of what comes back: loss (..., T) and gradient (..., T, P)."""
+    """Turn an algorithm for tasks side by side into a meta-gradient: check the arguments, give
+    theta a tasks axis, and return the means of the losses (..., T) and gradients (..., T, P)."""
 
     @functools.wraps(algorithm)
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
@@ -66,50 +111,111 @@ def mean_over_tasks(algorithm):
         rates = _validate.as_inner_lr(theta, inner_lr)
         _validate.check_inner_loop(inner_steps, minibatch, batch.x_support)
         loss, grad = algorithm(model, theta[..., None, :], batch, rates, inner_steps, minibatch)
-        one = loss.shape[-1] == 1  # and its mean is itself
-        loss, grad = (
-            (loss[..., 0], grad[..., 0, :]) if one else (loss.mean(axis=-1), grad.mean(axis=-2))
-        )
+        n_tasks = batch.x_support.shape[-3]
+        loss, grad = np.add.reduce(loss / n_tasks, -1), np.add.reduce(grad, -2) / n_tasks
         _validate.blame_input(theta, batch, grad)
         return loss, grad
 
     return meta_grad
 
 
-def loss_and_grad(model, theta, x, y):
-    tape = model.forward(theta, x)
-    return model.losses.value(tape.out, y), model.backward(tape, y)
-
-
 @mean_over_tasks
 def joint_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
-    """g_0, the support gradient before any adaptation: what transfer learning descends. Rates and
-    steps play no part."""
-    return loss_and_grad(model, theta, batch.x_support, batch.y_support)
+    """Return the support loss and its gradient g_0 before any adaptation: plain pretraining, one
+    network with one output for all tasks.
+
+    Parameters, returns and errors are those of `maml_grad`; inner_lr, inner_steps and minibatch are
+    checked and ignored.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP, SineTasks
+    >>> rng, model = np.random.default_rng(0), MLP([1, 8, 1])
+    >>> batch = SineTasks().sample(rng, n_tasks=1, shots=5)
+    >>> loss, grad = joint_grad(model, model.init(rng), batch, inner_lr=0.01)
+    >>> loss.shape, grad.shape
+    ((), (25,))
+
+    Source: the pretrained baseline of Finn et al. 2017, section 5.1.
+    """
+    return model.loss_and_grad(theta, batch.x_support, batch.y_support)
 
 
 @mean_over_tasks
 def fomaml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
-    """q, the query gradient after adaptation (Finn et al. 2017, section 5.2): as if theta_k did not
-    depend on theta."""
-    for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
-        theta = descend(theta, inner_lr, model.backward(model.forward(theta, x), y))
-    return loss_and_grad(model, theta, batch.x_query, batch.y_query)
+    """Return the query loss after adaptation and first-order MAML's gradient q, which treats
+    theta_k as if it did not depend on theta.
+
+    Parameters, returns and errors are those of `maml_grad`.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP, SineTasks, maml_grad
+    >>> rng, model = np.random.default_rng(0), MLP([1, 8, 1])
+    >>> theta, batch = model.init(rng), SineTasks().sample(rng, n_tasks=4, shots=5)
+    >>> _, first_order = fomaml_grad(model, theta, batch, inner_lr=0.0)
+    >>> _, second_order = maml_grad(model, theta, batch, inner_lr=0.0)
+    >>> np.allclose(first_order, second_order)  # at a rate of zero, and only there
+    True
+
+    Source: Finn et al. 2017, section 5.2.
+    """
+    support = batch.x_support, batch.y_support
+    for theta, step in inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch):
+        del step
+    return model.loss_and_grad(theta, batch.x_query, batch.y_query)
 
 
 @mean_over_tasks
 def maml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
-    """The exact gradient of the query loss after adaptation, in theta before it (Finn et al. 2017,
-    algorithm 2).
+    """Return the query loss after adaptation and its exact gradient with respect to theta.
 
     The chain rule through a step  theta_s+1 = theta_s - alpha g(theta_s)  multiplies by its
-    Jacobian I - alpha H_s, transposed:  v - H_s (alpha v),  one Hessian-vector product a step, last
-    step first."""
-    tapes = []
-    for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
-        tapes.append(model.forward(theta, x))
-        theta = descend(theta, inner_lr, model.backward(tapes[-1], y))
-    loss, v = loss_and_grad(model, theta, batch.x_query, batch.y_query)
+    Jacobian I - alpha H_s, transposed:  v - H_s (alpha v),  one Hessian-vector product per step,
+    last step first.
+
+    Parameters
+    ----------
+    model : MLP
+    theta : array (..., P)
+        The initialisation; (S, P) for S replicas.
+    batch : TaskBatch
+        T tasks, arrays (T, K, d); (S, T, K, d) gives each replica its own.
+    inner_lr : float or array
+        The rate alpha of the inner steps; an array broadcasts against theta.
+    inner_steps : int
+        The number k of inner steps, 0 or more.
+    minibatch : int, optional
+        Take that many support points per inner step, in order and starting again; by default all.
+
+    Returns
+    -------
+    loss : array (...)
+        The mean over the tasks of the query loss at theta_k.
+    grad : array (..., P)
+        The gradient of that number with respect to theta.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an input is not finite, or a rate or a number of steps is negative.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP, SineTasks, checks, meta_loss
+    >>> rng, model = np.random.default_rng(0), MLP([1, 8, 1], "tanh")
+    >>> theta, batch = model.init(rng), SineTasks().sample(rng, n_tasks=4, shots=5)
+    >>> loss, grad = maml_grad(model, theta, batch, inner_lr=0.1, inner_steps=2)
+    >>> proof = checks.complex_step(lambda t: meta_loss(model, t, batch, 0.1, 2), theta)
+    >>> checks.relative_error(grad, proof) < 1e-12
+    True
+
+    Source: Finn et al. 2017, algorithm 2.
+    """
+    support, tapes = (batch.x_support, batch.y_support), []
+    for theta, step in inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch):
+        tapes.append(step.tape)
+    loss, v = model.loss_and_grad(theta, batch.x_query, batch.y_query)
     for tape in reversed(tapes):
         v -= model.rop(tape, inner_lr * v)
     return loss, v
@@ -117,26 +223,61 @@ def maml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
 
 @mean_over_tasks
 def reptile_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
-    """g_0 + ... + g_k-1, the way from theta to theta_k in units of alpha (Nichol et al. 2018,
-    section 3): no query set."""
-    total = 0.0
-    for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
-        loss, g = loss_and_grad(model, theta, x, y)
-        total = g + total
-        theta = descend(theta, inner_lr, g)
-    if not inner_steps:  # the way is zero
-        loss = model.loss(theta, batch.x_support, batch.y_support)
+    """Return the support loss at the last inner step and g_0 + ... + g_k-1, which for one number
+    alpha is the displacement theta - theta_k divided by alpha. The query set plays no part.
+
+    Parameters and errors are those of `maml_grad`.
+
+    Returns
+    -------
+    loss : array (...)
+        The mean over the tasks of the support loss at theta_k-1 (at theta, where k = 0).
+    grad : array (..., P)
+        The mean over the tasks of the sum of the gradients.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP, SineTasks, joint_grad
+    >>> rng, model = np.random.default_rng(0), MLP([1, 8, 1])
+    >>> theta, batch = model.init(rng), SineTasks().sample(rng, n_tasks=4, shots=5)
+    >>> _, one_step = reptile_grad(model, theta, batch, inner_lr=0.1)
+    >>> np.allclose(one_step, joint_grad(model, theta, batch, 0.1)[1])  # one step: joint training
+    True
+
+    Source: Nichol et al. 2018, section 3.
+    """
+    support, total = (batch.x_support, batch.y_support), None
+    for _, step in inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch):
+        loss, total = step.loss, step.grad if total is None else total + step.grad
+        del step
+    if total is None:  # zero steps: zero displacement
+        loss = model.loss_and_grad(theta, *support)[0]
         total = np.zeros((*loss.shape, model.n_params), theta.dtype)
     return loss, total
 
 
 def meta_loss(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
-    """The mean query loss (...) after adaptation: what MAML minimises, and what its gradient is
-    checked against."""
+    """Return the mean over the tasks of the query loss after adaptation: what MAML minimises, and
+    what its gradient is checked against.
+
+    Parameters and errors are those of `maml_grad`.
+
+    Returns
+    -------
+    loss : array (...)
+
+    Examples
+    --------
+    >>> from tinymeta import MLP, SineTasks
+    >>> batch = SineTasks().sample(np.random.default_rng(0), n_tasks=4, shots=5)
+    >>> zero = meta_loss(MLP([1, 1]), np.zeros(2), batch, inner_lr=0.1, inner_steps=0)
+    >>> bool(np.isclose(zero, np.mean(batch.y_query**2)))  # the zero function, not adapted
+    True
+
+    Source: Finn et al. 2017, equation 2.
+    """
     batch = _validate.as_batch(model, _validate.as_theta(model, theta), batch)
-    adapted = adapt(
-        model, theta, batch.x_support, batch.y_support, inner_lr, inner_steps, minibatch
-    )
-    return model.losses.value(model.forward(adapted, batch.x_query).out, batch.y_query).mean(
-        axis=-1
-    )
+    support = batch.x_support, batch.y_support
+    adapted = adapt(model, theta, *support, inner_lr, inner_steps, minibatch)
+    outputs = model.forward(adapted, batch.x_query).z[-1]
+    return model.loss_fn.value(outputs, batch.y_query).mean(axis=-1)

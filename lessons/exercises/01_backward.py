@@ -3,16 +3,15 @@
 # Exercise 1: write the backward pass
 
 Before it: lesson 02. The forward pass z = h W + b, h' = f(z) is done, and has left a tape, lists
-with one entry a layer:
+with one entry per layer:
 
-    tape.layers[l]   (W, b) of layer l       (d_in, d_out) and (d_out,)
+    tape.layers[l]   (W, b) of layer l       (d_in, d_out) and (1, d_out)
     tape.h[l]        its input               (K, d_in);   tape.h[0] is x
-    tape.slope[l]    f'(z) where h[l] = f(z) (K, d_in);   tape.slope[0] is None, for x is no f(z)
-    tape.out         the network's output    (K, d_out);  the last layer has no f
+    tape.z[l]        its h W + b             (K, d_out);  tape.z[-1] is the output, which has no f
 
-Return the gradient of model.loss(theta, x, y) in theta, of shape (P,). The loss's own gradient in
-the outputs, (K, d_out), is given: model.losses.delta(tape.out, y); the mean over the points is in
-it already.
+Return the gradient of model.loss(theta, x, y) with respect to theta, of shape (P,). Two functions
+are given: model.activation_fn.slope(z) is f'(z), and model.loss_fn.grad(tape.z[-1], y), (K, d_out),
+is the gradient of the loss with respect to the outputs; the mean over the points is in it already.
 
     python 01_backward.py             checks your answer against numerical derivatives
     python 01_backward.py --hint 1    or 2, when you want one

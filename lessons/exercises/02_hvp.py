@@ -5,12 +5,13 @@
 Before it: lesson 03, "The product, one layer at a time". R{q} is how fast q changes as theta moves
 along v. Both passes are done; the tape (see exercise 1) now also has
 
-    tape.delta[l]    the loss's derivative in the z of layer l   (K, d_out of l)
-    directions[l]    (V, Vb), the part of v that moves (W, b)    (d_in, d_out) and (d_out,)
+    tape.delta[l]    the derivative of the loss with respect to z[l]   (K, d_out of l)
+    tape.slope[l]    f'(z[l]); the last layer has none                 (K, d_out of l)
+    directions[l]    (V, Vb), the part of v that moves (W, b)          (d_in, d_out) and (d_out,)
 
-Return the Hessian of the loss times v, of shape (P,): the R of every line of both passes. It
-starts, on the way back, with model.losses.Rdelta(tape.out, y, Rout), (K, d_out), for Rout = R{out}.
-The network is tanh (f'' = -2 f f') or ReLU (f'' = 0).
+Return the Hessian of the loss times v, of shape (P,): the R of every line of both passes. The
+backward pass starts with model.loss_fn.hvp(tape.z[-1], y, Rz), (K, d_out), for the Rz of the
+output. The network is tanh or ReLU; model.activation_fn.curvature(z) is f''(z).
 
     python 02_hvp.py             checks your answer against numerical derivatives
     python 02_hvp.py --hint 1    or 2, when you want one
@@ -23,8 +24,7 @@ from tinymeta.course import grading
 
 
 def hvp(model, theta, x, y, v):
-    tape = model.forward(theta, x)
-    model.backward(tape, y)
+    tape = model.backprop(theta, x, y).tape
     directions = model.unpack(v)
     product = np.zeros_like(theta)
     # [(RgW, Rgb), ...]: views; what is written into them is in product

@@ -44,12 +44,12 @@ class A:
 class B:
     def inner_backward(model, theta, x, y):
         tape, grad = model.forward(theta, x), np.empty_like(theta)
-        delta = back = model.losses.delta(tape.out, y)
+        delta = back = model.loss_fn.grad(tape.z[-1], y)
         for l, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
             gW[...], gb[...] = tape.h[l].T @ delta, delta.sum(axis=0)
             if l > 0:
                 back = back @ tape.layers[l][0].T
-                delta = back * tape.slope[l]
+                delta = back * model.activation_fn.slope(tape.z[l - 1])
         return grad
 
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
@@ -88,19 +88,18 @@ class C:
 class D:
     def backward_2(model, theta, x, y, v):
         """The derivative of the backward pass along v."""
-        tape = model.forward(theta, x)
-        model.backward(tape, y)
+        tape = model.backprop(theta, x, y).tape
         product, change = np.empty_like(theta), [np.zeros_like(x)]
         for l, (V, Vb) in enumerate(model.unpack(v)):
             change.append(tape.h[l] @ V + change[l] @ tape.layers[l][0] + Vb)
             if l + 1 < len(tape.layers):
-                change[-1] *= tape.slope[l + 1]
-        d = model.losses.Rdelta(tape.out, y, change[-1])
+                change[-1] *= tape.slope[l]
+        d = model.loss_fn.hvp(tape.z[-1], y, change[-1])
         for l, (gW, gb) in reversed([*enumerate(model.unpack(product))]):
             gW[...], gb[...] = tape.h[l].T @ d + change[l].T @ tape.delta[l], d.sum(axis=0)
             if l > 0:
                 V = model.unpack(v)[l][0]
-                d = (d @ tape.layers[l][0].T + tape.delta[l] @ V.T) * tape.slope[l]
+                d = (d @ tape.layers[l][0].T + tape.delta[l] @ V.T) * tape.slope[l - 1]
         return product
 
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):

@@ -175,7 +175,7 @@ BROKEN = {
     "another version": (set_about(version=2), "version 1 was expected; got a tinymeta initialisation, version 2"),
     "another format": (set_about(format="tinymeta checkpoint"), "version 1 was expected; got a tinymeta checkpoint, version 1"),
     "sizes that are none": (set_about(sizes=[1, 0.5]), "sizes: expected at least two positive whole numbers"),
-    "an unknown activation": (set_about(activation="gelu"), "activation: expected one of 'relu', 'tanh'; got 'gelu'"),
+    "an unknown activation": (set_about(activation="gelu"), "activation: expected one of 'relu', 'tanh', 'sigmoid', 'softplus'; got 'gelu'"),
     "sizes of another network": (set_about(sizes=[1, 5, 2]), r"theta: expected shape \(\.\.\., 22\).*; got \(18,\)"),
     "nan": (set_array("theta", with_entry(np.nan)), r"theta: expected finite numbers; got nan at \(5,\)"),
     "inf": (set_array("theta", with_entry(np.inf)), r"theta: expected finite numbers; got inf at \(5,\)"),

@@ -7,11 +7,11 @@ def backward(model, theta, x, y):
     tape = model.forward(theta, x)
     grad = np.zeros_like(theta)
     blocks = model.unpack(grad)
-    delta = model.losses.delta(tape.out, y)
+    delta = model.loss_fn.grad(tape.z[-1], y)
     for l in reversed(range(len(blocks))):
         gW, gb = blocks[l]
         gW[...] = tape.h[l].T @ delta
         gb[...] = delta.sum(axis=0)
         if l > 0:
-            delta = (delta @ tape.layers[l][0].T) * tape.slope[l]
+            delta = (delta @ tape.layers[l][0].T) * model.activation_fn.slope(tape.z[l - 1])
     return grad

@@ -83,13 +83,14 @@ def in_blocks(model, got, truth, scales):
 def bent_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_output=False):
     """The gradient with something else for the slopes, or with a slope at the output as well."""
     tape = model.forward(theta, x)
-    grad, delta = np.empty_like(theta), model.losses.delta(tape.out, y)
+    grad, delta = np.empty_like(theta), model.loss_fn.grad(tape.z[-1], y)
     if at_output:
-        delta = delta * model._f(tape.out.copy())[1]
+        delta = delta * model.activation_fn.slope(tape.z[-1])
     for l, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
         gW[...], gb[...] = tape.h[l].T @ delta, delta.sum(axis=0)
         if l > 0:
-            delta = (delta @ tape.layers[l][0].T) * slope(tape.slope[l], tape.h[l])
+            right = model.activation_fn.slope(tape.z[l - 1])
+            delta = (delta @ tape.layers[l][0].T) * slope(right, tape.h[l])
     return grad
 
 
@@ -122,16 +123,16 @@ TERMS = (
 )
 
 
-def bent_product(model, tape, v, factor={}, Rx=0.0, per_slope=False, Rdelta=None):
+def bent_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=None):
     """The Hessian-vector product with a `factor` on each term; Rx: of x, as if it moved; per_slope:
     f'' = -2 f, without f'; Rdelta: another one at the output."""
-    c = {term: factor.get(term, 1.0) for term in TERMS}
+    c = dict.fromkeys(TERMS, 1.0) | (factor or {})
     V, Rh, Rz, product = model.unpack(v), [Rx * tape.h[0]], [], np.empty_like(v)
     for l, (W, _) in enumerate(tape.layers):
         Rz.append(c["h V"] * tape.h[l] @ V[l][0] + c["Rh W"] * Rh[l] @ W + c["Vb"] * V[l][1])
         if l + 1 < len(V):
-            Rh.append(Rz[l] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[l + 1] * Rz[l])
-    Rdelta = model.losses.Rdelta(tape.out, tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
+            Rh.append(Rz[l] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[l] * Rz[l])
+    Rdelta = model.loss_fn.hvp(tape.z[-1], tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
     for l, (RgW, Rgb) in reversed([*enumerate(model.unpack(product))]):
         RgW[...], Rgb[...] = (
             c["h^T Rdelta"] * tape.h[l].T @ Rdelta + c["Rh^T delta"] * Rh[l].T @ tape.delta[l],
@@ -143,21 +144,23 @@ def bent_product(model, tape, v, factor={}, Rx=0.0, per_slope=False, Rdelta=None
             Rdelta = (
                 Rdelta
                 if c["f'(z) in Rdelta"] == 0
-                else c["f'(z) in Rdelta"] * tape.slope[l] * Rdelta
+                else c["f'(z) in Rdelta"] * tape.slope[l - 1] * Rdelta
             )
-            if model.activation == "tanh":
-                second = -2.0 * tape.h[l] * (1.0 if per_slope else tape.slope[l])
-                Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * second * Rz[l - 1] * (
-                    tape.delta[l] @ W.T
-                )
+            curvature = model.activation_fn.curvature(tape.z[l - 1])
+            if per_slope and np.ndim(curvature):
+                curvature = -2.0 * tape.h[l]
+            term = curvature * Rz[l - 1] * (tape.delta[l] @ W.T)
+            Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * term
     return product
 
 
 def hvp(answer, got, truth, model, theta, x, y, v):
     """Of a Hessian-vector product."""
-    tape = model.forward(theta, x)
-    gradient = model.backward(tape, y)
-    known = {"truth": truth, "the gradient, which no v has changed": gradient}
+    tape = model.backprop(theta, x, y).tape
+    known = {
+        "truth": truth,
+        "the gradient, which no v has changed": model.grad(theta, x, y),
+    }
     for term in TERMS:
         for factor, words in {
             0.0: "missing",

@@ -144,14 +144,13 @@ EXERCISES = {
         "backward",
         backward_cases,
         (
-            "Start at the output: delta = model.losses.delta(tape.out, y). Going back, a layer's "
-            "W has the gradient h^T delta and its b the "
-            "sum of delta over the points. Check the shapes: W is (d_in, d_out), h is (K, d_in), "
-            "delta is (K, d_out).",
-            "To the layer before: delta W^T is (K, d_in), and tape.slope[l], of the same shape, "
-            "is the f'(z) that made tape.h[l]. The output has "
-            "no slope, the input needs no delta. model.unpack(grad) gives views: what you assign "
-            "to them with [...] is in grad.",
+            "Start at the output: delta = model.loss_fn.grad(tape.z[-1], y). Going back, a layer's "
+            "W has the gradient h^T delta and its b the sum of delta over the points. Check the "
+            "shapes: W is (d_in, d_out), h is (K, d_in), delta is (K, d_out).",
+            "To the layer before: delta W^T is (K, d_in), and so is model.activation_fn.slope("
+            "tape.z[l - 1]), the f'(z) of the layer that made tape.h[l]. The output has no slope, "
+            "the input needs no delta. model.unpack(grad) gives views: assign to them with [...], "
+            "and the values are in grad.",
         ),
     ),
     "02_hvp": Exercise(
@@ -159,13 +158,11 @@ EXERCISES = {
         hvp_cases,
         (
             "Differentiate each line of forward by the product rule: z = h W + b gives Rz = h V + "
-            "Rh W + Vb, h' = f(z) gives Rh' = f'(z) Rz. "
-            "The input does not move, so its Rh is 0. Keep every Rz and Rh: the way back needs "
-            "them.",
+            "Rh W + Vb, h' = f(z) gives Rh' = f'(z) Rz. The input does not move, so its Rh is 0. "
+            "Keep every Rz and Rh: the backward pass needs them.",
             "Then each line of backward: gW = h^T delta gives Rh^T delta + h^T Rdelta, and "
-            "delta_before = f'(z) (delta W^T) gives three terms, one "
-            "of them f''(z) Rz (delta W^T). For tanh f'' = -2 f f'; for ReLU it is 0. It starts "
-            "with model.losses.Rdelta(out, y, Rz of the output).",
+            "delta_before = f'(z) (delta W^T) gives three terms, one of them f''(z) Rz (delta W^T). "
+            "It starts with model.loss_fn.hvp(tape.z[-1], y, Rz[-1]).",
         ),
     ),
     "03_maml": Exercise(

@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import _validate
 from ..checks import complex_step, cosine, relative_error
-from ..meta import joint_grad, maml_grad, support_steps
+from ..meta import joint_grad, maml_grad, inner_batches
 from ..mlp import MLP
 from ..tasks import TaskBatch
 
@@ -194,7 +194,7 @@ def judge(call, batch, got, each, known, tolerance):
 
 def way(model, theta, x, y, inner_lr, inner_steps, minibatch):
     """theta_0 ... theta_k of one task, the points of each step, and the gradients met."""
-    thetas, points, grads = [theta], list(support_steps(x, y, inner_steps, minibatch)), []
+    thetas, points, grads = [theta], list(inner_batches(x, y, inner_steps, minibatch)), []
     for step in points:
         grads.append(model.grad(thetas[-1], *step))
         thetas.append(thetas[-1] - inner_lr * grads[-1])
@@ -281,11 +281,12 @@ def suspects(model, theta, task, inner_lr, inner_steps, minibatch, derivative):
         known["MAML with the last step's Hessian alone"] = back(
             model, thetas[-2:-1], points[-1:], first, inner_lr, derivative
         )
-    if getattr(model, "activation", None) == "tanh":
-        flat = MLP(model.sizes, "tanh", model.criterion)
-        flat.activation = "relu"  # rop leaves f'' out; the other two passes are tanh's still
+    if isinstance(model, MLP) and np.ndim(model.activation_fn.curvature(np.zeros(1))):
+        flat = MLP(model.sizes, model.activation, model.criterion)
+        flat.activation_fn = flat.activation_fn._replace(curvature=lambda z: 0)
+        one = TaskBatch(*(array[None] for array in task))
         known["MAML with f'' missing"] = maml_grad(
-            flat, theta, TaskBatch(*(a[None] for a in task)), inner_lr, inner_steps, minibatch
+            flat, theta, one, inner_lr, inner_steps, minibatch
         )[1]
     return {name: vector for name, vector in known.items() if np.isfinite(vector).all()}
 

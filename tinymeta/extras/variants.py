@@ -1,7 +1,8 @@
 """What grows out of MAML's recursion: learned rates, rates of zero, losses along the way, and an
 implicit gradient.
 
-    Meta-SGD    a rate for each parameter, learned with theta           meta_sgd_grad, LearnedRates, AdamWithRates
+    Meta-SGD    a rate for each parameter, learned with theta     meta_sgd_grad, LearnedRates,
+                                                                  AdamWithRates
     ANIL, BOIL  maml_grad with a rate of zero on the body or the head   rates_by_part
     MAML++      query losses after every inner step, weighted           multi_step_grad
     iMAML       descend to a minimum near theta, and differentiate
@@ -13,7 +14,7 @@ tinymeta.mlp."""
 
 import numpy as np
 
-from ..meta import descend, loss_and_grad, mean_over_tasks, support_steps
+from ..meta import inner_batches, inner_loop, mean_over_tasks
 from ..optimizers import Adam
 
 
@@ -62,15 +63,13 @@ def meta_sgd_grad(learned, phi, batch, inner_lr=None, inner_steps=1, minibatch=N
     theta_s+1 = theta_s - alpha g_s  moves with alpha as well: each step adds  -v_s+1 g_s,  entry by
     entry. The rates are in phi (..., 2 P); inner_lr plays no part."""
     model, (theta, rates) = learned.model, learned.split(phi)
-    steps, rates_grad = [], 0.0
-    for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
-        tape = model.forward(theta, x)
-        steps.append((tape, model.backward(tape, y)))
-        theta = theta - rates * steps[-1][1]
-    loss, v = loss_and_grad(model, theta, batch.x_query, batch.y_query)
-    for tape, g in reversed(steps):
-        rates_grad = rates_grad - v * g
-        v = v - model.rop(tape, rates * v)
+    support, steps, rates_grad = (batch.x_support, batch.y_support), [], 0.0
+    for theta, step in inner_loop(model, theta, *support, rates, inner_steps, minibatch):
+        steps.append(step)
+    loss, v = model.loss_and_grad(theta, batch.x_query, batch.y_query)
+    for step in reversed(steps):
+        rates_grad = rates_grad - v * step.grad
+        v = v - model.rop(step.tape, rates * v)
     return loss, np.concatenate((v, rates_grad + np.zeros_like(v)), axis=-1)
 
 
@@ -110,16 +109,15 @@ def multi_step_grad(weights):
                 f"inner_steps: expected {len(weights)}, as there are as many weights; got "
                 f"{inner_steps}"
             )
-        tapes, query = [], []
-        for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
-            tapes.append(model.forward(theta, x))
-            theta = descend(theta, inner_lr, model.backward(tapes[-1], y))
-            query.append(loss_and_grad(model, theta, batch.x_query, batch.y_query))
+        support, tapes, queries = (batch.x_support, batch.y_support), [], []
+        for theta, step in inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch):
+            tapes.append(step.tape)
+            queries.append(model.loss_and_grad(theta, batch.x_query, batch.y_query))
         v = 0.0
-        for tape, weight, (_, q) in zip(reversed(tapes), reversed(weights), reversed(query)):
-            v = v + weight * q  # each loss joins the way back where it left it
-            v -= model.rop(tape, inner_lr * v)
-        return query[-1][0], v
+        for tape, weight, (_, q) in zip(reversed(tapes), reversed(weights), reversed(queries)):
+            v = v + weight * q  # add this step's query gradient before propagating further back
+            v = v - model.rop(tape, inner_lr * v)
+        return queries[-1][0], v
 
     return grad
 
@@ -158,12 +156,11 @@ def imaml_grad(strength, cg_steps=5):
     @mean_over_tasks
     def grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
         phi = theta
-        for x, y in support_steps(batch.x_support, batch.y_support, inner_steps, minibatch):
-            g = model.backward(model.forward(phi, x), y)
-            phi = phi - inner_lr * (g + strength * (phi - theta))
-        tape = model.forward(phi, batch.x_support)
-        model.backward(tape, batch.y_support)
-        loss, q = loss_and_grad(model, phi, batch.x_query, batch.y_query)
+        # an inner loop of its own, for it descends on another loss
+        for x, y in inner_batches(batch.x_support, batch.y_support, inner_steps, minibatch):
+            phi = phi - inner_lr * (model.backprop(phi, x, y).grad + strength * (phi - theta))
+        tape = model.backprop(phi, batch.x_support, batch.y_support).tape
+        loss, q = model.loss_and_grad(phi, batch.x_query, batch.y_query)
         return loss, conjugate_gradients(lambda v: v + model.rop(tape, v) / strength, q, cg_steps)
 
     return grad
