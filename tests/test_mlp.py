@@ -260,8 +260,11 @@ def test_leading_axes_broadcast_and_equal_a_loop(criterion, sizes, of_theta, of_
     )
     without_v = np.broadcast_shapes(of_theta, of_x)
     assert [q.shape for q in got] == [
-        (*without_v, 4, sizes[-1]), without_v, (*without_v, model.n_params), (*together, model.n_params)
-    ]  # fmt: skip
+        (*without_v, 4, sizes[-1]),
+        without_v,
+        (*without_v, model.n_params),
+        (*together, model.n_params),
+    ]
     own_axes = {
         "theta": 1,
         "x": 2,

@@ -9,10 +9,11 @@ from tinymeta.checks import relative_error
 from tinymeta.course.examples import left_side, sine_examples
 from tinymeta.tasks import Views
 
+SINES = tm.SineTasks()
 PAPER = tm.SineTasks(phase=(0, np.pi))  # Finn et al. 2017; the post's is the default
 
 
-def sample(n_tasks=3, shots=5, query=None, grid=False, seed=0, tasks=tm.SineTasks()):
+def sample(n_tasks=3, shots=5, query=None, grid=False, seed=0, tasks=SINES):
     return tasks.sample(np.random.default_rng(seed), n_tasks, shots, query, grid)
 
 
@@ -202,12 +203,20 @@ def test_a_sample_names_what_is_wrong(change, message):
 
 
 @pytest.mark.parametrize("name", ["amplitude", "phase", "x_range"])
-@pytest.mark.parametrize("value, message", [
-    ((2, 1), r"expected \(low, high\) with low <= high; got \(2, 1\); the other way round\?"),
-    ((0, np.inf), r"expected two finite numbers, \(low, high\); got \(0, inf\)"), ((-np.inf, 0), "expected two finite numbers"),
-    ((np.nan, 1), "expected two finite numbers"), ((1,), "expected two finite numbers"), ((1, 2, 3), "expected two finite numbers"),
-    (5.0, "expected two finite numbers.*; got 5.0"), ("ab", "expected two finite numbers.*; got 'ab'"), (None, "expected two finite numbers"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        ((2, 1), r"expected \(low, high\) with low <= high; got \(2, 1\); the other way round\?"),
+        ((0, np.inf), r"expected two finite numbers, \(low, high\); got \(0, inf\)"),
+        ((-np.inf, 0), "expected two finite numbers"),
+        ((np.nan, 1), "expected two finite numbers"),
+        ((1,), "expected two finite numbers"),
+        ((1, 2, 3), "expected two finite numbers"),
+        (5.0, "expected two finite numbers.*; got 5.0"),
+        ("ab", "expected two finite numbers.*; got 'ab'"),
+        (None, "expected two finite numbers"),
+    ],
+)
 def test_a_range_that_is_none_is_named(name, value, message):
     with pytest.raises(ValueError, match=f"{name}: {message}"):
         tm.SineTasks(**{name: value})

@@ -196,7 +196,8 @@ def test_a_first_batch_that_is_not_finite_is_no_divergence_but_a_wrong_argument(
 def test_a_later_batch_that_is_not_finite_is_named():
     with pytest.raises(
         Diverged,
-        match=r"^diverged at iteration 3: y_query: expected finite numbers; got -?inf at \(0, 0, 0\); ",
+        match=r"^diverged at iteration 3: y_query: expected finite numbers; "
+        r"got -?inf at \(0, 0, 0\); ",
     ):
         train(tasks=Spoiled(3, infinite))
 
@@ -234,7 +235,10 @@ DIVERGING = {
 @pytest.mark.parametrize("lead, where, replicas, words", DIVERGING.values(), ids=DIVERGING)
 def test_the_replicas_that_diverged_are_named(lead, where, replicas, words):
     start = np.zeros((*lead, MODEL.n_params))
-    message = f"^diverged at iteration 2{words} meta-loss, the meta-gradient or theta is not finite; a smaller inner_lr \\(now 0.01\\) or outer rate \\(now SGD\\(1.0\\)\\) may help"
+    message = (
+        rf"^diverged at iteration 2{words} meta-loss, the meta-gradient or theta is not finite; "
+        r"a smaller inner_lr \(now 0.01\) or outer rate \(now SGD\(1.0\)\) may help"
+    )
     with pytest.raises(Diverged, match=message) as caught:
         train(method=spoiling(2, *where), theta=start, optimizer=tm.SGD(1.0))
     assert caught.value.replicas == replicas
@@ -245,7 +249,8 @@ def test_divergence_names_rates_in_an_array_and_the_default_optimizer():
     rates = np.linspace(-0.25, 0.5, MODEL.n_params)
     with pytest.raises(
         Diverged,
-        match=rf"inner_lr \(now -0.25 to 0.5, shape \({MODEL.n_params},\)\) or outer rate \(now Adam\(0.001\)\)",
+        match=rf"inner_lr \(now -0.25 to 0.5, shape \({MODEL.n_params},\)\) "
+        r"or outer rate \(now Adam\(0.001\)\)",
     ):
         train(method=spoiling(0, (1,)), theta=np.zeros(MODEL.n_params), inner_lr=rates)
 

@@ -67,7 +67,10 @@ def test_a_blank_is_told_what_to_do(name, capsys):
     assert not grading.grade(
         name, runpy.run_path(str(ROOT / "lessons" / "exercises" / f"{name}.py")), [1]
     )
-    wanted = f"write {EXERCISES[name].answer} in place of `raise NotImplementedError` (a hint: python {name}.py --hint 1)"
+    wanted = (
+        f"write {EXERCISES[name].answer} in place of `raise NotImplementedError` "
+        f"(a hint: python {name}.py --hint 1)"
+    )
     assert capsys.readouterr().out == f"{name}: still blank: {wanted}\n"
 
 
@@ -224,9 +227,8 @@ def test_every_single_change_to_a_solution_is_rejected(name, tmp_path, capsys):
         for _, right, text in said
         if "none of the mistakes" in text or text == "every layer is wrong, from the last one on"
     ]
-    print(
-        f"{name}: {len(said) - len(accepted)} rejected, {len(said) - len(accepted) - len(vague)} of them with a likely cause or a line"
-    )
+    rejected = len(said) - len(accepted)
+    print(f"{name}: {rejected} rejected, {rejected - len(vague)} with a likely cause or a line")
     assert len(vague) < 0.4 * len(said)
 
 
@@ -293,7 +295,8 @@ def test_a_shared_batch_is_looked_at_as_well(capsys):
         ({"FIRST_TO_FAIL": None}, "claims: still blank"),
         (
             {"FIRST_TO_FAIL": "0 inner steps"},
-            "is not the first of 0 inner steps, 1 inner step, 2 inner steps, 3 inner steps that fails",
+            "is not the first of 0 inner steps, 1 inner step, 2 inner steps, 3 inner steps that "
+            "fails",
         ),
         ({"BY": 0.1}, "BY = 0.1 is not the relative error there"),
         ({"BY": "much"}, "BY = 'much' is not the relative error there"),

@@ -49,9 +49,12 @@ def test_what_was_saved_comes_back_to_the_last_bit(tmp_path, dtype, lead):
         assert np.array_equal(got, theta) and got.dtype == dtype
         assert repr(model) == repr(MODEL)
         assert about == {
-            "algorithm": "Reptile", "seed": 7, "settings": {"inner_lr": 0.5, "rates": [0, 1, 2], "note": "für θ"},
-            "tinymeta": tm.__version__, "numpy": np.__version__,
-        }  # fmt: skip
+            "algorithm": "Reptile",
+            "seed": 7,
+            "settings": {"inner_lr": 0.5, "rates": [0, 1, 2], "note": "für θ"},
+            "tinymeta": tm.__version__,
+            "numpy": np.__version__,
+        }
 
 
 def test_a_file_is_arrays_and_json_and_says_what_it_is(path):
@@ -78,9 +81,13 @@ def test_a_link_goes_on_pointing_at_its_file(path):
     assert link.is_symlink() and np.array_equal(load_init(path)[1], 2 * THETA)
 
 
-@pytest.mark.parametrize("theta, message", [
-    (THETA[:-1], r"theta: expected shape \(\.\.\., 18\).*; got \(17,\)"), (np.full(18, np.nan), r"theta: expected finite numbers; got nan at \(0,\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "theta, message",
+    [
+        (THETA[:-1], r"theta: expected shape \(\.\.\., 18\).*; got \(17,\)"),
+        (np.full(18, np.nan), r"theta: expected finite numbers; got nan at \(0,\)"),
+    ],
+)
 def test_a_theta_that_is_wrong_is_not_saved(path, theta, message):
     with pytest.raises(ValueError, match=message):
         save_init(path, MODEL, theta)
@@ -156,14 +163,32 @@ BROKEN = {
     "empty": (lambda path: path.write_bytes(b""), "it is no .npz file"),
     "text": (lambda path: path.write_text("theta = 1\n"), "it is no .npz file"),
     "a pickle": (lambda path: path.write_bytes(pickle.dumps(THETA)), "it is no .npz file"),
-    "a pickle renamed to a zip's start": (lambda path: path.write_bytes(b"PK\x03\x04" + pickle.dumps(THETA)), "expected a tinymeta initialisation; "),
+    "a pickle renamed to a zip's start": (
+        lambda path: path.write_bytes(b"PK\x03\x04" + pickle.dumps(THETA)),
+        "expected a tinymeta initialisation; ",
+    ),
     "npy renamed": (lambda path: path.write_bytes(bytes_of(np.save, THETA)), "it is no .npz file"),
-    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-30]), "expected a tinymeta initialisation; "),
-    "half": (lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]), "expected a tinymeta initialisation; "),
+    "truncated": (
+        lambda path: path.write_bytes(path.read_bytes()[:-30]),
+        "expected a tinymeta initialisation; ",
+    ),
+    "half": (
+        lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+        "expected a tinymeta initialisation; ",
+    ),
     "spoiled compression": (compressed, "expected a tinymeta initialisation; "),
-    "a zip of something else": (lambda path: zipfile.ZipFile(path, "w").close(), "it lacks 'about'"),
-    "an object array": (set_array("theta", np.array([1, "a"], object)), "Object arrays cannot be loaded"),
-    "an object for about": (set_array("about", np.array({"format": 1}, object)), "Object arrays cannot be loaded"),
+    "a zip of something else": (
+        lambda path: zipfile.ZipFile(path, "w").close(),
+        "it lacks 'about'",
+    ),
+    "an object array": (
+        set_array("theta", np.array([1, "a"], object)),
+        "Object arrays cannot be loaded",
+    ),
+    "an object for about": (
+        set_array("about", np.array({"format": 1}, object)),
+        "Object arrays cannot be loaded",
+    ),
     "no theta": (without("theta"), "it lacks 'theta'"),
     "no about": (without("about"), "it lacks 'about'"),
     "no sizes": (without("sizes", lambda arrays: arrays["about"]), "it lacks 'sizes'"),
@@ -172,16 +197,43 @@ BROKEN = {
     "about no JSON": (set_array("about", np.array("{")), "expected a tinymeta initialisation; "),
     "about a list": (set_array("about", np.array("[]")), "expected a tinymeta initialisation; "),
     "about numbers": (set_array("about", np.ones(3)), "expected a tinymeta initialisation; "),
-    "another version": (set_about(version=2), "version 1 was expected; got a tinymeta initialisation, version 2"),
-    "another format": (set_about(format="tinymeta checkpoint"), "version 1 was expected; got a tinymeta checkpoint, version 1"),
-    "sizes that are none": (set_about(sizes=[1, 0.5]), "sizes: expected at least two positive whole numbers"),
-    "an unknown activation": (set_about(activation="gelu"), "activation: expected one of 'relu', 'tanh', 'sigmoid', 'softplus'; got 'gelu'"),
-    "sizes of another network": (set_about(sizes=[1, 5, 2]), r"theta: expected shape \(\.\.\., 22\).*; got \(18,\)"),
-    "nan": (set_array("theta", with_entry(np.nan)), r"theta: expected finite numbers; got nan at \(5,\)"),
-    "inf": (set_array("theta", with_entry(np.inf)), r"theta: expected finite numbers; got inf at \(5,\)"),
-    "whole numbers": (set_array("theta", np.ones(18, int)), "theta: expected float32 or float64; got int"),
-    "complex numbers": (set_array("theta", THETA + 0j), "theta: expected float32 or float64; got complex128"),
-}  # fmt: skip
+    "another version": (
+        set_about(version=2),
+        "version 1 was expected; got a tinymeta initialisation, version 2",
+    ),
+    "another format": (
+        set_about(format="tinymeta checkpoint"),
+        "version 1 was expected; got a tinymeta checkpoint, version 1",
+    ),
+    "sizes that are none": (
+        set_about(sizes=[1, 0.5]),
+        "sizes: expected at least two positive whole numbers",
+    ),
+    "an unknown activation": (
+        set_about(activation="gelu"),
+        "activation: expected one of 'relu', 'tanh'; got 'gelu'",
+    ),
+    "sizes of another network": (
+        set_about(sizes=[1, 5, 2]),
+        r"theta: expected shape \(\.\.\., 22\).*; got \(18,\)",
+    ),
+    "nan": (
+        set_array("theta", with_entry(np.nan)),
+        r"theta: expected finite numbers; got nan at \(5,\)",
+    ),
+    "inf": (
+        set_array("theta", with_entry(np.inf)),
+        r"theta: expected finite numbers; got inf at \(5,\)",
+    ),
+    "whole numbers": (
+        set_array("theta", np.ones(18, int)),
+        "theta: expected float32 or float64; got int",
+    ),
+    "complex numbers": (
+        set_array("theta", THETA + 0j),
+        "theta: expected float32 or float64; got complex128",
+    ),
+}
 
 
 @pytest.mark.parametrize("spoil, why", BROKEN.values(), ids=BROKEN)
@@ -269,9 +321,18 @@ def test_nothing_is_ever_unpickled(path, name, monkeypatch):
 def train(theta, rng, optimizer, iterations, callback=None, inner_lr=0.01):
     model = tm.MLP([1, 4, 1], "tanh")
     return tm.meta_train(
-        tm.maml_grad, model, theta, SINES, rng=rng, iterations=iterations, meta_batch_size=2, shots=3, inner_lr=inner_lr,
-        optimizer=optimizer, callback=callback,
-    )  # fmt: skip
+        tm.maml_grad,
+        model,
+        theta,
+        SINES,
+        rng=rng,
+        iterations=iterations,
+        meta_batch_size=2,
+        shots=3,
+        inner_lr=inner_lr,
+        optimizer=optimizer,
+        callback=callback,
+    )
 
 
 SINE_MODEL = tm.MLP([1, 4, 1], "tanh")
@@ -329,16 +390,37 @@ STATES = {
     "no optimizer": (without("optimizer", lambda arrays: arrays["about"]), "it lacks 'optimizer'"),
     "no rng": (without("rng", lambda arrays: arrays["about"]), "it lacks 'rng'"),
     "no iteration": (without("iteration", lambda arrays: arrays["about"]), "it lacks 'iteration'"),
-    "half an iteration": (set_about(iteration=1.5), "iteration: expected a whole number of at least 0; got 1.5"),
-    "a negative iteration": (set_about(iteration=-1), "iteration: expected a whole number of at least 0; got -1"),
+    "half an iteration": (
+        set_about(iteration=1.5),
+        "iteration: expected a whole number of at least 0; got 1.5",
+    ),
+    "a negative iteration": (
+        set_about(iteration=-1),
+        "iteration: expected a whole number of at least 0; got -1",
+    ),
     "a broken generator": (set_about(rng={"bit_generator": "PCG64", "state": {}}), "it lacks "),
-    "another generator": (set_about(rng=np.random.MT19937(0).state["bit_generator"]), "expected a tinymeta checkpoint; "),
-    "moments that are not finite": (set_array("optimizer.m", np.full(13, np.inf)), r"optimizer.m: expected finite numbers; got inf at \(0,\)"),
-    "moments of another network": (set_array("optimizer.v", np.ones(12)), r"expected the shape of theta, \(13,\); got \(12,\)"),
+    "another generator": (
+        set_about(rng=np.random.MT19937(0).state["bit_generator"]),
+        "expected a tinymeta checkpoint; ",
+    ),
+    "moments that are not finite": (
+        set_array("optimizer.m", np.full(13, np.inf)),
+        r"optimizer.m: expected finite numbers; got inf at \(0,\)",
+    ),
+    "moments of another network": (
+        set_array("optimizer.v", np.ones(12)),
+        r"expected the shape of theta, \(13,\); got \(12,\)",
+    ),
     "objects": (set_array("optimizer.v", np.array([None] * 13)), "Object arrays cannot be loaded"),
-    "an initialisation": (set_about(format="tinymeta initialisation"), "version 1 was expected; got a tinymeta initialisation, version 1"),
-    "nan": (set_array("theta", np.full(13, np.nan)), r"theta: expected finite numbers; got nan at \(0,\)"),
-}  # fmt: skip
+    "an initialisation": (
+        set_about(format="tinymeta initialisation"),
+        "version 1 was expected; got a tinymeta initialisation, version 1",
+    ),
+    "nan": (
+        set_array("theta", np.full(13, np.nan)),
+        r"theta: expected finite numbers; got nan at \(0,\)",
+    ),
+}
 
 
 @pytest.mark.parametrize("spoil, why", STATES.values(), ids=STATES)
@@ -378,12 +460,31 @@ def test_a_checkpoint_names_what_it_is_of(tmp_path):
         load_init(path)
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda path: save_checkpoint(path, SINE_MODEL, np.ones(13), tm.Adam(), 0, 1), "rng: expected a NumPy Generator"),
-    (lambda path: save_checkpoint(path, SINE_MODEL, np.ones(13), tm.Adam(), np.random.default_rng(0), -1), "iteration: expected a whole number of at least 0"),
-    (lambda path: save_checkpoint(path, SINE_MODEL, np.ones(12), tm.Adam(), np.random.default_rng(0), 1), "theta: expected shape"),
-    (lambda path: load_checkpoint(path, SINE_MODEL, tm.Adam(), 0), "rng: expected a NumPy Generator"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda path: save_checkpoint(path, SINE_MODEL, np.ones(13), tm.Adam(), 0, 1),
+            "rng: expected a NumPy Generator",
+        ),
+        (
+            lambda path: save_checkpoint(
+                path, SINE_MODEL, np.ones(13), tm.Adam(), np.random.default_rng(0), -1
+            ),
+            "iteration: expected a whole number of at least 0",
+        ),
+        (
+            lambda path: save_checkpoint(
+                path, SINE_MODEL, np.ones(12), tm.Adam(), np.random.default_rng(0), 1
+            ),
+            "theta: expected shape",
+        ),
+        (
+            lambda path: load_checkpoint(path, SINE_MODEL, tm.Adam(), 0),
+            "rng: expected a NumPy Generator",
+        ),
+    ],
+)
 def test_checkpoints_name_wrong_arguments(tmp_path, call, message):
     with pytest.raises(ValueError, match=message):
         call(tmp_path / "checkpoint.npz")
@@ -421,7 +522,8 @@ for n in range(rounds):
     if child == 0:
         while True:
             for value in (1.0, 2.0):
-                save_init(path, model, np.full((5, model.n_params), value), "constant", seed=int(value))
+                theta = np.full((5, model.n_params), value)
+                save_init(path, model, theta, "constant", seed=int(value))
     time.sleep(random.Random(n).uniform(0.005, 0.04))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -92,9 +92,17 @@ def test_learned_rates_train_stay_float32_and_above_their_floor():
     start = learned.join(np.stack([model.init(rng, np.float32)] * 2), 0.001)
     optimizer = variants.AdamWithRates(learned, rates_lr=0.01, least=0.0)
     phi, _ = tm.meta_train(
-        variants.meta_sgd_grad, learned, start, tm.SineTasks(), rng=rng, iterations=20, meta_batch_size=3, shots=5,
-        inner_lr=0.0, optimizer=optimizer,
-    )  # fmt: skip
+        variants.meta_sgd_grad,
+        learned,
+        start,
+        tm.SineTasks(),
+        rng=rng,
+        iterations=20,
+        meta_batch_size=3,
+        shots=5,
+        inner_lr=0.0,
+        optimizer=optimizer,
+    )
     rates = learned.split(phi)[1]
     assert phi.dtype == np.float32 and phi.shape == start.shape
     assert rates.min() == 0 and rates.max() > 0.001

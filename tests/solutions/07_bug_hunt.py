@@ -1,3 +1,4 @@
 """A solution of exercise 7."""
 
-ANSWERS = {"A": "same points", "B": "fine-tuning", "C": "right", "D": "f''", "E": "leak", "F": "tasks mix", "G": "first order"}
+ANSWERS = {"A": "same points", "B": "fine-tuning", "C": "right", "D": "f''",
+           "E": "leak", "F": "tasks mix", "G": "first order"}

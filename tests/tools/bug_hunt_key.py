@@ -71,9 +71,8 @@ def tables():
     ]
     for letter in ALL:
         errors = [short(off(letter, **problem)) for problem in PROBLEMS.values()]
-        rows.append(
-            f"| {letter} | {' | '.join(errors)} | {short(off_fine_tuning(letter))} | {verdict(letter)} |"
-        )
+        cells = [letter, *errors, short(off_fine_tuning(letter)), verdict(letter)]
+        rows.append(f"| {' | '.join(cells)} |")
     blocks = ", ".join(f"{block} {short(error)}" for block, error in blocks_off("B").items())
     return "\n".join(rows), blocks
 
