@@ -60,7 +60,7 @@ x, y, x_query, y_query = (array[0] for array in one_task)
 k = REPTILE_STEPS  # inner steps
 
 theta_k = theta
-for s in range(k):
+for _ in range(k):
     theta_k = theta_k - INNER_LR * model.grad(theta_k, x, y)
 v = (theta - theta_k) / INNER_LR
 

@@ -28,7 +28,7 @@ from tinymeta import (
 from tinymeta.course import figures
 from tinymeta.course.lesson import Lesson
 from tinymeta.extras import autopsy, variants
-from tinymeta.extras.statistics import summarize, table
+from tinymeta.extras.statistics import table
 
 # %%
 SHOTS = 10  # support points of a task, and as many query points
@@ -128,8 +128,8 @@ def share(seed, layer):
 
 
 ratio = {
-    f"layer {l + 1}": {mark: [share(seed, l) for seed in seeds] for mark, seeds in anatomy.items()}
-    for l in range(3)
+    f"layer {i + 1}": {mark: [share(seed, i) for seed in seeds] for mark, seeds in anatomy.items()}
+    for i in range(3)
 }
 share_at = {mark: np.mean([share(seed, 3) for seed in anatomy[mark]]) for mark in (0, END)}
 joint_cosine = np.mean([seed["joint"][3, 1] for seed in anatomy[END]])

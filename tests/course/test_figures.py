@@ -102,10 +102,10 @@ def check(ax, curves, bands=(), levels=(), places=(), labels=None, within=1e-9, 
         same(numbers, wanted, within)
         assert look == wanted_look
     assert len(level_lines) == len(levels)
-    for line, (y, colour, style) in zip(level_lines, levels):
+    for line, (y, colour, dashes) in zip(level_lines, levels):
         same(line.get_ydata(), [y, y])
         same(line.get_xdata(), [0, 1])
-        assert read(line)[1] == read(curve([], [], colour, style))[1]
+        assert read(line)[1] == read(curve([], [], colour, dashes))[1]
     assert len(place_lines) == len(places)
     for line, (x, colour) in zip(place_lines, places):
         same(line.get_xdata(), [x, x])
@@ -179,8 +179,8 @@ def test_few_tasks_draws_each_in_its_look_with_its_points():
     figure = figures.plot_few_tasks(TaskBatch(points, values, x, y))
     looks = [*IN_ORDER, (PINK, DASH_DOTS), (BLACK, ":"), (BLUE, "-")]
     curves, labels = [], {}
-    for i, (colour, style) in enumerate(looks):
-        curves.append(curve(X, y[i, :, 0], colour, style))
+    for i, (colour, dashes) in enumerate(looks):
+        curves.append(curve(X, y[i, :, 0], colour, dashes))
         curves.append(dots(points[i, :, 0], values[i, :, 0], colour))
         labels[f"task {i + 1}"] = (y[i, -1, 0], colour)
     title, names = "6 tasks, 2 points of each", {"xlabel": "x", "ylabel": "y"}
@@ -230,9 +230,9 @@ def adaptation_lines(model, theta, task, rate, steps):
     x, y = task.x_query[0, :, 0], task.y_query[0, :, 0]
     curves = [curve(x, y, TRUTH), dots(task.x_support[0], task.y_support[0], BLACK)]
     labels = {"true sine": (y[-1], GREY)}
-    for n, (colour, style) in zip(steps, ADAPTED):
+    for n, (colour, dashes) in zip(steps, ADAPTED):
         out = after_steps(model, theta, task, rate, n)
-        curves.append(curve(x, out, colour, style))
+        curves.append(curve(x, out, colour, dashes))
         labels[{0: "before", 1: "1 step"}.get(n, f"{n} steps")] = (out[-1], colour)
     return curves, labels
 
@@ -380,10 +380,10 @@ def test_along_training_draws_the_mean_over_seeds_in_a_band():
     }
     (ax,) = figures.plot_along_training(values, "training", "ratio").axes
     drawn, bands, labels = [], [], {}
-    for (name, by_step), (colour, style) in zip(values.items(), IN_ORDER):
+    for (name, by_step), (colour, dashes) in zip(values.items(), IN_ORDER):
         low, high, mean = of_seeds(np.stack([by_step[step] for step in steps], axis=1))
         bands.append((steps, low, high, colour))
-        drawn.append(curve(steps, mean, colour, style, "o"))
+        drawn.append(curve(steps, mean, colour, dashes, "o"))
         labels[name] = (mean[3], colour)
     names = {"title": "training", "xlabel": "meta-steps", "ylabel": "ratio", "xscale": "symlog"}
     check(ax, drawn, bands, labels=labels, xlim=(0, 20000), **names)
@@ -726,8 +726,8 @@ def side_by_side(rows):
     """Return images (n, m, h, w) dark on light, each at its place, two light pixels apart."""
     n, m, h, w = rows.shape
     picture = np.ones((n * (h + 2), m * (w + 2)))
-    for i, j, k, l in np.ndindex(rows.shape):
-        picture[i * (h + 2) + 1 + k, j * (w + 2) + 1 + l] = 1 - rows[i, j, k, l]
+    for i, j, y, x in np.ndindex(rows.shape):
+        picture[i * (h + 2) + 1 + y, j * (w + 2) + 1 + x] = 1 - rows[i, j, y, x]
     return picture
 
 

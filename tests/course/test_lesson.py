@@ -30,8 +30,8 @@ lesson = Lesson("00_small", iterations=500, quick=5)
 print("training", flush=True)
 model, rng = MLP([1, 2, 1]), lesson.rng("training tasks")
 theta, history = meta_train(
-    maml_grad, model, model.init(rng), SineTasks(), rng=rng, iterations=lesson.iterations, meta_batch_size=1, shots=2,
-    inner_lr=0.01, callback=lesson.progress("MAML"),
+    maml_grad, model, model.init(rng), SineTasks(), rng=rng, iterations=lesson.iterations,
+    meta_batch_size=1, shots=2, inner_lr=0.01, callback=lesson.progress("MAML"),
 )
 figure, ax = style.new_figure()
 ax.plot(history)
@@ -278,7 +278,7 @@ def test_ctrl_c_in_lesson_03_is_one_line_and_130(tmp_path):
 def test_other_errors_keep_their_traceback(make, capsys):
     make()
     try:
-        1 / 0
+        raise ZeroDivisionError
     except ZeroDivisionError:
         sys.excepthook(*sys.exc_info())
     assert "Traceback" in (printed := capsys.readouterr().err) and "ZeroDivisionError" in printed
@@ -291,7 +291,8 @@ def test_other_errors_keep_their_traceback(make, capsys):
 @pytest.mark.parametrize("lines", [0, 1])
 def test_a_pipe_that_closes_is_quiet(lesson, lines):
     reader = f"import sys; [sys.stdin.readline() for _ in range({lines})]"
-    command = f'"{sys.executable}" -W error "{lesson}" --quick 2>"{lesson}.err" | "{sys.executable}" -c "{reader}"'
+    writes = f'"{sys.executable}" -W error "{lesson}" --quick 2>"{lesson}.err"'
+    command = f'{writes} | "{sys.executable}" -c "{reader}"'
     subprocess.run(["sh", "-c", command], env=environment(), timeout=120, check=True)
     # progress and no more
     assert all("MAML" in line for line in Path(f"{lesson}.err").read_text().splitlines())
@@ -315,7 +316,8 @@ def test_a_plain_locale_is_enough(lesson, changes):
 SCREENLESS = {
     "a file's backend": (
         "agg",
-        "matplotlib's backend agg has none; a screen and a toolkit such as tkinter or PyQt6 are needed; MPLBACKEND is set: unset it",
+        "matplotlib's backend agg has none; a screen and a toolkit such as tkinter or PyQt6 are "
+        "needed; MPLBACKEND is set: unset it",
     ),
     "a notebook's": (
         "module://matplotlib_inline.backend_inline",
@@ -388,8 +390,8 @@ def test_flags_choose_the_iterations_and_what_is_promised(make):
 
 def test_streams_of_one_purpose_are_the_same_and_of_two_are_not(make):
     first, again, other, seeded = (
-        l.rng(p).random(4)
-        for l, p in ((make(), "a"), (make(), "a"), (make(), "b"), (make("--seed", "1"), "a"))
+        drawing.rng(p).random(4)
+        for drawing, p in ((make(), "a"), (make(), "a"), (make(), "b"), (make("--seed", "1"), "a"))
     )
     assert np.array_equal(first, again) and not np.isin(first, [*other, *seeded]).any()
 

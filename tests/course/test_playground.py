@@ -11,9 +11,9 @@ import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from running import environment
-
 from test_figures import BLACK, BLUE, GREEN, GREY, LOOKS, PINK, TRUTH, check, curve
 from test_figures import dots as drawn_dots
+
 from tinymeta import SineTasks, TaskBatch, adapt, adaptation_curve
 from tinymeta.course.lesson import named_rng
 
@@ -340,10 +340,11 @@ def test_the_curves_and_losses_are_those_of_the_library(p):
     p.alpha.set_val(0.02)
     x, y = p.x[None, :, None], p.y[None, :, None]
     query = playground.QUERY[None]
-    for method, theta, curve, label in zip(playground.METHODS, p.thetas, p.curves, p.labels[1:]):
+    shown = zip(playground.METHODS, p.thetas, p.curves, p.labels[1:])
+    for method, theta, line, label in shown:
         adapted = adapt(p.model, theta, x, y, 0.02, 10)[0]
         assert np.allclose(
-            curve.get_ydata(), p.model.predict(adapted, playground.GRID)[:, 0], rtol=1e-4, atol=1e-4
+            line.get_ydata(), p.model.predict(adapted, playground.GRID)[:, 0], rtol=1e-4, atol=1e-4
         )
         loss = adaptation_curve(p.model, theta, TaskBatch(x, y, query, p.true(query)), 0.02, 10)[
             10, 0
@@ -371,8 +372,8 @@ def test_no_two_labels_are_on_each_other(p):
 def test_a_saved_picture_has_what_changes_too(p, tmp_path):
     """What is drawn over the rest is left out of an ordinary draw."""
     p.figure.canvas.print_figure(tmp_path / "with.png", dpi=p.figure.dpi)
-    for curve in p.curves:
-        curve.set_visible(False)
+    for line in p.curves:
+        line.set_visible(False)
     p.figure.canvas.print_figure(tmp_path / "without.png", dpi=p.figure.dpi)
     assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
 

@@ -86,11 +86,11 @@ def bent_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_output=Fa
     grad, delta = np.empty_like(theta), model.loss_fn.grad(tape.z[-1], y)
     if at_output:
         delta = delta * model.activation_fn.slope(tape.z[-1])
-    for l, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
-        gW[...], gb[...] = tape.h[l].T @ delta, delta.sum(axis=0)
-        if l > 0:
-            right = model.activation_fn.slope(tape.z[l - 1])
-            delta = (delta @ tape.layers[l][0].T) * slope(right, tape.h[l])
+    for i, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
+        gW[...], gb[...] = tape.h[i].T @ delta, delta.sum(axis=0)
+        if i > 0:
+            right = model.activation_fn.slope(tape.z[i - 1])
+            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.h[i])
     return grad
 
 
@@ -128,28 +128,28 @@ def bent_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=No
     f'' = -2 f, without f'; Rdelta: another one at the output."""
     c = dict.fromkeys(TERMS, 1.0) | (factor or {})
     V, Rh, Rz, product = model.unpack(v), [Rx * tape.h[0]], [], np.empty_like(v)
-    for l, (W, _) in enumerate(tape.layers):
-        Rz.append(c["h V"] * tape.h[l] @ V[l][0] + c["Rh W"] * Rh[l] @ W + c["Vb"] * V[l][1])
-        if l + 1 < len(V):
-            Rh.append(Rz[l] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[l] * Rz[l])
+    for i, (W, _) in enumerate(tape.layers):
+        Rz.append(c["h V"] * tape.h[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
+        if i + 1 < len(V):
+            Rh.append(Rz[i] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[i] * Rz[i])
     Rdelta = model.loss_fn.hvp(tape.z[-1], tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
-    for l, (RgW, Rgb) in reversed([*enumerate(model.unpack(product))]):
+    for i, (RgW, Rgb) in reversed([*enumerate(model.unpack(product))]):
         RgW[...], Rgb[...] = (
-            c["h^T Rdelta"] * tape.h[l].T @ Rdelta + c["Rh^T delta"] * Rh[l].T @ tape.delta[l],
+            c["h^T Rdelta"] * tape.h[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
             Rdelta.sum(axis=0),
         )
-        if l > 0:
-            W = tape.layers[l][0]
-            Rdelta = c["Rdelta W^T"] * Rdelta @ W.T + c["delta V^T"] * tape.delta[l] @ V[l][0].T
+        if i > 0:
+            W = tape.layers[i][0]
+            Rdelta = c["Rdelta W^T"] * Rdelta @ W.T + c["delta V^T"] * tape.delta[i] @ V[i][0].T
             Rdelta = (
                 Rdelta
                 if c["f'(z) in Rdelta"] == 0
-                else c["f'(z) in Rdelta"] * tape.slope[l - 1] * Rdelta
+                else c["f'(z) in Rdelta"] * tape.slope[i - 1] * Rdelta
             )
-            curvature = model.activation_fn.curvature(tape.z[l - 1])
+            curvature = model.activation_fn.curvature(tape.z[i - 1])
             if per_slope and np.ndim(curvature):
-                curvature = -2.0 * tape.h[l]
-            term = curvature * Rz[l - 1] * (tape.delta[l] @ W.T)
+                curvature = -2.0 * tape.h[i]
+            term = curvature * Rz[i - 1] * (tape.delta[i] @ W.T)
             Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * term
     return product
 

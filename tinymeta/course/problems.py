@@ -5,7 +5,8 @@ A problem is a tanh network of widths that all differ, with several tasks whose 
 sets are not equally many: what is transposed does not fit, and what is of another layer, or divided
 by another number, shows."""
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
