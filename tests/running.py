@@ -1,5 +1,6 @@
 """Run lessons as their reader would, and read what they save."""
 
+import ast
 import json
 import os
 import subprocess
@@ -35,3 +36,12 @@ def run(lesson, *flags, cwd, **environment):
 def results(folder, lesson):
     """Return the numbers that a run of the lesson saved in the folder."""
     return json.loads((folder / f"{lesson.stem}.json").read_text(encoding="utf-8"))
+
+
+def statements(path):
+    """Return the number of statements of a file, docstrings not counted."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    return sum(
+        not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in found
+    )

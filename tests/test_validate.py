@@ -149,16 +149,16 @@ MODELS = {
     "a number for widths": (lambda: tm.MLP(3), r"sizes: .*got 3"),
     "a word for widths": (lambda: tm.MLP("12"), r"sizes: .*got '12'"),
     "an unknown activation": (
-        lambda: tm.MLP([1, 1], "sigmoid"),
-        "activation: expected one of 'relu', 'tanh'; got 'sigmoid'",
+        lambda: tm.MLP([1, 1], "gelu"),
+        "activation: expected one of 'relu', 'tanh', 'sigmoid', 'softplus'; got 'gelu'",
     ),
     "an activation as a function": (
         lambda: tm.MLP([1, 1], np.tanh),
-        "activation: expected one of 'relu', 'tanh'; got <ufunc",
+        "activation: expected one of 'relu', 'tanh', 'sigmoid', 'softplus'; got <ufunc",
     ),
     "no activation": (
         lambda: tm.MLP([1, 1], None),
-        "activation: expected one of 'relu', 'tanh'; got None",
+        "activation: expected one of 'relu', 'tanh', 'sigmoid', 'softplus'; got None",
     ),
     "an unknown criterion": (
         lambda: tm.MLP([1, 1], criterion="hinge"),

@@ -157,10 +157,10 @@ def test_a_state_between_calls_is_found():
 
 def test_the_model_itself_is_looked_at_first():
     class WrongDelta(tm.MLP):
-        def backward(self, tape, y):
-            grad = super().backward(tape, y)
-            self.unpack(grad)[1][0][...] *= 0.9
-            return grad
+        def backward(self, forward, y):
+            step = super().backward(forward, y)
+            self.unpack(step.grad)[1][0][...] *= 0.9
+            return step
 
     _, theta, batch = example()
     assert (

@@ -211,7 +211,7 @@ BROKEN = {
     ),
     "an unknown activation": (
         set_about(activation="gelu"),
-        "activation: expected one of 'relu', 'tanh'; got 'gelu'",
+        "activation: expected one of 'relu', 'tanh', 'sigmoid', 'softplus'; got 'gelu'",
     ),
     "sizes of another network": (
         set_about(sizes=[1, 5, 2]),

@@ -28,11 +28,9 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 25  # of tests for one change, besides those of the module's own file
 TIMEOUT = 120  # a change that takes longer is noticed
 EQUIVALENT = {  # (function or "", parts of the change or its line): why no test can notice
-    ("stack", "left out: if"): "it broadcasts what need not be: a matter of speed",
+    ("sum_of_products", "left out: if"): "it broadcasts what need not be: a matter of speed",
     ("matmul", "left out: if"): "outer products by the slow road: a matter of speed",
-    ("row_of_ones", "setflags"): "a precaution against writers that there are none of",
-    ("support_steps", "x -> y"): "x and y of a support set have as many points",
-    ("meta_grad", "1 -> ", "loss.shape"): "the mean over one task is itself: a matter of speed",
+    ("inner_batches", "x -> y"): "x and y of a support set have as many points",
     ("step", "100 -> "): "when tiny moments are set to 0 is a matter of speed",
     ("step", "1e-30 -> 2e-30"): "a tiny moment may be twice as large",
     ("summarize", "-1 -> +1"): "of the two axes of curve.mean(axis=0), the last is axis 1",

@@ -162,8 +162,8 @@ EXERCISES = {
             "Rh W + Vb, h' = f(z) gives Rh' = f'(z) Rz. The input does not move, so its Rh is 0. "
             "Keep every Rz and Rh: the backward pass needs them.",
             "Then each line of backward: gW = h^T delta gives Rh^T delta + h^T Rdelta, and "
-            "delta_before = f'(z) (delta W^T) gives three terms, one of them f''(z) Rz (delta W^T). "
-            "It starts with model.loss_fn.hvp(tape.z[-1], y, Rz[-1]).",
+            "delta_before = f'(z) (delta W^T) gives three terms, one of them f''(z) Rz "
+            "(delta W^T). It starts with model.loss_fn.hvp(tape.z[-1], y, Rz[-1]).",
         ),
     ),
     "03_maml": Exercise(

@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import _validate
 from ..checks import complex_step, cosine, relative_error
-from ..meta import joint_grad, maml_grad, inner_batches
+from ..meta import inner_batches, joint_grad, maml_grad
 from ..mlp import MLP
 from ..tasks import TaskBatch
 
@@ -283,7 +283,7 @@ def suspects(model, theta, task, inner_lr, inner_steps, minibatch, derivative):
         )
     if isinstance(model, MLP) and np.ndim(model.activation_fn.curvature(np.zeros(1))):
         flat = MLP(model.sizes, model.activation, model.criterion)
-        flat.activation_fn = flat.activation_fn._replace(curvature=lambda z: 0)
+        flat.activation_fn = flat.activation_fn._replace(curvature=lambda z: 0)  # noqa: ARG005
         one = TaskBatch(*(array[None] for array in task))
         known["MAML with f'' missing"] = maml_grad(
             flat, theta, one, inner_lr, inner_steps, minibatch

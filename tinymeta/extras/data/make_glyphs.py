@@ -24,10 +24,20 @@ KINDS = ("Lu", "Ll", "Lt", "Lo")
 # the first word of a letter's Unicode name: what it is called here; mathematical letters and the
 # like are none
 ALPHABETS = {
-    "LATIN": "Latin", "CANADIAN": "Canadian syllabics", "CYRILLIC": "Cyrillic", "GREEK": "Greek", "OLD": "Old Italic",
-    "GEORGIAN": "Georgian", "NKO": "N'Ko", "OGHAM": "Ogham",
-    "ARABIC": "Arabic", "ARMENIAN": "Armenian", "HEBREW": "Hebrew", "LAO": "Lao", "TIFINAGH": "Tifinagh",
-}  # fmt: skip
+    "LATIN": "Latin",
+    "CANADIAN": "Canadian syllabics",
+    "CYRILLIC": "Cyrillic",
+    "GREEK": "Greek",
+    "OLD": "Old Italic",
+    "GEORGIAN": "Georgian",
+    "NKO": "N'Ko",
+    "OGHAM": "Ogham",
+    "ARABIC": "Arabic",
+    "ARMENIAN": "Armenian",
+    "HEBREW": "Hebrew",
+    "LAO": "Lao",
+    "TIFINAGH": "Tifinagh",
+}
 
 
 def averages(n_out, n_in):
