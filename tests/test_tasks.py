@@ -206,7 +206,7 @@ def test_a_sample_names_what_is_wrong(change, message):
 @pytest.mark.parametrize(
     "value, message",
     [
-        ((2, 1), r"expected \(low, high\) with low <= high; got \(2, 1\); the other way round\?"),
+        ((2, 1), r"expected \(low, high\) with low <= high; got \(2, 1\); did you swap them\?"),
         ((0, np.inf), r"expected two finite numbers, \(low, high\); got \(0, inf\)"),
         ((-np.inf, 0), "expected two finite numbers"),
         ((np.nan, 1), "expected two finite numbers"),

@@ -1,20 +1,20 @@
 """The one place where arguments are checked: each error names the argument, what was expected and
-what came.
+what was passed. Coercers are called as_..., checks check_...
 
 theta decides the dtype of everything: float32 and complex128 (the latter for numerical checks
 alone) stay, all else becomes float64; data and rates are cast to match. Shapes are checked at every
-call. That numbers are finite is checked once where they enter; the meta-gradients, called thousands
-of times, look at what comes out instead."""
+call. That numbers are finite is checked once, where they enter; the meta-gradients, called
+thousands of times, look at their results instead."""
 
 import math
 import operator
+from typing import NamedTuple
 
 import numpy as np
 
 
 class NotFinite(ValueError):
-    """A number is nan or infinite; where known, `replicas` are the indices of the replicas whose it
-    is."""
+    """A number is nan or infinite; `replicas` are the indices of its replicas, where known."""
 
     def __init__(self, message, replicas=()):
         super().__init__(message)
@@ -22,7 +22,7 @@ class NotFinite(ValueError):
 
 
 def as_sizes(value):
-    """At least two positive whole numbers, as a tuple."""
+    """Return at least two positive whole numbers, as a tuple."""
     try:
         widths = tuple(check_count("sizes", n) for n in value)
     except (TypeError, ValueError):
@@ -36,7 +36,7 @@ def as_sizes(value):
 
 
 def check_choice(name, value, known):
-    """One of the known names."""
+    """Return the value, one of the known names."""
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name}: expected one of {', '.join(map(repr, known))}; got {value!r}")
     return value
@@ -55,7 +55,7 @@ def as_triple(name, value, known, kind):
 
 
 def check_count(name, value, least=1):
-    """A whole number of at least `least`."""
+    """Return a whole number of at least `least`, as a plain int, which does not overflow."""
     try:
         number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
@@ -66,10 +66,11 @@ def check_count(name, value, least=1):
 
 
 def as_number(name, value, least=0.0, below=math.inf):
-    """A plain number from `least` up to, but not including, `below`; as a Python float, which
+    """Return a number from `least` up to, but not including, `below`, as a Python float, which
     widens no float32."""
     try:
-        converted = math.nan if isinstance(value, (str, bytes)) else float(value)
+        no_number = isinstance(value, (str, bytes, bool, np.bool_))
+        converted = math.nan if no_number else float(value)
     except (TypeError, ValueError):
         converted = math.nan
     if not least <= converted < below:
@@ -79,7 +80,7 @@ def as_number(name, value, least=0.0, below=math.inf):
 
 
 def check_range(name, value):
-    """A range (low, high) of finite numbers."""
+    """Check a range (low, high) of finite numbers."""
     try:
         low, high = (as_number(name, end, -1.7e308) for end in value)
     except (TypeError, ValueError):
@@ -88,12 +89,12 @@ def check_range(name, value):
         ) from None
     if low > high:
         raise ValueError(
-            f"{name}: expected (low, high) with low <= high; got {value!r}; the other way round?"
+            f"{name}: expected (low, high) with low <= high; got {value!r}; did you swap them?"
         )
 
 
 def check_generator(value):
-    """A source of random numbers, with a state of its own."""
+    """Return the value, a source of random numbers with a state of its own."""
     if not isinstance(value, np.random.Generator):
         raise ValueError(
             f"rng: expected a NumPy Generator, such as np.random.default_rng(seed); got {value!r}"
@@ -102,25 +103,23 @@ def check_generator(value):
 
 
 def as_task_axes(rng, n_tasks, shots, query):
-    """What `sample` of a task distribution is asked for: the leading axes that n_tasks gives, and
-    the number of query points."""
-    lead = tuple(n_tasks) if isinstance(n_tasks, (tuple, list)) else (n_tasks,)
-    query = shots if query is None else check_count("query", query, least=0)
-    for n in lead or (None,):
-        check_count("n_tasks", n)
+    """Return the leading axes that n_tasks gives, and the numbers of support and of query points,
+    for the `sample` of a task distribution."""
+    lead = n_tasks if isinstance(n_tasks, (tuple, list)) else (n_tasks,)
+    lead = tuple(check_count("n_tasks", n) for n in lead or (None,))
     check_generator(rng)
-    check_count("shots", shots)
-    return lead, query
+    shots = check_count("shots", shots)
+    return lead, shots, shots if query is None else check_count("query", query, least=0)
 
 
 def is_finite(array):
-    """Whether all entries are: if the sum of their squares is, which is quickly found (and by vdot
-    without warnings), they are too."""
+    """Return whether all entries are finite. Fast path: a finite sum of squares implies finite
+    entries, and vdot raises no warning."""
     return math.isfinite(np.vdot(array, array).real) or bool(np.isfinite(array).all())
 
 
 def check_finite(name, array, hint=""):
-    """The array, whose entries are all finite."""
+    """Return the array, all of whose entries are finite."""
     if not is_finite(array):
         place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
         raise NotFinite(
@@ -131,7 +130,7 @@ def check_finite(name, array, hint=""):
 
 
 def check_finite_theta(array):
-    """Parameters that are all finite."""
+    """Return parameters that are all finite."""
     return check_finite(
         "theta",
         array,
@@ -140,21 +139,26 @@ def check_finite_theta(array):
 
 
 def as_array(name, value):
-    """NumPy's array of the value, of whatever dtype."""
+    """Return the value as an array, of whatever dtype."""
     if type(value) is np.ndarray:  # nearly always
         return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected an array without a mask, which would be ignored; leave the masked "
+            "points out, as in x[~mask]"
+        )
     try:
         return np.asarray(value)
     except (ValueError, Warning) as error:  # rows of different lengths
         raise ValueError(
-            f"{name}: expected an array of numbers; got {type(value).__name__}, of which NumPy "
-            f"says: {error}"
+            f"{name}: expected an array of numbers; got {type(value).__name__}; NumPy error: "
+            f"{error}"
         ) from None
 
 
 def as_numbers(name, value, dtype):
-    """An array of the dtype, from anything whose entries are real numbers (complex ones only for a
-    complex dtype)."""
+    """Return an array of the dtype, from anything whose entries are real numbers (or, for a complex
+    dtype, complex ones)."""
     array = value if type(value) is np.ndarray else as_array(name, value)
     if array.dtype == dtype:
         return array
@@ -164,7 +168,7 @@ def as_numbers(name, value, dtype):
 
 
 def as_theta(model, value, name="theta", dtype=None):
-    """Parameters (..., P) of the model, in their own dtype or in the one given."""
+    """Return parameters (..., P) of the model, in their own dtype or in the one given."""
     array = as_array(name, value)
     if dtype is None:
         dtype = (
@@ -182,16 +186,16 @@ def as_theta(model, value, name="theta", dtype=None):
     return array
 
 
-def as_direction(model, theta_, x, value):
-    """A direction v (..., P) whose leading axes suit theta and x: a row for each theta."""
-    v = check_finite("v", as_theta(model, value, "v", theta_.dtype))
-    check_broadcast("v", v.shape[:-1], theta_.shape[:-1], "theta")
+def as_direction(model, theta, x, value):
+    """Return a direction v (..., P) whose leading axes suit theta and x: one row per theta."""
+    v = check_finite("v", as_theta(model, value, "v", theta.dtype))
+    check_broadcast("v", v.shape[:-1], theta.shape[:-1], "theta")
     check_broadcast("v", v.shape[:-1], x.shape[:-2], "x")
-    return v + np.zeros_like(theta_)
+    return v + np.zeros_like(theta)
 
 
 def check_broadcast(name, axes, others, other_name):
-    """Leading axes that broadcast with the others'."""
+    """Check that leading axes broadcast with others."""
     for n, m in zip(axes[::-1], others[::-1]):
         if n != m and n != 1 and m != 1:
             raise ValueError(
@@ -200,8 +204,8 @@ def check_broadcast(name, axes, others, other_name):
 
 
 def as_inputs(model, theta, x, name="x", tasks=False, check_values=True):
-    """Points x (..., K, d_in), or (..., T, K, d_in) with a tasks axis, whose leading axes suit
-    theta."""
+    """Return points x (..., K, d_in), or (..., T, K, d_in) with a tasks axis, whose leading axes
+    suit theta."""
     x = as_numbers(name, x, theta.real.dtype)
     if x.ndim < 2 or x.shape[-1] != model.sizes[0]:
         hint = "; a column of points is x[:, None]" if x.ndim == 1 else ""
@@ -222,8 +226,8 @@ def as_inputs(model, theta, x, name="x", tasks=False, check_values=True):
 
 
 def as_points(model, theta, x, y, names=("x", "y"), tasks=False, check_values=True):
-    """Points x with their y (..., K, d_out): as many, never broadcast; in one-hot rows where the
-    model classifies."""
+    """Return points x with as many y (..., K, d_out), which are never broadcast; one-hot rows where
+    the model classifies."""
     x = as_inputs(model, theta, x, names[0], tasks, check_values)
     y = as_numbers(names[1], y, x.dtype)
     expected = (*x.shape[:-1], model.sizes[-1])
@@ -243,7 +247,7 @@ def as_points(model, theta, x, y, names=("x", "y"), tasks=False, check_values=Tr
 
 
 def check_one_hot(name, y):
-    """Rows with a single 1 among zeros."""
+    """Check that each row has a single 1 among zeros."""
     if np.count_nonzero(y) != y[..., 0].size or not (y.max(axis=-1) == 1).all():
         wrong = (np.count_nonzero(y, axis=-1) != 1) | (y.max(axis=-1) != 1)
         place = tuple(np.argwhere(wrong)[0].tolist())
@@ -253,8 +257,18 @@ def check_one_hot(name, y):
         )
 
 
+class Batch(NamedTuple):
+    """The four arrays of a `tasks.TaskBatch`, which stands above this file."""
+
+    x_support: np.ndarray
+    y_support: np.ndarray
+    x_query: np.ndarray
+    y_query: np.ndarray
+
+
 def as_batch(model, theta, value, check_values=True):
-    """A TaskBatch whose four arrays suit the model and theta and have the same tasks."""
+    """Return the four arrays of a TaskBatch, read by name; they suit the model and theta and have
+    the same tasks."""
     try:
         support, query = (value.x_support, value.y_support), (value.x_query, value.y_query)
     except AttributeError:
@@ -268,14 +282,14 @@ def as_batch(model, theta, value, check_values=True):
         raise ValueError(
             f"x_query: expected the tasks of x_support, {x_s.shape[:-2]}; got {x_q.shape[:-2]}"
         )
-    return type(value)(x_s, y_s, x_q, y_q)
+    return Batch(x_s, y_s, x_q, y_q)
 
 
 def blame_input(theta, batch, grad):
-    """Where theta or what came out of it is not finite, say so if something that went in was not;
-    else it diverged by itself."""
+    """If theta or its gradient is not finite, raise for the first input that is not; if all are,
+    the computation has diverged by itself."""
     if grad.shape == theta.shape and math.isfinite(np.vdot(theta, grad).real):
-        return  # a product is finite only if both are
+        return  # a product is finite only if both factors are
     if not (is_finite(grad) and is_finite(theta)):
         check_finite_theta(theta)
         for name, array in batch._asdict().items():
@@ -283,18 +297,20 @@ def blame_input(theta, batch, grad):
 
 
 def as_inner_lr(theta, value):
-    """Rates in theta's dtype: a number, or an array that broadcasts against theta, given the tasks
-    axis that theta gets. Learned rates, in an array, may be negative; a number that is was meant
-    otherwise."""
-    if type(value) is float and 0.0 <= value < 1e38:  # the usual case, quickly
+    """Return rates in theta's dtype: a number, or an array that broadcasts against theta, with the
+    tasks axis that theta is given. Learned rates, in an array, may be negative; a negative number
+    is a mistake."""
+    if type(value) is float and 0.0 <= value < 1e38:  # fast path for the usual case
         return np.array(value, theta.dtype)
+    if as_array("inner_lr", value).dtype.kind == "b":
+        raise TypeError(f"inner_lr: expected a number or an array of numbers; got {value!r}")
     with np.errstate(over="ignore"):
         array = check_finite("inner_lr", as_numbers("inner_lr", value, theta.dtype))
     if array.ndim == 0:
         if array.real < 0:
             raise ValueError(
-                f"inner_lr: expected a number of at least 0; got {value!r}; descent has its minus "
-                "sign already"
+                f"inner_lr: expected a number of at least 0; got {value!r}; the minus sign "
+                "is built into the update"
             )
         return array
     if array.ndim > theta.ndim or any(
@@ -307,23 +323,23 @@ def as_inner_lr(theta, value):
     return array[..., None, :]
 
 
-def check_inner_loop(inner_steps, minibatch, x):
-    """The number of inner steps, and the support points that each takes."""
-    check_count("inner_steps", inner_steps, least=0)
-    if minibatch is not None and check_count("minibatch", minibatch) > x.shape[-2]:
+def as_inner_loop(inner_steps, minibatch, x):
+    """Return the number of inner steps and the number of support points of each, as plain ints."""
+    inner_steps = check_count("inner_steps", inner_steps, least=0)
+    if minibatch is None:
+        return inner_steps, None
+    if check_count("minibatch", minibatch) > x.shape[-2]:
         raise ValueError(
             f"minibatch: expected at most the {x.shape[-2]} support points; got {minibatch}"
         )
+    return inner_steps, int(minibatch)
 
 
 def as_theta_and_grad(theta, grad):
-    """theta and a gradient of its shape, as arrays of floating-point (or complex) numbers."""
-    try:
-        # the usual case, quickly
+    """Return theta and a gradient of its shape, as arrays of floating-point or complex numbers."""
+    if type(theta) is type(grad) is np.ndarray:  # fast path for the usual case
         if theta.shape == grad.shape and theta.dtype.kind == grad.dtype.kind == "f":
             return theta, grad
-    except AttributeError:
-        pass
     pair = []
     for name, value in (("theta", theta), ("grad", grad)):
         array = as_array(name, value)
@@ -334,10 +350,19 @@ def as_theta_and_grad(theta, grad):
 
 
 def describe_rates(rates):
-    """A rate as it came, or an array of them in short."""
+    """Return a rate in words; of an array, its range and shape."""
     array = np.asarray(rates)
-    return (
-        f"{rates}"
-        if array.ndim == 0
-        else f"{array.min():.3g} to {array.max():.3g}, shape {array.shape}"
-    )
+    if array.ndim == 0:
+        return f"{rates}"
+    return f"{array.min():.3g} to {array.max():.3g}, shape {array.shape}"
+
+
+def as_float_dtype(value):
+    """Return a dtype that parameters can have: float64 or float32."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype: expected float64 or float32; got {value!r}")
+    return dtype

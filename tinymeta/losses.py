@@ -40,6 +40,12 @@ def mse_hvp(outputs, y, Routputs):
     return 2.0 / (y.shape[-2] * y.shape[-1]) * Routputs
 
 
+# Where a classifier is sure of a class, its probability is 1 minus something tiny, and what is left
+# must not be the difference of two numbers near 1: sums run over the other classes instead.
+quiet = np.errstate(over="ignore", under="ignore")  # exp of what is far apart is 0, and right
+
+
+@quiet
 def softmax(outputs):
     """Return exp(outputs) over its sum along the last axis. The largest output is subtracted first,
     so that nothing overflows."""
@@ -47,19 +53,31 @@ def softmax(outputs):
     return e / e.sum(axis=-1, keepdims=True)
 
 
+@quiet
 def cross_entropy_value(outputs, y):
+    """Return the mean over the points of -log p of the true class, for y in one-hot rows."""
     shifted = outputs - outputs.real.max(axis=-1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return np.add.reduce(y * log_p / -y.shape[-2], (-2, -1))
+    true = np.where(y == 1, shifted, 0).sum(axis=-1)
+    others = np.where(y == 1, 0, np.exp(shifted)).sum(axis=-1)
+    log_sum = np.log1p(others + np.expm1(true))  # of exp(true) + others
+    return np.add.reduce((log_sum - true) / y.shape[-2], -1)
 
 
+@quiet
 def cross_entropy_grad(outputs, y):
-    return (softmax(outputs) - y) / y.shape[-2]
+    """Return softmax - y, which for the true class is minus the sum over the other classes."""
+    others = np.where(y == 1, 0, softmax(outputs))
+    return (others - y * others.sum(axis=-1, keepdims=True)) / y.shape[-2]
 
 
+@quiet
 def cross_entropy_hvp(outputs, y, Routputs):
-    p = softmax(outputs)
-    return p * (Routputs - (p * Routputs).sum(axis=-1, keepdims=True)) / y.shape[-2]
+    """Return p (Routputs - sum p Routputs), with the Routputs of the most likely class subtracted
+    first: it changes nothing but rounding."""
+    likeliest = outputs.real.argmax(axis=-1)[..., None]
+    likeliest = np.broadcast_to(likeliest, (*Routputs.shape[:-1], 1))
+    p, R = softmax(outputs), Routputs - np.take_along_axis(Routputs, likeliest, axis=-1)
+    return p * (R - (p * R).sum(axis=-1, keepdims=True)) / y.shape[-2]
 
 
 LOSSES = {

@@ -91,7 +91,7 @@ def adapt(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
     theta = _validate.as_theta(model, theta)
     x, y = _validate.as_points(model, theta, x, y, tasks=True)
     inner_lr = _validate.as_inner_lr(theta, inner_lr)
-    _validate.check_inner_loop(inner_steps, minibatch, x)
+    inner_steps, minibatch = _validate.as_inner_loop(inner_steps, minibatch, x)
     theta = theta[..., None, :]
     for theta, step in inner_loop(model, theta, x, y, inner_lr, inner_steps, minibatch):
         del step
@@ -109,8 +109,8 @@ def mean_over_tasks(algorithm):
         theta = _validate.as_theta(model, theta)
         batch = _validate.as_batch(model, theta, batch, check_values=False)
         rates = _validate.as_inner_lr(theta, inner_lr)
-        _validate.check_inner_loop(inner_steps, minibatch, batch.x_support)
-        loss, grad = algorithm(model, theta[..., None, :], batch, rates, inner_steps, minibatch)
+        steps = _validate.as_inner_loop(inner_steps, minibatch, batch.x_support)
+        loss, grad = algorithm(model, theta[..., None, :], batch, rates, *steps)
         n_tasks = batch.x_support.shape[-3]
         loss, grad = np.add.reduce(loss / n_tasks, -1), np.add.reduce(grad, -2) / n_tasks
         _validate.blame_input(theta, batch, grad)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import _validate
-from .losses import LOSSES, Loss
+from .losses import LOSSES, Loss, quiet
 
 
 class Activation(NamedTuple):
@@ -55,32 +55,38 @@ def relu_curvature(z):  # noqa: ARG001
     return 0
 
 
+@quiet
 def tanh_slope(z):
     """Return tanh' = 1 / cosh^2, which keeps its digits where 1 - tanh^2 has lost them."""
-    return 1 / np.square(np.cosh(z))
+    return np.square(1 / np.cosh(z))
 
 
+@quiet
 def tanh_curvature(z):
     """Return tanh'' = -2 tanh tanh'."""
     return -2 * np.tanh(z) * tanh_slope(z)
 
 
+@quiet
 def sigmoid(z):
     """Return 1 / (1 + exp(-z)), by the one of exp(z) and exp(-z) that is below 1."""
     e = np.exp(np.minimum(z, 0))
     return e / (e + np.exp(np.minimum(-z, 0)))
 
 
+@quiet
 def sigmoid_slope(z):
     """Return sigmoid' = sigmoid (1 - sigmoid), by the identity sigmoid(z) = (1 + tanh(z/2)) / 2."""
     return tanh_slope(z / 2) / 4
 
 
+@quiet
 def sigmoid_curvature(z):
     """Return sigmoid'', by the same identity."""
     return tanh_curvature(z / 2) / 8
 
 
+@quiet
 def softplus(z):
     """Return log(1 + exp(z)), with no exponential above 1."""
     return np.maximum(z, 0) + np.log1p(np.exp(np.minimum(z, 0) - np.maximum(z, 0)))
@@ -188,6 +194,11 @@ class MLP:
         loss_fn = _validate.as_triple("criterion", criterion, LOSSES, Loss)
         self.activation, self.activation_fn = activation, activation_fn
         self.criterion, self.loss_fn = criterion, loss_fn
+        if criterion == "cross_entropy" and self.sizes[-1] < 2:
+            raise ValueError(
+                "sizes: expected at least two outputs for cross_entropy, one per class; "
+                f"got {list(self.sizes)}"
+            )
         self._layout, start = [], 0
         for d_in, d_out in zip(self.sizes, self.sizes[1:]):
             middle, end = start + d_in * d_out, start + (d_in + 1) * d_out
@@ -233,7 +244,7 @@ class MLP:
         """
         _validate.check_choice("scheme", scheme, ("uniform", "truncated_normal"))
         _validate.check_generator(rng)
-        theta = np.zeros(self.n_params)
+        dtype, theta = _validate.as_float_dtype(dtype), np.zeros(self.n_params)
         for W, b in self.unpack(theta):
             if scheme == "uniform":
                 for part in (W, b):

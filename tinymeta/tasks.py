@@ -64,7 +64,7 @@ class SineTasks:
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
         """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query`
         query points, by default as many; grid=True spaces the query points evenly over x_range."""
-        lead, query = _validate.as_task_axes(rng, n_tasks, shots, query)
+        lead, shots, query = _validate.as_task_axes(rng, n_tasks, shots, query)
         u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
         low, high = self.x_range
         a = self.amplitude[0] + (self.amplitude[1] - self.amplitude[0]) * u[..., :1, :]

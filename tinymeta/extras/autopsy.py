@@ -102,7 +102,7 @@ def examine(
             f"x_support: expected shape (T, K, d), one batch of tasks; got {batch.x_support.shape}"
         )
     inner_loop = inner_lr, inner_steps, minibatch
-    _validate.check_inner_loop(inner_steps, minibatch, batch.x_support)
+    _validate.as_inner_loop(inner_steps, minibatch, batch.x_support)
 
     def call(tasks):
         loss, grad = meta_grad(model, theta.copy(), tasks, *inner_loop)

@@ -136,7 +136,7 @@ class GlyphTasks:
     def drawings(self, rng, n_tasks, shots, query=None):
         """The letters of each task and their drawings, shot after shot: (..., T, shots + query,
         ways) and (..., T, shots + query, ways, 196)."""
-        lead, query = _validate.as_task_axes(rng, n_tasks, shots, query)
+        lead, shots, query = _validate.as_task_axes(rng, n_tasks, shots, query)
         letter = choose(rng, classes(self.split), lead, self.ways)[..., None, :]
         letter = np.broadcast_to(letter, (*lead, shots + query, self.ways))
         return letter, draw(rng, letter)
