@@ -74,20 +74,26 @@ one_task = tasks.sample(lesson.rng("training tasks"), 1, SHOTS)
 x, y, x_query, y_query = (array[0] for array in one_task)
 k = 2  # inner steps
 
-thetas = [theta]
-for s in range(k):
-    thetas.append(thetas[s] - INNER_LR * model.grad(thetas[s], x, y))
-v = model.grad(thetas[k], x_query, y_query)
-for s in reversed(range(k)):
-    v = v - INNER_LR * model.hvp(thetas[s], x, y, v)
 
-loss, library = maml_grad(model, theta, one_task, INNER_LR, k)
-six_lines_error = checks.relative_error(v, library)
+def maml_by_hand(theta, inner_lr, inner_steps):
+    tapes = []
+    for _ in range(inner_steps):
+        step = model.backprop(theta, x, y)  # the gradient g_s, and on its tape what H_s needs
+        tapes.append(step.tape)
+        theta = theta - inner_lr * step.grad
+    loss, v = model.loss_and_grad(theta, x_query, y_query)
+    for tape in reversed(tapes):
+        v -= model.rop(tape, inner_lr * v)  # H_s (alpha v)
+    return loss, v
+
+
+by_hand = maml_by_hand(theta, INNER_LR, k)[1]
+by_hand_error = checks.relative_error(by_hand, maml_grad(model, theta, one_task, INNER_LR, k)[1])
 print(
-    f"Six lines by hand on one task, {k} inner steps: "
-    f"off the library's maml_grad by {six_lines_error:.0e}"
+    f"By hand on one task, {k} inner steps: "
+    f"off the library's maml_grad by {by_hand_error:.0e}"
 )
-assert six_lines_error < 1e-12
+assert by_hand_error < 1e-12
 
 # %% [markdown]
 """

@@ -176,3 +176,28 @@ def test_relu_of_minus_infinity_is_zero_and_of_nan_is_nan():
 def test_one_output_cannot_be_a_class():
     with pytest.raises(ValueError, match="sizes: expected at least two outputs for cross_entropy"):
         tm.MLP([2, 8, 1], criterion="cross_entropy")
+
+
+def random_problem(n):
+    """Return a network of random structure, with weights up to 30, and some points."""
+    rng = np.random.default_rng([5, n])
+    activation = [*ACTIVATIONS][n % len(ACTIVATIONS)]
+    criterion = [*LOSSES][n // len(ACTIVATIONS) % len(LOSSES)]
+    hidden = rng.integers(1, 5, rng.integers(0, 4)).tolist()
+    model = tm.MLP([rng.integers(1, 4), *hidden, rng.integers(2, 4)], activation, criterion)
+    size = 10 ** rng.uniform(-1, np.log10(30))
+    theta, v = rng.uniform(-size, size, model.n_params), rng.standard_normal(model.n_params)
+    x = rng.standard_normal((rng.integers(1, 6), model.sizes[0]))
+    y = rng.standard_normal((len(x), model.sizes[-1]))
+    if criterion == "cross_entropy":
+        y = np.eye(model.sizes[-1])[y.argmax(axis=-1)]
+    return model, theta, x, y, v
+
+
+def test_gradient_and_product_of_2000_random_problems_are_the_complex_steps():
+    for n in range(2000):
+        model, theta, x, y, v = random_problem(n)
+        gradient = complex_step(lambda t: model.loss(t, x, y), theta)
+        product = complex_step(lambda t: model.grad(t, x, y), theta, v)
+        assert relative_error(model.grad(theta, x, y), gradient) <= 1e-10, n
+        assert relative_error(model.hvp(theta, x, y, v), product) <= 1e-10, n

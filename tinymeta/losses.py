@@ -47,20 +47,22 @@ quiet = np.errstate(over="ignore", under="ignore")  # exp of what is far apart i
 
 @quiet
 def softmax(outputs):
-    """Return exp(outputs) over its sum along the last axis. The largest output is subtracted first,
-    so that nothing overflows."""
-    e = np.exp(outputs - outputs.real.max(axis=-1, keepdims=True))
+    """Return exp(outputs) over its sum along the last axis. The largest output is subtracted first
+    (of complex ones, that with the largest real part), so that nothing overflows."""
+    e = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 @quiet
 def cross_entropy_value(outputs, y):
-    """Return the mean over the points of -log p of the true class, for y in one-hot rows."""
-    shifted = outputs - outputs.real.max(axis=-1, keepdims=True)
-    true = np.where(y == 1, shifted, 0).sum(axis=-1)
-    others = np.where(y == 1, 0, np.exp(shifted)).sum(axis=-1)
-    log_sum = np.log1p(others + np.expm1(true))  # of exp(true) + others
-    return np.add.reduce((log_sum - true) / y.shape[-2], -1)
+    """Return the mean over the points of -log p of the true class, for y in one-hot rows: of
+    log(1 + the sum over the others of exp(d)), where d is the output less that of the true class."""
+    true = np.where(y == 1, outputs, 0).sum(axis=-1, keepdims=True)
+    d = outputs - true
+    most = np.minimum(d.real.max(axis=-1, keepdims=True), np.finfo(y.dtype).max)  # 0, or a rival's
+    others = np.where(y == 1, 0, np.exp(d - most)).sum(axis=-1, keepdims=True)
+    losses = most + np.log1p(np.expm1(-most) + others)
+    return np.add.reduce(losses / y.shape[-2], (-2, -1))
 
 
 @quiet
@@ -74,7 +76,7 @@ def cross_entropy_grad(outputs, y):
 def cross_entropy_hvp(outputs, y, Routputs):
     """Return p (Routputs - sum p Routputs), with the Routputs of the most likely class subtracted
     first: it changes nothing but rounding."""
-    likeliest = outputs.real.argmax(axis=-1)[..., None]
+    likeliest = outputs.argmax(axis=-1)[..., None]
     likeliest = np.broadcast_to(likeliest, (*Routputs.shape[:-1], 1))
     p, R = softmax(outputs), Routputs - np.take_along_axis(Routputs, likeliest, axis=-1)
     return p * (R - (p * R).sum(axis=-1, keepdims=True)) / y.shape[-2]
