@@ -42,44 +42,53 @@ def mse_hvp(outputs, y, Routputs):
 
 # Where a classifier is sure of a class, its probability is 1 minus something tiny, and what is left
 # must not be the difference of two numbers near 1: sums run over the other classes instead.
-quiet = np.errstate(over="ignore", under="ignore")  # exp of what is far apart is 0, and right
+# exp of a large difference is 0, and right; a difference of infinities is nan, and says so itself
+quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")
+
+
+def over_classes(a):
+    """Return the sum over the last axis, which is kept."""
+    return np.add.reduce(a, -1, keepdims=True)
+
+
+def largest(outputs):
+    """Return the largest output of each point (of complex ones, that with the largest real part)."""
+    return np.maximum.reduce(outputs, -1, keepdims=True)
 
 
 @quiet
 def softmax(outputs):
-    """Return exp(outputs) over its sum along the last axis. The largest output is subtracted first
-    (of complex ones, that with the largest real part), so that nothing overflows."""
-    e = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    """Return exp(outputs) over its sum along the last axis. The largest output is subtracted first,
+    so that nothing overflows."""
+    e = np.exp(outputs - largest(outputs))
+    return e / over_classes(e)
 
 
 @quiet
 def cross_entropy_value(outputs, y):
     """Return the mean over the points of -log p of the true class, for y in one-hot rows: of
     log(1 + the sum over the others of exp(d)), where d is the output less that of the true class."""
-    true = np.where(y == 1, outputs, 0).sum(axis=-1, keepdims=True)
-    d = outputs - true
-    most = np.minimum(d.real.max(axis=-1, keepdims=True), np.finfo(y.dtype).max)  # 0, or a rival's
-    others = np.where(y == 1, 0, np.exp(d - most)).sum(axis=-1, keepdims=True)
-    losses = most + np.log1p(np.expm1(-most) + others)
+    d = outputs - over_classes(outputs * y)
+    top = largest(d).real  # 0, or that of a likelier class
+    others = over_classes((1 - y) * np.exp(d - top))
+    losses = top + np.log1p(np.expm1(-top) + others)
     return np.add.reduce(losses / y.shape[-2], (-2, -1))
 
 
 @quiet
 def cross_entropy_grad(outputs, y):
     """Return softmax - y, which for the true class is minus the sum over the other classes."""
-    others = np.where(y == 1, 0, softmax(outputs))
-    return (others - y * others.sum(axis=-1, keepdims=True)) / y.shape[-2]
+    others = (1 - y) * softmax(outputs)
+    return (others - y * over_classes(others)) / y.shape[-2]
 
 
 @quiet
 def cross_entropy_hvp(outputs, y, Routputs):
-    """Return p (Routputs - sum p Routputs), with the Routputs of the most likely class subtracted
+    """Return p (Routputs - sum p Routputs), with the Routputs of the likeliest class subtracted
     first: it changes nothing but rounding."""
-    likeliest = outputs.argmax(axis=-1)[..., None]
-    likeliest = np.broadcast_to(likeliest, (*Routputs.shape[:-1], 1))
-    p, R = softmax(outputs), Routputs - np.take_along_axis(Routputs, likeliest, axis=-1)
-    return p * (R - (p * R).sum(axis=-1, keepdims=True)) / y.shape[-2]
+    p, likeliest = softmax(outputs), outputs == largest(outputs)
+    R = Routputs - over_classes(likeliest * Routputs) / over_classes(likeliest)
+    return p * (R - over_classes(p * R)) / y.shape[-2]
 
 
 LOSSES = {
