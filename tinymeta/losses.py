@@ -52,7 +52,7 @@ def over_classes(a):
 
 
 def largest(outputs):
-    """Return the largest output of each point (of complex ones, that with the largest real part)."""
+    """Return the largest output of each point (of complex ones, the largest real part decides)."""
     return np.maximum.reduce(outputs, -1, keepdims=True)
 
 
@@ -66,8 +66,8 @@ def softmax(outputs):
 
 @quiet
 def cross_entropy_value(outputs, y):
-    """Return the mean over the points of -log p of the true class, for y in one-hot rows: of
-    log(1 + the sum over the others of exp(d)), where d is the output less that of the true class."""
+    """Return the mean over the points of -log p of the true class, for y in one-hot rows, which is
+    log(1 + the sum over the others of exp(d)), with d the output less that of the true class."""
     d = outputs - over_classes(outputs * y)
     top = largest(d).real  # 0, or that of a likelier class
     others = over_classes((1 - y) * np.exp(d - top))
