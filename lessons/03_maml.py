@@ -100,24 +100,26 @@ assert by_hand_error < 1e-12
 ## The product, one layer at a time
 
 H v is how fast the gradient changes when theta moves along v. Pearlmutter (1994) writes R{.} for
-"how fast this changes when theta moves along v", with theta = (W, b, ...) and v = (V, Vb, ...). R
+"how fast this changes when theta moves along v", with theta = (W, ...) and v = (V, ...), one for
+each layer. A layer's biases are the last row of its W here, and its input h ends in a column of
+ones, so that h W is what lesson 02 wrote as h W + b, and h^T delta ends in the sum of delta. R
 obeys the rules of any derivative, so each line of the forward and of the backward pass gives a line
 of `MLP.rop` (tinymeta/mlp.py), which you may lay beside this:
 
     forward                        R-forward
-      z = h W + b                    Rz = h V + Rh W + Vb      product rule; R{W} = V, R{b} = Vb
-      h' = f(z)                      Rh' = f'(z) Rz            chain rule; of the input x, Rx = 0
+      z = h W                        Rz = h V + Rh W           product rule; R{W} = V
+      h' = [f(z), 1]                 Rh' = [f'(z) Rz, 0]       chain rule; of the input x, Rx = 0
 
     backward                       R-backward
       gW = h^T delta                 R{gW} = Rh^T delta + h^T Rdelta
-      gb = sum of delta              R{gb} = sum of Rdelta
       delta_before =                 Rdelta_before =
         f'(z) (delta W^T)              f'(z) (Rdelta W^T + delta V^T)  +  f''(z) Rz (delta W^T)
 
-R{gW} and R{gb} of all layers, in one vector, are H v. It costs about two gradients, and no
-approximation is made. For ReLU f'' = 0, which makes the last term vanish, and not H: a ReLU network
-is linear in each weight matrix but not in two of them at once. So "it is ReLU, hence MAML is
-first-order MAML" is wrong; the numbers are below.
+(The last line uses W and V without their biases, which no h before them moves.) R{gW} of all
+layers, in one vector, is H v. It costs about two gradients, and no approximation is made. For ReLU
+f'' = 0, which makes the last term vanish, and not H: a ReLU network is linear in each weight matrix
+but not in two of them at once. So "it is ReLU, hence MAML is first-order MAML" is wrong; the
+numbers are below.
 
 ## Is it right?
 

@@ -86,7 +86,7 @@ def cross_entropy_grad(outputs, y):
 def cross_entropy_hvp(outputs, y, Routputs):
     """Return p (Routputs - sum p Routputs), with the Routputs of the likeliest class subtracted
     first: it changes nothing but rounding."""
-    p, likeliest = softmax(outputs), outputs == largest(outputs)
+    p, likeliest = softmax(outputs), (outputs == largest(outputs)).astype(outputs.dtype)
     R = Routputs - over_classes(likeliest * Routputs) / over_classes(likeliest)
     return p * (R - over_classes(p * R)) / y.shape[-2]
 

@@ -9,10 +9,11 @@ Legend, for every docstring of the package:
     P     parameters              T     tasks                  ...   any leading axes
     K     points                  S     replicas (independent seeds)
 
-    h     input of a layer: (..., K, d_in); that of the first layer is x
-    W, b  its parameters: (..., d_in, d_out) and (..., d_out)
-    z     = h W + b: (..., K, d_out); the next layer's h is f(z), the last layer's z is the output
-    slope = f'(z), which is also the derivative of the next h with respect to z
+    h     input of a layer, x or f(z) of the layer before, with a last column of ones:
+          (..., K, d_in + 1)
+    W     its weights, with its biases as the last row: (..., d_in + 1, d_out)
+    z     = h W, so that the ones take care of the biases: (..., K, d_out); the last z is the output
+    slope = f'(z)
     delta = the derivative of the loss with respect to z
     Rq    the derivative of any quantity q along v, d/dr q(theta + r v) at r = 0 (the R-operator)
 """
@@ -100,24 +101,26 @@ ACTIVATIONS = {
 }
 
 
-class Forward(NamedTuple):
-    """The values of a forward pass, in lists with one entry per layer; the last z is the output."""
-
-    layers: list  # (W, b)
-    h: list
-    z: list
-
-
 class Tape(NamedTuple):
-    """The values of a forward and a backward pass that `MLP.rop` needs, in lists with one entry per
-    layer (the last layer has no slope)."""
+    """The values of a forward pass and, after one, of the backward pass, for `MLP.rop`: lists with
+    one entry per layer (the last layer has no slope)."""
 
-    layers: list  # (W, b)
+    W: list
     h: list
     z: list
-    y: np.ndarray
-    delta: list
-    slope: list
+    y: np.ndarray = None
+    delta: list = None
+    slope: list = None
+
+    @property
+    def inputs(self):
+        """The h without their column of ones: (..., K, d_in)."""
+        return [h[..., :-1] for h in self.h]
+
+    @property
+    def layers(self):
+        """The weights (..., d_in, d_out) and biases (..., 1, d_out) of each layer."""
+        return [(W[..., :-1, :], W[..., -1:, :]) for W in self.W]
 
 
 class Backprop:
@@ -138,11 +141,22 @@ def transpose(a):
     return a.swapaxes(-1, -2)
 
 
-def matmul(h, W):
-    """Return h W; NumPy's matmul is slow for an inner dimension of 1, an outer product."""
-    if W.shape[-2] == 1:
-        return h * W
-    return h @ W
+def without_biases(W):
+    return W[..., :-1, :]
+
+
+def matmul(delta, Wt):
+    """Return delta Wt; NumPy's matmul is slow for an inner dimension of 1, an outer product."""
+    if Wt.shape[-2] == 1:
+        return delta * Wt
+    return delta @ Wt
+
+
+def append_column(a, value):
+    """Return a with one more column: of ones for an h, of zeros for its derivative Rh."""
+    out = np.empty((*a.shape[:-1], a.shape[-1] + 1), a.dtype)
+    out[..., :-1], out[..., -1] = a, value
+    return out
 
 
 def sum_of_products(a, b, c, d, out):
@@ -201,8 +215,8 @@ class MLP:
             )
         self._layout, start = [], 0
         for d_in, d_out in zip(self.sizes, self.sizes[1:]):
-            middle, end = start + d_in * d_out, start + (d_in + 1) * d_out
-            self._layout.append((slice(start, middle), slice(middle, end), d_in, d_out))
+            end = start + (d_in + 1) * d_out
+            self._layout.append((slice(start, end), (d_in + 1, d_out)))
             start = end
         self.n_params = start
 
@@ -273,75 +287,64 @@ class MLP:
         >>> [(W.shape, b.shape) for W, b in MLP([2, 3, 1]).unpack(np.zeros(13))]
         [((2, 3), (3,)), ((3, 1), (1,))]
         """
-        return [(W, b[..., 0, :]) for W, b in self._layers(theta)]
+        return [(W[..., :-1, :], W[..., -1, :]) for W in self._weights(theta)]
 
-    def _layers(self, theta):
-        """Return what `unpack` does, with b as a row (..., 1, d_out): it is added to each point."""
+    def _weights(self, theta):
+        """Return the W of every layer, biases included, as views of theta."""
         lead = theta.shape[:-1]
-        return [
-            (theta[..., w].reshape(*lead, d_in, d_out), theta[..., None, b])
-            for w, b, d_in, d_out in self._layout
-        ]
+        return [theta[..., part].reshape(*lead, *shape) for part, shape in self._layout]
 
     # The three passes. They take arrays of one dtype and check nothing: the methods below them do.
 
     def forward(self, theta, x):
-        """Return the values of z = h W + b and h = f(z), layer after layer."""
-        layers, h, z = self._layers(theta), [x], []
-        for i, (W, b) in enumerate(layers):
-            z.append(matmul(h[i], W))
-            z[i] += b
-            if i + 1 < len(layers):
-                h.append(self.activation_fn.value(z[i]))
-        return Forward(layers, h, z)
+        """Return the tape of z = h W and h = [f(z), 1], layer after layer."""
+        W, h, z = self._weights(theta), [append_column(x, 1)], []
+        for i in range(len(W)):
+            z.append(h[i] @ W[i])
+            if i + 1 < len(W):
+                h.append(append_column(self.activation_fn.value(z[i]), 1))
+        return Tape(W, h, z)
 
-    def backward(self, forward, y):
-        """Return the gradient, h^T delta for W and the sum of delta over the points for b, with
-        delta from the last layer to the first; and loss and tape (see Backprop)."""
-        layers, h, z = forward
-        delta, slope = [None] * len(z), [None] * len(z)
+    def backward(self, tape, y):
+        """Return the gradient, h^T delta for each W, with delta from the last layer to the first;
+        and loss and tape (see Backprop)."""
+        W, h, z = tape[:3]
+        delta, slope = [None] * len(W), [None] * len(W)
         delta[-1] = self.loss_fn.grad(z[-1], y)
         grad = np.empty((*delta[-1].shape[:-2], self.n_params), delta[-1].dtype)
-        parts, ones = self._layers(grad), np.ones((1, y.shape[-2]), grad.dtype)
-        for i in reversed(range(len(z))):
-            gW, gb = parts[i]
-            np.matmul(transpose(h[i]), delta[i], out=gW)
-            np.matmul(ones, delta[i], out=gb)
+        gW = self._weights(grad)
+        for i in reversed(range(len(W))):
+            np.matmul(transpose(h[i]), delta[i], out=gW[i])
             if i > 0:
                 slope[i - 1] = self.activation_fn.slope(z[i - 1])
-                delta[i - 1] = matmul(delta[i], transpose(layers[i][0]))
+                delta[i - 1] = matmul(delta[i], transpose(without_biases(W[i])))
                 delta[i - 1] *= slope[i - 1]
-        return Backprop(self.loss_fn, grad, Tape(layers, h, z, y, delta, slope))
+        return Backprop(self.loss_fn, grad, Tape(W, h, z, y, delta, slope))
 
     def rop(self, tape, v):
         """Return the derivative of both passes along v (..., P), which is the Hessian of the tape's
         loss times v (Pearlmutter 1994), as (..., P)."""
-        layers, h, z, y, delta, slope = tape
-        directions, Rh, Rz = self._layers(v), [None], []  # the input does not move: its Rh is 0
-        for i, ((W, _), (V, Vb)) in enumerate(zip(layers, directions)):
-            Rz.append(matmul(h[i], V))
-            Rz[i] += Vb
+        W, h, z, y, delta, slope = tape
+        V, Rh, Rz = self._weights(v), [None], []  # the input does not move: its Rh is 0
+        for i in range(len(W)):
+            Rz.append(h[i] @ V[i])
             if i > 0:
-                Rz[i] += matmul(Rh[i], W)
-            if i + 1 < len(layers):
-                Rh.append(slope[i] * Rz[i])
+                Rz[i] += Rh[i] @ W[i]
+            if i + 1 < len(W):
+                Rh.append(append_column(slope[i] * Rz[i], 0))
         Rdelta = self.loss_fn.hvp(z[-1], y, Rz[-1])
         product = np.empty((*Rdelta.shape[:-2], self.n_params), Rdelta.dtype)
-        parts, ones = self._layers(product), np.ones((1, y.shape[-2]), product.dtype)
-        for i in reversed(range(len(z))):
-            RgW, Rgb = parts[i]
-            np.matmul(ones, Rdelta, out=Rgb)
-            if i == 0:
-                np.matmul(transpose(h[0]), Rdelta, out=RgW)
-                break
-            sum_of_products(Rh[i], delta[i], h[i], Rdelta, out=RgW)
-            W, V = layers[i][0], directions[i][0]
-            Rdelta = matmul(Rdelta, transpose(W))
-            Rdelta += matmul(delta[i], transpose(V))
+        RgW = self._weights(product)
+        for i in reversed(range(1, len(W))):
+            sum_of_products(Rh[i], delta[i], h[i], Rdelta, out=RgW[i])
+            Wt, Vt = (transpose(without_biases(weights)) for weights in (W[i], V[i]))
+            Rdelta = matmul(Rdelta, Wt)
+            Rdelta += matmul(delta[i], Vt)
             Rdelta *= slope[i - 1]
             curvature = self.activation_fn.curvature(z[i - 1])
             if isinstance(curvature, np.ndarray) or curvature != 0:
-                Rdelta += curvature * Rz[i - 1] * matmul(delta[i], transpose(W))
+                Rdelta += curvature * Rz[i - 1] * matmul(delta[i], Wt)
+        np.matmul(transpose(h[0]), Rdelta, out=RgW[0])
         return product
 
     def backprop(self, theta, x, y):

@@ -6,7 +6,7 @@ Before it: lesson 02. The forward pass z = h W + b, h' = f(z) is done, and has l
 with one entry per layer:
 
     tape.layers[l]   (W, b) of layer l       (d_in, d_out) and (1, d_out)
-    tape.h[l]        its input               (K, d_in);   tape.h[0] is x
+    tape.inputs[l]   its input h             (K, d_in);   tape.inputs[0] is x
     tape.z[l]        its h W + b             (K, d_out);  tape.z[-1] is the output, which has no f
 
 Return the gradient of model.loss(theta, x, y) with respect to theta, of shape (P,). Two functions

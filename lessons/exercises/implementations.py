@@ -46,7 +46,7 @@ class B:
         tape, grad = model.forward(theta, x), np.empty_like(theta)
         delta = back = model.loss_fn.grad(tape.z[-1], y)
         for l, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
-            gW[...], gb[...] = tape.h[l].T @ delta, delta.sum(axis=0)
+            gW[...], gb[...] = tape.inputs[l].T @ delta, delta.sum(axis=0)
             if l > 0:
                 back = back @ tape.layers[l][0].T
                 delta = back * model.activation_fn.slope(tape.z[l - 1])
@@ -91,12 +91,12 @@ class D:
         tape = model.backprop(theta, x, y).tape
         product, change = np.empty_like(theta), [np.zeros_like(x)]
         for l, (V, Vb) in enumerate(model.unpack(v)):
-            change.append(tape.h[l] @ V + change[l] @ tape.layers[l][0] + Vb)
+            change.append(tape.inputs[l] @ V + change[l] @ tape.layers[l][0] + Vb)
             if l + 1 < len(tape.layers):
                 change[-1] *= tape.slope[l]
         d = model.loss_fn.hvp(tape.z[-1], y, change[-1])
         for l, (gW, gb) in reversed([*enumerate(model.unpack(product))]):
-            gW[...], gb[...] = tape.h[l].T @ d + change[l].T @ tape.delta[l], d.sum(axis=0)
+            gW[...], gb[...] = tape.inputs[l].T @ d + change[l].T @ tape.delta[l], d.sum(axis=0)
             if l > 0:
                 V = model.unpack(v)[l][0]
                 d = (d @ tape.layers[l][0].T + tape.delta[l] @ V.T) * tape.slope[l - 1]

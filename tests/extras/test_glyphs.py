@@ -267,7 +267,7 @@ def test_a_new_head_keeps_what_the_layers_before_it_see():
     joined = with_head(few, np.stack((theta, theta)), head[None].repeat(2, axis=0))
     assert joined.shape == (2, few.n_params)
     x = rng().standard_normal((7, 6))
-    hidden = many.forward(theta, x).h[-1]
+    hidden = many.forward(theta, x).inputs[-1]
     W, b = few.unpack(head)[-1]
     np.testing.assert_allclose(few.predict(joined, x), np.stack(2 * [hidden @ W + b]), rtol=1e-12)
     with pytest.raises(

@@ -10,7 +10,7 @@ def backward(model, theta, x, y):
     delta = model.loss_fn.grad(tape.z[-1], y)
     for l in reversed(range(len(blocks))):
         gW, gb = blocks[l]
-        gW[...] = tape.h[l].T @ delta
+        gW[...] = tape.inputs[l].T @ delta
         gb[...] = delta.sum(axis=0)
         if l > 0:
             delta = (delta @ tape.layers[l][0].T) * model.activation_fn.slope(tape.z[l - 1])

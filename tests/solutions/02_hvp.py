@@ -10,13 +10,13 @@ def hvp(model, theta, x, y, v):
     blocks = model.unpack(product)
     Rh, Rz = [np.zeros_like(x)], []
     for l, (V, Vb) in enumerate(directions):
-        Rz.append(tape.h[l] @ V + Rh[l] @ tape.layers[l][0] + Vb)
+        Rz.append(tape.inputs[l] @ V + Rh[l] @ tape.layers[l][0] + Vb)
         if l + 1 < len(directions):
             Rh.append(tape.slope[l] * Rz[l])
     Rdelta = model.loss_fn.hvp(tape.z[-1], y, Rz[-1])
     for l in reversed(range(len(blocks))):
         RgW, Rgb = blocks[l]
-        RgW[...] = Rh[l].T @ tape.delta[l] + tape.h[l].T @ Rdelta
+        RgW[...] = Rh[l].T @ tape.delta[l] + tape.inputs[l].T @ Rdelta
         Rgb[...] = Rdelta.sum(axis=0)
         if l > 0:
             W, V = tape.layers[l][0], directions[l][0]

@@ -87,10 +87,10 @@ def bent_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_output=Fa
     if at_output:
         delta = delta * model.activation_fn.slope(tape.z[-1])
     for i, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
-        gW[...], gb[...] = tape.h[i].T @ delta, delta.sum(axis=0)
+        gW[...], gb[...] = tape.inputs[i].T @ delta, delta.sum(axis=0)
         if i > 0:
             right = model.activation_fn.slope(tape.z[i - 1])
-            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.h[i])
+            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.inputs[i])
     return grad
 
 
@@ -127,15 +127,15 @@ def bent_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=No
     """The Hessian-vector product with a `factor` on each term; Rx: of x, as if it moved; per_slope:
     f'' = -2 f, without f'; Rdelta: another one at the output."""
     c = dict.fromkeys(TERMS, 1.0) | (factor or {})
-    V, Rh, Rz, product = model.unpack(v), [Rx * tape.h[0]], [], np.empty_like(v)
+    V, Rh, Rz, product = model.unpack(v), [Rx * tape.inputs[0]], [], np.empty_like(v)
     for i, (W, _) in enumerate(tape.layers):
-        Rz.append(c["h V"] * tape.h[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
+        Rz.append(c["h V"] * tape.inputs[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
         if i + 1 < len(V):
             Rh.append(Rz[i] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[i] * Rz[i])
     Rdelta = model.loss_fn.hvp(tape.z[-1], tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
     for i, (RgW, Rgb) in reversed([*enumerate(model.unpack(product))]):
         RgW[...], Rgb[...] = (
-            c["h^T Rdelta"] * tape.h[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
+            c["h^T Rdelta"] * tape.inputs[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
             Rdelta.sum(axis=0),
         )
         if i > 0:
@@ -148,7 +148,7 @@ def bent_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=No
             )
             curvature = model.activation_fn.curvature(tape.z[i - 1])
             if per_slope and np.ndim(curvature):
-                curvature = -2.0 * tape.h[i]
+                curvature = -2.0 * tape.inputs[i]
             term = curvature * Rz[i - 1] * (tape.delta[i] @ W.T)
             Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * term
     return product

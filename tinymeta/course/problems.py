@@ -149,9 +149,9 @@ EXERCISES = {
             "W has the gradient h^T delta and its b the sum of delta over the points. Check the "
             "shapes: W is (d_in, d_out), h is (K, d_in), delta is (K, d_out).",
             "To the layer before: delta W^T is (K, d_in), and so is model.activation_fn.slope("
-            "tape.z[l - 1]), the f'(z) of the layer that made tape.h[l]. The output has no slope, "
-            "the input needs no delta. model.unpack(grad) gives views: assign to them with [...], "
-            "and the values are in grad.",
+            "tape.z[l - 1]), the f'(z) of the layer that made tape.inputs[l]. The output has no "
+            "slope, the input needs no delta. model.unpack(grad) gives views: assign to them with "
+            "[...], and the values are in grad.",
         ),
     ),
     "02_hvp": Exercise(
