@@ -2,6 +2,7 @@
 CI."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_configure(config):
+    """Let tests multiply matrices on macOS too (see tinymeta/_memory.py): their warnings are errors
+    but for those of Apple's BLAS, which are false."""
+    if sys.platform == "darwin":
+        line = "ignore:.* encountered in matmul:RuntimeWarning"
+        config.addinivalue_line("filterwarnings", line)
 
 
 def pytest_addoption(parser):

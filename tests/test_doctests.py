@@ -113,7 +113,6 @@ def has_example(value):
 
 
 NOT_YET = {  # a name that is done must leave this list: its strict xfail fails
-    "reptile_grad",  # two sentences in its first paragraph
     *"meta_train adaptation_curve TaskBatch SineTasks SGD Adam".split(),
     *(f"TaskBatch.{method}" for method in "exchanged parts joined blocks".split()),
     *"SineTasks.sample SGD.step Adam.step".split(),

@@ -23,7 +23,7 @@ _memory.
 """
 
 from . import checks
-from ._memory import keep_freed_memory
+from ._memory import ignore_false_warnings, keep_freed_memory
 from .evaluation import adaptation_curve
 from .meta import adapt, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_grad
 from .mlp import MLP
@@ -36,4 +36,5 @@ __all__ = [
     "reptile_grad", "meta_loss", "SGD", "Adam", "meta_train", "adaptation_curve", "checks",
 ]  # fmt: skip
 keep_freed_memory()
+ignore_false_warnings()
 __version__ = "0.2.0"

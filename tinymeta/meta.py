@@ -224,7 +224,9 @@ def maml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
 @mean_over_tasks
 def reptile_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     """Return the support loss at the last inner step and g_0 + ... + g_k-1, which for one number
-    alpha is the displacement theta - theta_k divided by alpha. The query set plays no part.
+    alpha is the displacement theta - theta_k divided by alpha.
+
+    The query set plays no part.
 
     Parameters and errors are those of `maml_grad`.
 

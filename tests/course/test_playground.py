@@ -378,6 +378,7 @@ def test_a_saved_picture_has_what_changes_too(p, tmp_path):
     assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_drag_takes_less_than_a_full_redraw(p):
     """In turn, and by the median of the ratios: the machine may be busy."""
     ratios = []

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._memory import ignore_false_warnings
 from ..extras.storage import replacing
 from . import style, widgets
 
@@ -99,6 +100,7 @@ class Lesson:
             parser.error(
                 f"argument --out: cannot write to {self.out}: {error.strerror or error}{other}"
             )
+        ignore_false_warnings("")  # in the lesson's own products too
         if not self.in_kernel:
             configure_terminal()
         if self.show and not self.in_kernel and (why := widgets.window_error()):

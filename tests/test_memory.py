@@ -1,0 +1,54 @@
+"""Apple's BLAS warns of what has not happened: on macOS this is ignored, and nowhere else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinymeta as tm
+
+CODE = """
+import sys, warnings, numpy  # NumPy before the change: it asks for the platform too
+sys.platform = "{platform}"
+import tinymeta
+warnings.warn_explicit("{message}", RuntimeWarning, "file.py", 1, "{module}")
+"""
+TRUE_OVERFLOW = """
+import sys, numpy
+sys.platform = "{platform}"
+import tinymeta as tm
+tm.MLP([2, 2]).predict([1e300] * 6, [[1e300, 1.0]])
+"""
+
+
+def ends_well(code):
+    """Run code with warnings as errors, in a process of its own."""
+    folder = str(Path(tm.__file__).parents[1])
+    env = {**os.environ, "PYTHONPATH": folder}
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=env, capture_output=True)
+    assert done.returncode == 0 or b"RuntimeWarning" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "platform, message, module, silent",
+    [
+        ("darwin", "divide by zero encountered in matmul", "tinymeta.mlp", True),
+        ("darwin", "invalid value encountered in matmul", "tinymeta.mlp", True),
+        ("darwin", "overflow encountered in exp", "tinymeta.mlp", False),
+        ("darwin", "divide by zero encountered in matmul", "__main__", False),
+        ("linux", "divide by zero encountered in matmul", "tinymeta.mlp", False),
+    ],
+)
+def test_only_a_product_inside_the_package_is_silent_and_only_on_macos(
+    platform, message, module, silent
+):
+    code = CODE.format(platform=platform, message=message, module=module)
+    assert ends_well(code) == silent
+
+
+@pytest.mark.parametrize("platform, silent", [("darwin", True), ("linux", False)])
+def test_the_filter_matches_what_numpy_says_of_a_product_in_the_network(platform, silent):
+    assert ends_well(TRUE_OVERFLOW.format(platform=platform)) == silent
