@@ -8,10 +8,10 @@ import numpy as np
 
 
 def keep_freed_memory():
-    """Let freed arrays of up to 16 MiB be used again instead of going back to the system, which
-    would have to map and zero their pages anew at the next step: glibc takes the largest block
-    freed so far as its measure."""
-    np.empty(1 << 24, np.uint8)  # never touched, freed at once
+    """Let freed memory be used again instead of going back to the system, which would have to map
+    and zero its pages anew at the next step: glibc keeps twice the size of the largest block that
+    was freed, if that is below 32 MiB."""
+    np.empty((1 << 25) - (1 << 16), np.uint8)  # never touched, freed at once
 
 
 def ignore_false_warnings(module=r"tinymeta\."):
