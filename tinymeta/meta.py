@@ -41,8 +41,8 @@ def descend(theta, inner_lr, grad):
 
 def inner_loop(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
     """Descend on the support points: for each inner step s, yield theta_s+1 and the
-    `model.backprop` at theta_s. Callers that do not keep its tape delete it, so that the next one
-    can have its memory."""
+    `model.backprop` at theta_s. Callers delete it when they have kept what they need, so that the
+    next one can have its memory."""
     for points in inner_batches(x, y, inner_steps, minibatch):
         step = model.backprop(theta, *points)
         theta = descend(theta, inner_lr, step.grad)
@@ -215,6 +215,7 @@ def maml_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     support, tapes = (batch.x_support, batch.y_support), []
     for theta, step in inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch):
         tapes.append(step.tape)
+        del step
     loss, v = model.loss_and_grad(theta, batch.x_query, batch.y_query)
     for tape in reversed(tapes):
         v -= model.rop(tape, inner_lr * v)
