@@ -155,7 +155,7 @@ def pretrain(
     """Return an initialisation (seeds, P) by the method; for each seed, tasks of its own, which
     are the same for all methods."""
     network, tasks = (classifier, AllLetters(train)) if method == "transfer" else (model, train)
-    tasks, iterations = Views(tasks, lambda batch: batch.parts(parts)), iterations * parts
+    tasks, iterations = Views(tasks, lambda batch: batch.split_points(parts)), iterations * parts
     theta, _ = meta_train(
         GRADS[method], network, start(purpose, seeds, network), tasks,
         rng=lesson.rng("training tasks"), iterations=iterations, meta_batch_size=META_BATCH,

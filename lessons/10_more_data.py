@@ -75,7 +75,7 @@ classifier = MLP([*model.sizes[:-1], len(classes("train"))], criterion="cross_en
 WORK = {
     "transfer": (
         classifier, joint_grad, 4,
-        lambda: Views(AllLetters(train), lambda batch: batch.parts(4)), {"inner_lr": 0.0},
+        lambda: Views(AllLetters(train), lambda batch: batch.split_points(4)), {"inner_lr": 0.0},
     ),
     "Reptile": (
         model, on_all_points(reptile_grad), 1,
@@ -83,7 +83,7 @@ WORK = {
     ),
     "MAML": (
         model, maml_grad, 2,
-        lambda: Views(train, lambda batch: [batch, batch.exchanged()]), {"inner_steps": 5},
+        lambda: Views(train, lambda batch: [batch, batch.swap_support_query()]), {"inner_steps": 5},
     ),
 }
 BATCH = {"meta_batch_size": 3, "shots": 5, "query": 5}
@@ -355,8 +355,8 @@ images and the same time; the first exercise below takes that from one of them.
 
 ## On your own
 
-1. Give transfer one step of Adam where it takes four (`batch.parts(1)`, and 1 for the number of
-   views). What has become of the answer?
+1. Give transfer one step of Adam where it takes four (`batch.split_points(1)`, and 1 for the number
+   of views). What has become of the answer?
 2. Let the outer rate fall to 0 over the training, for all methods. Which gain, and which lose?
 3. Fine-tune with Adam. Who profits most?
 """

@@ -1,5 +1,7 @@
 """SGD and Adam against their papers' own lines."""
 
+import doctest
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,8 @@ class TestBoth:
 def test_a_rate_from_a_numpy_array_does_not_widen_float32(optimizer):
     rate = np.geomspace(1e-3, 1e-1, 3)[1]  # a np.float64, which on NumPy 2 outranks a float32 array
     assert optimizer(rate).step(np.ones(3, np.float32), np.ones(3, np.float32)).dtype == np.float32
+
+
+def test_the_examples_in_the_docstrings_run():
+    failed, run = doctest.testmod(tm.optimizers)
+    assert run >= 4 and not failed

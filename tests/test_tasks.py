@@ -1,5 +1,7 @@
-"""Sine tasks: their shapes, their distribution, and what is known about them without any
+"""Sine tasks: their shapes, their distribution, and the scores that are known without any
 learning."""
+
+import doctest
 
 import numpy as np
 import pytest
@@ -132,13 +134,13 @@ def test_a_sample_follows_its_generator():
         assert np.array_equal(one, same) and not np.isin(one, other).any()
 
 
-def test_blocks_are_the_batch_in_order_and_in_pieces():
+def test_split_tasks_gives_the_batch_in_order_and_in_pieces():
     batch = sample((2, 7))
-    blocks = [*batch.blocks(3)]
-    assert [block.x_support.shape[1] for block in blocks] == [3, 3, 1]
-    assert all(isinstance(block, tm.TaskBatch) for block in blocks)
-    for whole, *pieces in zip(batch, *blocks):
-        assert np.array_equal(np.concatenate(pieces, axis=1), whole)
+    pieces = [*batch.split_tasks(3)]
+    assert [piece.x_support.shape[1] for piece in pieces] == [3, 3, 1]
+    assert all(isinstance(piece, tm.TaskBatch) for piece in pieces)
+    for whole, *arrays in zip(batch, *pieces):
+        assert np.array_equal(np.concatenate(arrays, axis=1), whole)
 
 
 def test_the_example_to_look_at_is_one_wave_with_points_anywhere_and_on_one_side():
@@ -167,6 +169,11 @@ def test_the_left_side_keeps_the_query_points_left_of_0():
     assert np.array_equal(left.x_query, task.x_query[:, :50]) and np.array_equal(
         left.y_query, task.y_query[:, :50]
     )
+
+
+def test_the_examples_in_the_docstrings_run():
+    failed, run = doctest.testmod(tm.tasks)
+    assert run >= 12 and not failed
 
 
 # Arguments
@@ -237,13 +244,13 @@ def test_a_range_may_be_a_single_point():
     assert np.array_equal(batch.y_query, 2 * np.sin(batch.x_query - 1))
 
 
-def test_examples_and_blocks_name_what_is_wrong():
+def test_examples_and_split_tasks_name_what_is_wrong():
     with pytest.raises(ValueError, match="rng: expected a NumPy Generator"):
         sine_examples(0, 10)
     with pytest.raises(ValueError, match="shots: expected a whole number of at least 1; got 0"):
         sine_examples(np.random.default_rng(0), 0)
     with pytest.raises(ValueError, match="n_tasks: expected a whole number of at least 1; got 0"):
-        next(sample().blocks(0))
+        next(sample().split_tasks(0))
 
 
 # Known answers: what a predictor that does not know the task can reach
@@ -290,9 +297,9 @@ def test_on_the_papers_tasks_the_best_blind_predictor_is_a_cosine_and_scores_3_0
         )
 
 
-def test_joined_points_are_all_points_on_both_sides():
+def test_merged_points_are_all_points_on_both_sides():
     batch = sample(3, 4, 2)
-    x_support, y_support, x_query, y_query = batch.joined()
+    x_support, y_support, x_query, y_query = batch.merge_support_query()
     assert (
         np.array_equal(x_support, np.concatenate((batch.x_support, batch.x_query), axis=1))
         and x_query is x_support
@@ -303,32 +310,33 @@ def test_joined_points_are_all_points_on_both_sides():
     )
 
 
-def test_exchanged_points_are_those_of_the_other_set():
+def test_swapped_points_are_those_of_the_other_set():
     batch = sample(3, 4, 2)
     assert all(
         a is b
         for a, b in zip(
-            batch.exchanged(), (batch.x_query, batch.y_query, batch.x_support, batch.y_support)
+            batch.swap_support_query(),
+            (batch.x_query, batch.y_query, batch.x_support, batch.y_support),
         )
     )
 
 
-def test_parts_have_each_point_once():
+def test_split_points_has_each_point_once():
     batch = sample(3, 8, 4)
-    parts = batch.parts(4)
-    assert [part.x_support.shape for part in parts] == 4 * [(3, 2, 1)]
-    for one, whole in zip(zip(*parts), batch):
+    split = batch.split_points(4)
+    assert [part.x_support.shape for part in split] == 4 * [(3, 2, 1)]
+    for one, whole in zip(zip(*split), batch):
         assert np.array_equal(np.stack(one, axis=2).reshape(whole.shape), whole)
     with pytest.raises(ValueError, match="n: expected a whole number of at least 1; got 0"):
-        batch.parts(0)
+        batch.split_points(0)
 
 
 def test_views_are_handed_out_one_after_the_other_of_the_batches_that_the_tasks_would_give():
     rng, same = np.random.default_rng(0), np.random.default_rng(0)
-    views = Views(tm.SineTasks(), lambda batch: [batch, batch.exchanged(), batch])
+    views = Views(tm.SineTasks(), lambda batch: [batch, batch.swap_support_query(), batch])
     for _ in range(2):
         batch = tm.SineTasks().sample(same, (2, 3), 4, 5)
-        for expected in (batch, batch.exchanged(), batch):
+        for expected in (batch, batch.swap_support_query(), batch):
             assert all(
                 np.array_equal(a, b) for a, b in zip(views.sample(rng, (2, 3), 4, 5), expected)
             )

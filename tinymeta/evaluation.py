@@ -26,7 +26,7 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     measure = model.loss_fn.value if metric == "loss" else accuracy
     pieces = []
     with np.errstate(over="ignore", invalid="ignore"):
-        for block in TaskBatch(*batch).blocks(20):
+        for block in TaskBatch(*batch).split_tasks(20):
             support, theta_s = (block.x_support, block.y_support), theta[..., None, :]
             curve = [measure(model.forward(theta_s, block.x_query).z[-1], block.y_query)]
             for theta_s, step in inner_loop(model, theta_s, *support, inner_lr, steps):

@@ -1,7 +1,8 @@
 """Tasks to learn from: batches of support and query points, and the sine waves of the two papers.
 
-Any object with a method `sample(rng, n_tasks, shots, query=None, grid=False) -> TaskBatch` is a
-task distribution."""
+Any object with the method `sample` is a task distribution; the docstring of
+`tinymeta.meta_train` says which arguments it gets. Shapes: see the legend in tinymeta.mlp.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,46 +13,155 @@ from . import _validate
 
 
 class TaskBatch(NamedTuple):
-    """Tasks side by side: what one adapts on (support; the post's "training set") and what one is
-    judged on (query; its "test set"). x (..., T, K, d_in), y (..., T, K, d_out); K may differ
-    between support and query."""
+    """Hold tasks side by side: the support points, on which one adapts (the post's "training
+    set"), and the query points, on which one is judged (its "test set").
+
+    Parameters
+    ----------
+    x_support : array (..., T, K, d_in)
+    y_support : array (..., T, K, d_out)
+    x_query : array (..., T, K_query, d_in)
+    y_query : array (..., T, K_query, d_out)
+        Support and query set have the same tasks; their numbers of points may differ.
+
+    Examples
+    --------
+    >>> x = np.arange(6.0).reshape(1, 6, 1)  # one task, six points
+    >>> batch = TaskBatch(x[:, :4], 2 * x[:, :4], x[:, 4:], 2 * x[:, 4:])
+    >>> batch.x_query.ravel().tolist(), batch.y_query.ravel().tolist()
+    ([4.0, 5.0], [8.0, 10.0])
+    """
 
     x_support: np.ndarray
     y_support: np.ndarray
     x_query: np.ndarray
     y_query: np.ndarray
 
-    def exchanged(self):
-        """The same tasks with support and query set exchanged."""
-        return TaskBatch(*self[2:], *self[:2])
+    def swap_support_query(self):
+        """Return the same tasks with support and query set exchanged.
 
-    def parts(self, n):
-        """n batches with every n-th point each, of the support and of the query set."""
+        Returns
+        -------
+        batch : TaskBatch
+            Its arrays are those of this batch.
+
+        Examples
+        --------
+        >>> batch = SineTasks().sample(np.random.default_rng(0), n_tasks=3, shots=5, query=2)
+        >>> batch.swap_support_query().x_support.shape
+        (3, 2, 1)
+        """
+        return TaskBatch(self.x_query, self.y_query, self.x_support, self.y_support)
+
+    def split_points(self, n):
+        """Return n batches of the same tasks: the first has the points 0, n, 2 n, ... of the
+        support and of the query set, the second the points 1, n + 1, ...
+
+        Parameters
+        ----------
+        n : int
+            The number of batches, 1 or more.
+
+        Returns
+        -------
+        batches : list of n TaskBatch
+            Their arrays are views of those of this batch.
+
+        Raises
+        ------
+        ValueError
+            If n is not a whole number of at least 1.
+
+        Examples
+        --------
+        >>> x = np.arange(6.0).reshape(1, 6, 1)
+        >>> [b.x_support.ravel().tolist() for b in TaskBatch(x, x, x, x).split_points(2)]
+        [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]
+        """
         return [
             TaskBatch(*(array[..., i::n, :] for array in self))
             for i in range(_validate.check_count("n", n))
         ]
 
-    def joined(self):
-        """All points as support points, and as query points: for algorithms that know no query set,
-        to learn from as many."""
-        x, y = (np.concatenate(pair, axis=-2) for pair in (self[::2], self[1::2]))
+    def merge_support_query(self):
+        """Return the same tasks with all points in the support set, and in the query set too, so
+        that methods without a query set see the same number of points as MAML.
+
+        Returns
+        -------
+        batch : TaskBatch
+
+        Examples
+        --------
+        >>> batch = SineTasks().sample(np.random.default_rng(0), n_tasks=3, shots=5, query=2)
+        >>> [array.shape for array in batch.merge_support_query()]
+        [(3, 7, 1), (3, 7, 1), (3, 7, 1), (3, 7, 1)]
+        """
+        x = np.concatenate((self.x_support, self.x_query), axis=-2)
+        y = np.concatenate((self.y_support, self.y_query), axis=-2)
         return TaskBatch(x, y, x, y)
 
-    def blocks(self, n_tasks):
-        """The batch in pieces of at most n_tasks tasks: small arrays stay in the processor's
-        cache."""
-        _validate.check_count("n_tasks", n_tasks)
+    def split_tasks(self, n_tasks):
+        """Yield the batch in pieces of at most n_tasks tasks, in order: small arrays stay in the
+        processor's cache.
+
+        Parameters
+        ----------
+        n_tasks : int
+            The largest number of tasks in a piece, 1 or more.
+
+        Yields
+        ------
+        batch : TaskBatch
+            Its arrays are views of those of this batch.
+
+        Raises
+        ------
+        ValueError
+            If n_tasks is not a whole number of at least 1.
+
+        Examples
+        --------
+        >>> batch = SineTasks().sample(np.random.default_rng(0), n_tasks=5, shots=10)
+        >>> [len(piece.x_support) for piece in batch.split_tasks(2)]
+        [2, 2, 1]
+        """
+        n_tasks = _validate.check_count("n_tasks", n_tasks)
         for start in range(0, self.x_support.shape[-3], n_tasks):
             yield TaskBatch(*(array[..., start : start + n_tasks, :, :] for array in self))
 
 
 @dataclass(frozen=True)
 class SineTasks:
-    """y = a sin(x + b), with a, b (in radians) and x uniform over their ranges; the post's by
-    default.
+    """Sample tasks y = a sin(x + b), with a, b and x uniform over their ranges.
 
-    The MAML paper draws its phase from (0, pi) instead (Finn et al. 2017, section 5.1)."""
+    The defaults are the post's; the MAML paper draws its phase from (0, pi) instead.
+
+    Parameters
+    ----------
+    amplitude : (low, high)
+        The range of a.
+    phase : (low, high)
+        The range of b, in radians.
+    x_range : (low, high)
+        The range of x, in radians.
+
+    Raises
+    ------
+    ValueError
+        If a range is not two finite numbers, the lower one first.
+
+    Examples
+    --------
+    >>> tasks = SineTasks(amplitude=(2.0, 2.0), phase=(0.0, 0.0))  # one task, 2 sin x
+    >>> batch = tasks.sample(np.random.default_rng(0), n_tasks=4, shots=10)
+    >>> batch.x_support.shape
+    (4, 10, 1)
+    >>> bool(np.allclose(batch.y_support, 2 * np.sin(batch.x_support)))
+    True
+
+    Source: Finn et al. 2017, section 5.1.
+    """
 
     amplitude: tuple = (0.1, 5.0)
     phase: tuple = (0.0, 2 * np.pi)
@@ -62,8 +172,37 @@ class SineTasks:
             _validate.check_range(name, value)
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support points each and `query`
-        query points, by default as many; grid=True spaces the query points evenly over x_range."""
+        """Return a batch of new tasks.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_tasks : int or tuple
+            The number of tasks T; (S, T) for S replicas with tasks of their own.
+        shots : int
+            The number of support points of each task.
+        query : int, optional
+            The number of query points, by default as many as support points.
+        grid : bool
+            Space the query points evenly over x_range instead of drawing them.
+
+        Returns
+        -------
+        batch : TaskBatch
+            Arrays (T, K, 1), or (S, T, K, 1).
+
+        Raises
+        ------
+        ValueError
+            If rng is not a Generator, or a number is not a whole number of at least 1 (query: 0).
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> batch = SineTasks().sample(rng, (2, 3), shots=4, query=5, grid=True)
+        >>> batch.y_support.shape, batch.x_query[0, 0, :, 0].tolist()
+        ((2, 3, 4, 1), [-5.0, -2.5, 0.0, 2.5, 5.0])
+        """
         lead, shots, query = _validate.as_task_axes(rng, n_tasks, shots, query)
         u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
         low, high = self.x_range
@@ -78,15 +217,34 @@ class SineTasks:
 
 
 class Views:
-    """A task distribution each of whose batches is handed out in several views, one a call of
-    `sample`, for as many meta-steps on the same points: views(batch) lists them, such as [batch,
-    batch.exchanged()]. Take a new one for a new training."""
+    """Take several meta-steps on the same points: each call to `sample` returns the next view of
+    the same batch, until all have been returned; then a new batch is sampled.
+
+    Create a new instance for every training run.
+
+    Parameters
+    ----------
+    tasks : task distribution
+        Any object with the method `sample`.
+    views : function
+        Called with a TaskBatch, it returns a list of them: its views, in order.
+
+    Examples
+    --------
+    >>> views = Views(SineTasks(), lambda batch: [batch, batch.swap_support_query()])
+    >>> rng = np.random.default_rng(0)
+    >>> first, second = (views.sample(rng, n_tasks=3, shots=5) for _ in range(2))
+    >>> second.x_support is first.x_query
+    True
+    """
 
     def __init__(self, tasks, views):
         self.tasks, self.views, self._waiting = tasks, views, []
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """The next view of what the tasks sampled last, or the first of a new sample."""
+        """Return the next view of the batch that was sampled last, or the first one of a new batch.
+
+        Parameters, returns and errors are those of `SineTasks.sample`."""
         if not self._waiting:
             self._waiting = [*self.views(self.tasks.sample(rng, n_tasks, shots, query, grid))][::-1]
         return self._waiting.pop()

@@ -35,7 +35,7 @@ def tasks_accumulate(model, theta, batch, inner_lr, steps, minibatch):
     """A later task starts from where an earlier one has been led, as where a shared copy is not
     reset."""
     grads = []
-    for task in batch.blocks(1):
+    for task in batch.split_tasks(1):
         grads.append(tm.maml_grad(model, theta, task, inner_lr, steps, minibatch)[1])
         theta = theta - 0.1 * grads[-1]
     return 0.0, np.mean(grads, axis=0)

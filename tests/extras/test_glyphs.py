@@ -203,7 +203,7 @@ def test_all_letters_are_the_same_drawings_with_the_letters_as_labels(monkeypatc
     monkeypatch.setattr(glyphs, "REACH", np.zeros_like(glyphs.REACH))
     tasks = GlyphTasks("validation", 4)
     batch, together = (
-        tasks.sample(rng(), (2, 3), 2, 1).joined(),
+        tasks.sample(rng(), (2, 3), 2, 1).merge_support_query(),
         AllLetters(tasks).sample(rng(), (2, 3), 2, 1),
     )
     assert together.x_support.shape == (2, 1, 36, SIDE * SIDE) and together.y_support.shape == (
@@ -253,9 +253,9 @@ def test_what_is_not_meant_is_said(make, named):
 @pytest.mark.parametrize("ways, shots, query", [(20, 5, 5), (20, 1, 5), (5, 1, 5), (5, 5, 5)])
 def test_each_part_of_all_letters_has_every_letter(ways, shots, query):
     batch = AllLetters(GlyphTasks("train", ways)).sample(rng(), 1, shots, query)
-    assert [len(set(part.y_support.argmax(axis=-1).ravel())) for part in batch.parts(4)] == 4 * [
-        ways
-    ]
+    assert [
+        len(set(part.y_support.argmax(axis=-1).ravel())) for part in batch.split_points(4)
+    ] == 4 * [ways]
 
 
 def test_a_new_head_keeps_what_the_layers_before_it_see():

@@ -198,7 +198,7 @@ def over_tasks(call, batch, got, each, right, scales):
     known = {name: np.mean([task[name] for task in each], axis=0) for name in each[0]}
     found = named(got, known, right, scales)
     if found is None:
-        ones = [call(one) for one in batch.blocks(1)]
+        ones = [call(one) for one in batch.split_tasks(1)]
         alone = {
             named(one, task, right, scales) or autopsy.match(one, task, NEAR)[0]
             for one, task in zip(ones, each)

@@ -182,7 +182,9 @@ def judge(call, batch, got, each, known, tolerance):
             if name == "MAML"
             else (False, f"no: this is {name}")
         )
-    alone = {name_of(call(one)[1], task, 1, tolerance) for one, task in zip(batch.blocks(1), each)}
+    alone = {
+        name_of(call(one)[1], task, 1, tolerance) for one, task in zip(batch.split_tasks(1), each)
+    }
     if len(alone) == 1 and None not in alone:
         return (
             False,

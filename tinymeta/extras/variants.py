@@ -78,7 +78,7 @@ def on_all_points(meta_grad):
     reptile_grad, which know no query set, to learn from as many points as MAML does."""
 
     def grad(model, theta, batch, *inner_loop):
-        return meta_grad(model, theta, batch.joined(), *inner_loop)
+        return meta_grad(model, theta, batch.merge_support_query(), *inner_loop)
 
     return grad
 
