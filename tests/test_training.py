@@ -1,11 +1,22 @@
 """The outer loop: what it computes, what it hands back when it is cut short, and that it learns."""
 
+import copy
+import doctest
+import multiprocessing
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
 import numpy as np
 import pytest
 from helpers import METHODS
+from running import ROOT
 
 import tinymeta as tm
 from tinymeta.extras.statistics import summarize
+from tinymeta.extras.variants import AdamWithRates, LearnedRates, meta_sgd_grad
+from tinymeta.tasks import Views
 from tinymeta.training import Diverged, Interrupted
 
 SINES = tm.SineTasks()
@@ -178,7 +189,7 @@ def enormous(batch):
 
 @pytest.mark.parametrize("how, at", [(infinite, 3), (enormous, 0), (enormous, 3)])
 def test_divergence_hands_over_the_last_finite_numbers(how, at):
-    with pytest.raises(Diverged, match=f"at iteration {at}.*inner_lr.*0.01") as caught:
+    with pytest.raises(Diverged, match=f"at iteration {at}: ") as caught:
         train(tasks=Spoiled(at, how))
     theta, history = train(iterations=at)
     assert np.array_equal(caught.value.theta, theta) and np.array_equal(
@@ -193,13 +204,26 @@ def test_a_first_batch_that_is_not_finite_is_no_divergence_but_a_wrong_argument(
         train(tasks=Spoiled(0, infinite))
 
 
-def test_a_later_batch_that_is_not_finite_is_named():
+def blameless(model, theta, batch, *_):
+    """A meta-gradient that does not look at its input."""
+    return batch.y_query.mean(), np.full_like(theta, batch.y_query.mean())
+
+
+@pytest.mark.parametrize("method", [*METHODS, blameless])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_later_label_that_is_not_finite_is_named_without_advice_about_rates(method, value):
+    def spoil(batch):
+        for y in (batch.y_support, batch.y_query):
+            y[2, 1, 0] = value
+        return batch
+
     with pytest.raises(
         Diverged,
-        match=r"^diverged at iteration 3: y_query: expected finite numbers; "
-        r"got -?inf at \(0, 0, 0\); ",
-    ):
-        train(tasks=Spoiled(3, infinite))
+        match=rf"^diverged at iteration 3: y_support: expected finite numbers; got {value} "
+        r"at \(2, 1, 0\); .theta and .history hold the last finite ones$",
+    ) as caught:
+        train(method=method, tasks=Spoiled(3, spoil))
+    assert len(caught.value.history) == 3 and caught.value.replicas == []
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
@@ -350,6 +374,385 @@ def test_large_numbers_are_no_divergence():
     assert history.tolist() == [1, 1, 1] and np.allclose(theta, -3e-3)
 
 
+# Objects that cross a process
+
+
+def reports():
+    theta, history = np.arange(3.0), np.ones((2, 3))
+    return [Interrupted(theta, history), Diverged("diverged at", theta, history, [(0,), (2,)])]
+
+
+@pytest.mark.parametrize("report", reports(), ids=lambda report: type(report).__name__)
+@pytest.mark.parametrize(
+    "way", [*map(lambda n: lambda e: pickle.loads(pickle.dumps(e, n)), range(6)), copy.deepcopy]
+)
+def test_a_report_is_the_same_after_pickle_and_deepcopy(report, way):
+    report.note = "an attribute of its owner's"
+    again = way(report)
+    assert type(again) is type(report) and str(again) == str(report)
+    assert np.array_equal(again.theta, report.theta)
+    assert np.array_equal(again.history, report.history)
+    assert vars(again).keys() == vars(report).keys() and again.note == report.note
+    assert getattr(again, "replicas", None) == getattr(report, "replicas", None)
+
+
+def train_or_diverge(inner_lr):
+    return train(theta=np.ones((2, MODEL.n_params)), inner_lr=inner_lr, inner_steps=5)
+
+
+def train_or_be_interrupted(_):
+    return train(tasks=Spoiled(3, press_ctrl_c))
+
+
+IN_A_POOL = """
+import sys
+sys.path[:0] = sys.argv[2:]
+from test_training import *
+
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        try:
+            pool.map(train_or_diverge, [0.01, 1e200])
+        except Diverged as error:
+            print(error.theta.shape, error.history.shape, error.replicas, error)
+"""
+
+
+@pytest.mark.parametrize("start", multiprocessing.get_all_start_methods())
+def test_divergence_arrives_from_a_pool_of_processes(tmp_path, start):
+    (tmp_path / "pool.py").write_text(IN_A_POOL)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "pool.py", start, *map(str, (ROOT, ROOT / "tests"))],
+        capture_output=True,
+        text=True,
+        timeout=120,  # it would hang
+    )
+    with pytest.raises(Diverged) as here:
+        train_or_diverge(1e200)
+    error = here.value
+    words = (error.theta.shape, error.history.shape, error.replicas, error)
+    assert done.stdout == " ".join(map(str, words)) + "\n", done.stderr
+
+
+def test_both_reports_arrive_from_an_executor():
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        with pytest.raises(Diverged, match="replica 0, 1 of 2") as caught:
+            executor.submit(train_or_diverge, 1e200).result(timeout=120)
+        assert np.array_equal(caught.value.theta, np.ones((2, MODEL.n_params)))
+        with pytest.raises(Interrupted) as caught:
+            executor.submit(train_or_be_interrupted, None).result(timeout=120)
+        assert np.array_equal(caught.value.history, train(iterations=3)[1])
+
+
+# Optimisers of one's own
+
+
+class InPlace:
+    """Writes to the theta that it gets, and returns it."""
+
+    def step(self, theta, grad):
+        theta -= 0.01 * grad
+        return theta
+
+
+class Buffered:
+    """Returns the same array in every step."""
+
+    def __init__(self):
+        self.buffer = None
+
+    def step(self, theta, grad):
+        if self.buffer is None:
+            self.buffer = theta.copy()
+        self.buffer -= 0.01 * grad
+        return self.buffer
+
+
+@pytest.mark.parametrize("make", [InPlace, Buffered])
+def test_an_optimizer_that_works_in_place_spoils_no_theta_that_is_kept(make):
+    kept, usual = [], []
+    start = MODEL.init(np.random.default_rng(0))
+    theta, _ = train(theta=start, optimizer=make(), callback=lambda i, t, loss: kept.append(t))
+    train(theta=start, optimizer=tm.SGD(0.01), callback=lambda i, t, loss: usual.append(t))
+    assert np.allclose(kept, usual, rtol=1e-13, atol=0) and np.array_equal(kept[-1], theta)
+    assert len({array[0] for array in kept}) == 6
+    with pytest.raises(Diverged) as caught:
+        train(theta=start, optimizer=make(), tasks=Spoiled(3, enormous))
+    assert np.array_equal(caught.value.theta, kept[2])
+    with pytest.raises(Interrupted) as caught:
+        train(theta=start, optimizer=make(), tasks=Spoiled(4, press_ctrl_c))
+    assert np.array_equal(caught.value.theta, kept[3])
+    assert np.array_equal(start, MODEL.init(np.random.default_rng(0)))
+
+
+def test_a_step_in_place_into_infinity_leaves_the_last_finite_theta():
+    class Far:
+        def step(self, theta, grad):
+            theta *= np.inf
+            return theta
+
+    start = np.ones(MODEL.n_params)
+    with pytest.raises(Diverged) as caught:
+        train(theta=start, optimizer=Far())
+    assert np.array_equal(caught.value.theta, start)
+
+
+def test_a_callback_that_writes_to_its_theta_changes_no_training():
+    def callback(iteration, theta, loss):
+        theta[...] = 0
+
+    assert np.array_equal(train(callback=callback)[0], train()[0])
+
+
+class Returns:
+    def __init__(self, value):
+        self.value = value
+
+    def step(self, theta, grad):
+        return self.value(theta)
+
+
+@pytest.mark.parametrize(
+    "value, error, message",
+    [
+        (lambda theta: None, TypeError, "got None$"),
+        (lambda theta: "theta", TypeError, "got 'theta'$"),
+        (
+            lambda theta: theta[None],
+            ValueError,
+            r"of shape \(97,\) and float32; got shape \(1, 97\)",
+        ),
+        (lambda theta: theta[:-1], ValueError, r"got shape \(96,\) and float32$"),
+        (lambda theta: theta.astype(np.float64), ValueError, r"got shape \(97,\) and float64$"),
+        (lambda theta: theta + 0j, ValueError, "and complex"),
+        (lambda theta: theta.astype(int), ValueError, "and int"),
+    ],
+)
+def test_an_optimizer_that_does_not_return_the_new_theta_is_refused(value, error, message):
+    with pytest.raises(error, match="^optimizer: step must return the new theta.*" + message):
+        train(theta=np.ones(MODEL.n_params, np.float32), optimizer=Returns(value))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(tasks=tm.SineTasks), r"^tasks: .* method sample, .*SineTasks\(\); .* did you mean "),
+        (
+            dict(tasks=[1, 2]),
+            r"^tasks: expected an object with the method sample, .* got \[1, 2\]$",
+        ),
+        (dict(optimizer=tm.Adam), r"^optimizer: .* method step, such as Adam.*did you mean Adam\("),
+        (dict(optimizer="Adam"), r"^optimizer: .* method step, such as Adam.*got 'Adam'$"),
+        (dict(method="MAML"), "^meta_grad: expected a function; got 'MAML'"),
+        (dict(callback=3), "^callback: expected a function; got 3"),
+    ],
+)
+@pytest.mark.parametrize("iterations", [0, 1])
+def test_a_class_or_another_object_in_the_place_of_one_is_named(changes, message, iterations):
+    with pytest.raises(TypeError, match=message):
+        train(iterations=iterations, **changes)
+
+
+@pytest.mark.parametrize(
+    "result", [lambda theta: theta, lambda theta: (theta, 1.0), lambda theta: (np.ones(2), theta)]
+)
+def test_a_meta_gradient_that_returns_something_else_is_named(result):
+    with pytest.raises(ValueError, match=r"^meta_grad: expected to get \(loss, grad\) of shapes"):
+        train(method=lambda model, theta, *_: result(theta))
+
+
+@pytest.mark.parametrize("lead, n_tasks", [((), 3), ((2,), (2, 3)), ((2, 2), (2, 2, 3))])
+def test_tasks_are_asked_for_as_the_docstring_says(lead, n_tasks):
+    asked = []
+
+    class Mine:
+        def sample(self, rng, n_tasks, shots, query=None, grid=False):
+            asked.append((n_tasks, shots, query, grid))
+            return SINES.sample(rng, n_tasks, shots, query, grid)
+
+    counts = dict(meta_batch_size=np.uint8(3), shots=np.uint8(200), query=np.uint8(201))
+    train(theta=np.ones((*lead, MODEL.n_params)), tasks=Mine(), iterations=1, **counts)
+    assert asked == [(n_tasks, 200, 201, False)] and type(asked[0][1]) is int
+
+
+# Ctrl-C anywhere: nothing is half done
+
+
+class Clip:
+    """An optimiser that holds another, and writes to its own arrays in place."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.largest, self.seen = optimizer, np.zeros(1), {"norms": []}
+
+    def step(self, theta, grad):
+        self.largest[0] = max(self.largest[0], abs(grad).max())
+        self.seen["norms"].append(self.largest[0])
+        return self.optimizer.step(theta, grad / self.largest)
+
+
+class Slotted:
+    __slots__ = ("mean", "__count", "rng")
+
+    def __init__(self):
+        self.rng, self.__count = np.random.default_rng(5), 0
+
+    def step(self, theta, grad):
+        self.__count += 1
+        if not hasattr(self, "mean"):
+            self.mean = np.zeros_like(grad)
+        self.mean += (grad - self.mean) / self.__count
+        return theta - 0.01 * self.mean + 1e-3 * self.rng.standard_normal(theta.shape)
+
+
+LEARNED = LearnedRates(MODEL)
+OPTIMIZERS = {  # how to make one, and its meta-gradient and model
+    "Adam": (lambda: tm.Adam(0.01), tm.maml_grad, MODEL),
+    "SGD": (lambda: tm.SGD(0.01), tm.maml_grad, MODEL),
+    "in place": (Buffered, tm.maml_grad, MODEL),
+    "holding another": (lambda: Clip(Clip(tm.Adam(0.01))), tm.fomaml_grad, MODEL),
+    "with slots and a generator": (Slotted, tm.reptile_grad, MODEL),
+    "AdamWithRates": (lambda: AdamWithRates(LEARNED, 0.01, 0.01, 0.0), meta_sgd_grad, LEARNED),
+}
+
+
+def two_views():
+    return Views(SINES, lambda batch: [batch, batch.swap_support_query()])
+
+
+class Setting:
+    """A training whose parts raise KeyboardInterrupt before or after they have worked, at a call
+    that is counted over all of them."""
+
+    def __init__(self, name):
+        make, self.method, self.model = OPTIMIZERS[name]
+        self.optimizer, self.tasks, self.rng = make(), two_views(), np.random.default_rng(7)
+        self.calls, self.at = 0, None
+        theta = MODEL.init(np.random.default_rng(3))
+        self.theta = theta if self.model is MODEL else LEARNED.join(theta, 0.01)
+
+    def interrupting(self, function):
+        def call(*arguments):
+            self.press()
+            result = function(*arguments)
+            self.press()
+            return result
+
+        return call
+
+    def press(self):
+        self.calls += 1
+        if self.calls == self.at:
+            raise KeyboardInterrupt
+
+    def run(self, theta, iterations, at=None):
+        self.calls, self.at = 0, at
+        take_step = self.interrupting(self.optimizer.step)
+        take_sample = self.interrupting(self.tasks.sample)
+        outer = self
+
+        class Optimizer:
+            step = staticmethod(take_step)
+
+            def state(self):
+                return tm.optimizers.take_state(outer.optimizer)
+
+            def restore(self, state):
+                tm.optimizers.put_back(outer.optimizer, state)
+
+        class Tasks:
+            sample = staticmethod(take_sample)
+            state, restore = self.tasks.state, self.tasks.restore
+
+        return tm.meta_train(
+            self.interrupting(self.method),
+            self.model,
+            theta,
+            Tasks(),
+            rng=self.rng,
+            iterations=iterations,
+            meta_batch_size=2,
+            shots=3,
+            inner_lr=0.01,
+            optimizer=Optimizer(),
+            callback=self.interrupting(lambda *_: None),
+        )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_interrupt_in_any_call_leaves_all_of_one_iteration(name):
+    whole, history = Setting(name).run(Setting(name).theta, 5)
+    for at in range(1, 5 * 8 + 1):
+        setting = Setting(name)
+        with pytest.raises(Interrupted) as caught:
+            setting.run(setting.theta, 5, at)
+        reached = caught.value
+        done = (at - 1) // 8 + ((at - 1) % 8 >= 6)  # the callback's two calls are after the step
+        assert len(reached.history) == done
+        theta, rest = setting.run(reached.theta, 5 - done)
+        assert np.array_equal(theta, whole), at
+        assert np.array_equal(np.concatenate((reached.history, rest)), history), at
+
+
+def test_after_an_error_of_any_kind_the_iteration_is_undone():
+    class Broken(tm.Adam):
+        def step(self, theta, grad):
+            stepped = super().step(theta, grad)
+            if self.t == 3:
+                raise RuntimeError("a bug")
+            return stepped
+
+    optimizer, rng = Broken(), np.random.default_rng(0)
+    settings = dict(meta_batch_size=3, shots=5, inner_lr=0.01)
+    with pytest.raises(RuntimeError, match="a bug"):
+        theta = np.ones(MODEL.n_params)
+        tm.meta_train(
+            tm.maml_grad,
+            MODEL,
+            theta,
+            SINES,
+            rng=rng,
+            iterations=6,
+            optimizer=optimizer,
+            **settings,
+        )
+    same = np.random.default_rng(0)
+    for _ in range(2):
+        SINES.sample(same, 3, 5)
+    assert optimizer.t == 2 and rng.bit_generator.state == same.bit_generator.state
+
+
+def test_divergence_undoes_the_step_of_the_optimizer_too():
+    optimizer, rng = tm.Adam(1e308, eps=0), np.random.default_rng(0)
+    with pytest.raises(Diverged):
+        tm.meta_train(
+            lambda model, theta, *_: (1.0, np.full_like(theta, 2.0)), MODEL,
+            np.full(MODEL.n_params, -1e308), SINES, rng=rng, iterations=6, meta_batch_size=3,
+            shots=5, inner_lr=0.01, optimizer=optimizer,
+        )  # fmt: skip
+    assert optimizer.t == 0 and optimizer.m is None
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+def test_a_callback_may_draw_from_the_generator():
+    """After the callback's draws an interrupted sample starts again from there."""
+
+    def run(tasks, iterations, rng, theta, start=0):
+        drawn = []
+        try:
+            tm.meta_train(
+                tm.joint_grad, MODEL, theta, tasks, rng=rng, iterations=iterations,
+                meta_batch_size=2, shots=3, inner_lr=0.01, optimizer=tm.SGD(0.01),
+                callback=lambda i, t, loss: drawn.append(rng.random()),
+            )  # fmt: skip
+        except Interrupted as reached:
+            return drawn + run(SINES, iterations - len(reached.history), rng, reached.theta)
+        return drawn
+
+    start = MODEL.init(np.random.default_rng(1))
+    whole = run(SINES, 6, np.random.default_rng(0), start)
+    assert run(Spoiled(3, press_ctrl_c), 6, np.random.default_rng(0), start) == whole
+
+
 # Wrong from the start, which is no divergence
 
 
@@ -367,6 +770,11 @@ def test_counts_are_whole_numbers(name, value):
         ValueError, match=f"^{name}: expected a whole number of at least 1; got {value}$"
     ):
         train(**{name: value})
+
+
+def test_the_examples_in_the_docstrings_run():
+    failed, run = doctest.testmod(tm.training)
+    assert run >= 5 and not failed
 
 
 def test_a_seed_is_no_generator():

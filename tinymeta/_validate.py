@@ -102,6 +102,28 @@ def check_generator(value):
     return value
 
 
+def check_method(name, value, method, example):
+    """Return an object that has the method; a class in place of its instance has not."""
+    if isinstance(value, type) or not callable(getattr(value, method, None)):
+        hint = ""
+        if callable(getattr(value, method, None)):
+            hint = f"; did you mean {value.__name__}(...)?"
+        raise TypeError(
+            f"{name}: expected an object with the method {method}, such as {example}; got "
+            f"{value!r}{hint}"
+        )
+    return value
+
+
+def has_state(thing):
+    """Return whether the object has methods state() and restore(state)."""
+    return (
+        not isinstance(thing, type)
+        and callable(getattr(thing, "state", None))
+        and callable(getattr(thing, "restore", None))
+    )
+
+
 def as_task_axes(rng, n_tasks, shots, query):
     """Return the leading axes that n_tasks gives, and the numbers of support and of query points,
     for the `sample` of a task distribution."""

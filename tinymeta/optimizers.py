@@ -1,8 +1,12 @@
 """Outer-loop optimisers on a flat vector: each step takes theta (..., P) and returns a new one.
 
 An optimiser is any object with a method `step(theta, grad) -> theta`; the docstring of
-`tinymeta.meta_train` says what else it may have.
+`tinymeta.meta_train` says what else it may have. At the end: how the state of any optimiser is
+taken and put back, for a training that is cut short or saved.
 """
+
+import copy
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,6 +58,28 @@ class SGD:
         """
         theta, grad = _validate.as_theta_and_grad(theta, grad)
         return theta - self.lr * grad
+
+    def state(self):
+        """Return a dict of all attributes: the rate.
+
+        Examples
+        --------
+        >>> SGD(0.5).state()
+        {'lr': 0.5}
+        """
+        return dict(vars(self))
+
+    def restore(self, state):
+        """Set all attributes to those of a `state()`.
+
+        Raises
+        ------
+        ValueError
+            If the state lacks an attribute or has another one, or the rate is not one.
+        """
+        check_names(self, state)
+        _validate.as_number("lr", state["lr"])
+        vars(self).update(state)
 
 
 class Adam:
@@ -118,22 +144,174 @@ class Adam:
             not a number.
         """
         theta, grad = _validate.as_theta_and_grad(theta, grad)
-        if self.t == 0:
-            self.m, self.v = np.zeros_like(grad), np.zeros_like(grad)
-        if self.m.shape != grad.shape:
+        m, v, t = self.m, self.v, self.t + 1
+        if t == 1:
+            m, v = np.zeros_like(grad), np.zeros_like(grad)
+        if m.shape != grad.shape:
             raise ValueError(
-                f"grad: expected the shape of the steps before, {self.m.shape}; got {grad.shape}; "
+                f"grad: expected the shape of the steps before, {m.shape}; got {grad.shape}; "
                 "take a new Adam"
             )
-        self.t += 1
-        self.m += (1 - self.beta1) * (grad - self.m)
-        self.v += (1 - self.beta2) * (grad * grad - self.v)
+        m = m + (1 - self.beta1) * (grad - m)
+        v = v + (1 - self.beta2) * (grad * grad - v)
         # where the gradient stays 0, m decays to subnormal floats, on which arithmetic is slow
-        if self.t % 100 == 0:
-            self.m[abs(self.m) < 1e-30] = 0
+        if t % 100 == 0:
+            m[abs(m) < 1e-30] = 0
         # m / (1 - beta1^t) over the root of v / (1 - beta2^t): both corrections in one number
-        root, correction = np.sqrt(self.v), (1 - self.beta2**self.t) ** 0.5
+        root, correction = np.sqrt(v), (1 - self.beta2**t) ** 0.5
         root += self.eps * correction
-        step = self.m / root
-        step *= self.lr * correction / (1 - self.beta1**self.t)
+        step = m / root
+        step *= self.lr * correction / (1 - self.beta1**t)
+        self.m, self.v, self.t = m, v, t  # new arrays: those of a state() taken before stay
         return theta - step
+
+    def state(self):
+        """Return a dict of all attributes: the constants, the number t of steps, and the moments m
+        and v (..., P), which are None before the first step. Later steps do not change it.
+
+        Examples
+        --------
+        >>> adam = Adam(lr=0.5)
+        >>> start = adam.state()
+        >>> once = adam.step(np.zeros(2), np.array([3.0, -4.0]))
+        >>> adam.restore(start)
+        >>> adam.t, np.array_equal(adam.step(np.zeros(2), np.array([3.0, -4.0])), once)
+        (0, True)
+        """
+        return dict(vars(self))
+
+    def restore(self, state):
+        """Set all attributes to those of a `state()`.
+
+        Raises
+        ------
+        ValueError
+            If the state lacks an attribute or has another one, a constant or t is not one, or m and
+            v are not moments after t steps.
+        """
+        check_names(self, state)
+        for name in ("lr", "eps", "beta1", "beta2"):
+            _validate.as_number(name, state[name], below=1 if "beta" in name else np.inf)
+        t, m, v = _validate.check_count("t", state["t"], least=0), state["m"], state["v"]
+        if t == 0 and not (m is None and v is None):
+            raise ValueError("m and v: expected None before the first step, where t = 0")
+        if t > 0:
+            if not (isinstance(m, np.ndarray) and isinstance(v, np.ndarray)):
+                raise ValueError(
+                    f"m and v: expected two arrays, for t = {t}; got {type(m).__name__} and "
+                    f"{type(v).__name__}"
+                )
+            if m.shape != v.shape or m.dtype != v.dtype or m.dtype.kind not in "fc":
+                raise ValueError(
+                    f"m and v: expected two arrays of one shape and one floating-point dtype; got "
+                    f"{m.shape} of {m.dtype} and {v.shape} of {v.dtype}"
+                )
+            if v.dtype.kind == "f" and (v < 0).any():
+                raise ValueError("v: expected a mean of squares; got a negative number")
+        vars(self).update(state)
+
+
+def check_names(optimizer, state):
+    """Refuse a state that does not have the optimiser's attributes, and those only."""
+    names = sorted(vars(optimizer))
+    if not isinstance(state, dict) or sorted(map(str, state)) != names:
+        got = sorted(map(str, state)) if isinstance(state, dict) else type(state).__name__
+        raise ValueError(f"state: expected a dict with {names}; got {got}")
+
+
+# State: taking it and putting it back, for any optimiser
+
+
+class Held(NamedTuple):
+    """The state of an object that an optimiser holds: another optimiser, a generator of random
+    numbers, or a model (which has none, and is only compared)."""
+
+    kind: str
+    state: object
+
+
+def attributes(thing):
+    """Return the attributes of an object as a dict, those in `__slots__` too."""
+    found = dict(getattr(thing, "__dict__", {}))
+    for kind in type(thing).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name.startswith("__") and not name.endswith("__"):
+                name = f"_{kind.__name__.lstrip('_')}{name}"
+            if name not in ("__dict__", "__weakref__") and hasattr(thing, name):
+                found[name] = getattr(thing, name)
+    return found
+
+
+def take_state(thing, seen=()):
+    """Return the state of an optimiser: by its own state(), or else a copy of its attributes."""
+    if _validate.has_state(thing):
+        return thing.state()
+    seen = (*seen, thing)
+    return {name: frozen(value, seen) for name, value in attributes(thing).items()}
+
+
+def put_back(thing, state):
+    """Set the state of an optimiser to one that `take_state` returned."""
+    if _validate.has_state(thing):
+        thing.restore(state)
+        return
+    now = attributes(thing)
+    for name, value in state.items():
+        # object's, for a class that forbids it, such as a frozen dataclass
+        object.__setattr__(thing, name, thawed(name, value, now.get(name)))
+    for name in now.keys() - state.keys():
+        object.__delattr__(thing, name)
+
+
+def frozen(value, seen):
+    """Return a copy of an attribute that later steps do not change."""
+    if isinstance(value, np.random.Generator):
+        return Held(kind_of(value), value.bit_generator.state)
+    if hasattr(value, "n_params"):
+        return Held(kind_of(value), None)
+    if not isinstance(value, type) and (
+        _validate.has_state(value) or callable(getattr(value, "step", None))
+    ):
+        # one that is being looked at already is put back there: two may know each other
+        known = any(value is other for other in seen)
+        return Held(kind_of(value), None if known else take_state(value, seen))
+    if type(value) in (list, tuple):
+        return type(value)([frozen(item, seen) for item in value])
+    if type(value) is dict:
+        return {key: frozen(item, seen) for key, item in value.items()}
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # an open file, say: it is left as it is
+        return value
+
+
+def thawed(name, value, now):
+    """Return the attribute to set for its saved value; the objects that the optimiser holds now are
+    kept, and their own states are set."""
+    if isinstance(value, Held):
+        if kind_of(now) != value.kind:
+            raise ValueError(f"{name}: one of {kind_of(now)} was expected; got one of {value.kind}")
+        if isinstance(now, np.random.Generator):
+            now.bit_generator.state = value.state
+        elif value.state is not None:
+            put_back(now, value.state)
+        return now
+    if type(value) in (list, tuple):
+        old = now if type(now) is type(value) and len(now) == len(value) else [None] * len(value)
+        return type(value)(
+            [thawed(f"{name}[{i}]", *pair) for i, pair in enumerate(zip(value, old))]
+        )
+    if type(value) is dict:
+        old = now if isinstance(now, dict) else {}
+        return {key: thawed(f"{name}[{key!r}]", item, old.get(key)) for key, item in value.items()}
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def kind_of(value):
+    """Return the name that has to be the same where a state is saved and where it is put back."""
+    if isinstance(value, np.random.Generator):
+        return type(value.bit_generator).__name__
+    if hasattr(value, "n_params"):
+        return repr(value)
+    return type(value).__name__ + ("" if _validate.has_state(value) else " without state()")

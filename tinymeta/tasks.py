@@ -218,7 +218,8 @@ class SineTasks:
 
 class Views:
     """Take several meta-steps on the same points: each call to `sample` returns the next view of
-    the same batch, until all have been returned; then a new batch is sampled.
+    the same batch, until all have been returned; then a new batch is sampled. A call with other
+    arguments (a callback's, say) has batches of its own.
 
     Create a new instance for every training run.
 
@@ -239,12 +240,64 @@ class Views:
     """
 
     def __init__(self, tasks, views):
-        self.tasks, self.views, self._waiting = tasks, views, []
+        self.tasks = _validate.check_method("tasks", tasks, "sample", "SineTasks()")
+        if not callable(views):
+            raise TypeError(f"views: expected a function of a TaskBatch; got {views!r}")
+        self.views, self._waiting = views, {}
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """Return the next view of the batch that was sampled last, or the first one of a new batch.
+        """Return the next view of the batch that was last sampled with these arguments, or the
+        first one of a new batch.
 
         Parameters, returns and errors are those of `SineTasks.sample`."""
-        if not self._waiting:
-            self._waiting = [*self.views(self.tasks.sample(rng, n_tasks, shots, query, grid))][::-1]
-        return self._waiting.pop()
+        request = (*_validate.as_task_axes(rng, n_tasks, shots, query), bool(grid))
+        if not self._waiting.get(request):
+            batch = self.tasks.sample(rng, n_tasks, shots, query, grid)
+            self._waiting[request] = [*self.views(batch)]
+            if not self._waiting[request]:
+                raise ValueError("views: expected at least one TaskBatch; got none")
+        first, *self._waiting[request] = self._waiting[request]
+        return first
+
+    def state(self):
+        """Return a dict of the views that are waiting, and of the state of the tasks, if they have
+        one: a training that is resumed in the middle of a batch's views needs both.
+
+        Examples
+        --------
+        >>> rng, views = np.random.default_rng(0), Views(SineTasks(), lambda batch: [batch, batch])
+        >>> batch = views.sample(rng, n_tasks=3, shots=5)
+        >>> again = Views(SineTasks(), lambda batch: [batch, batch])
+        >>> again.restore(views.state())
+        >>> np.array_equal(again.sample(rng, n_tasks=3, shots=5).x_query, batch.x_query)
+        True
+        """
+        own = self.tasks.state() if _validate.has_state(self.tasks) else None
+        waiting = [
+            (request, [(b.x_support, b.y_support, b.x_query, b.y_query) for b in batches])
+            for request, batches in self._waiting.items()
+        ]
+        return {"waiting": waiting, "tasks": own}
+
+    def restore(self, state):
+        """Set the views that are waiting, and the state of the tasks, to those of a `state()`.
+
+        Raises
+        ------
+        ValueError
+            If the state is not one of a Views.
+        """
+        try:
+            waiting = {
+                request: [TaskBatch(*view) for view in views] for request, views in state["waiting"]
+            }
+            own = state["tasks"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"state: expected a state of Views; got another one: {error}"
+            ) from None
+        if (own is not None) != _validate.has_state(self.tasks):
+            raise ValueError("state: expected a state of Views of the same tasks")
+        if own is not None:
+            self.tasks.restore(own)
+        self._waiting = waiting
