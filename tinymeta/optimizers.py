@@ -144,16 +144,18 @@ class Adam:
             not a number.
         """
         theta, grad = _validate.as_theta_and_grad(theta, grad)
-        m, v, t = self.m, self.v, self.t + 1
+        old_m, old_v, t = self.m, self.v, self.t + 1
         if t == 1:
-            m, v = np.zeros_like(grad), np.zeros_like(grad)
-        if m.shape != grad.shape:
+            old_m, old_v = np.zeros_like(grad), np.zeros_like(grad)
+        if old_m.shape != grad.shape:
             raise ValueError(
-                f"grad: expected the shape of the steps before, {m.shape}; got {grad.shape}; "
+                f"grad: expected the shape of the steps before, {old_m.shape}; got {grad.shape}; "
                 "take a new Adam"
             )
-        m = m + (1 - self.beta1) * (grad - m)
-        v = v + (1 - self.beta2) * (grad * grad - v)
+        m = (1 - self.beta1) * (grad - old_m)
+        m += old_m
+        v = (1 - self.beta2) * (grad * grad - old_v)
+        v += old_v
         # where the gradient stays 0, m decays to subnormal floats, on which arithmetic is slow
         if t % 100 == 0:
             m[abs(m) < 1e-30] = 0
@@ -162,7 +164,7 @@ class Adam:
         root += self.eps * correction
         step = m / root
         step *= self.lr * correction / (1 - self.beta1**t)
-        self.m, self.v, self.t = m, v, t  # new arrays: those of a state() taken before stay
+        self.m, self.v, self.t = m, v, t  # new arrays: those of an earlier state() stay
         return theta - step
 
     def state(self):
