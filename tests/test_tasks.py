@@ -2,6 +2,7 @@
 learning."""
 
 import doctest
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -340,3 +341,90 @@ def test_views_are_handed_out_one_after_the_other_of_the_batches_that_the_tasks_
             assert all(
                 np.array_equal(a, b) for a, b in zip(views.sample(rng, (2, 3), 4, 5), expected)
             )
+
+
+def numbers(batch):
+    return [array.tolist() for array in batch]
+
+
+def test_views_give_the_number_of_tasks_and_points_that_is_asked_for():
+    """Not the view that is left over from a training; and that one is still there afterwards."""
+    rng, same = np.random.default_rng(0), np.random.default_rng(0)
+    views = Views(SINES, lambda batch: [batch, batch.swap_support_query()])
+    views.sample(rng, 4, 5)
+    batch = SINES.sample(same, 4, 5)
+    for changes in (
+        dict(n_tasks=1000, shots=10),
+        dict(n_tasks=4, shots=5, query=3),
+        dict(n_tasks=(1, 4), shots=5),
+        dict(n_tasks=4, shots=6, query=5),
+        dict(n_tasks=4, shots=5, grid=True),
+    ):
+        assert numbers(views.sample(rng, **changes)) == numbers(SINES.sample(same, **changes))
+    again = views.sample(rng, np.uint8(4), np.int64(5), 5)  # the same request in other words
+    assert numbers(again) == numbers(batch.swap_support_query())
+
+
+def test_a_state_of_views_brings_back_the_views_that_were_waiting():
+    class Counting:
+        """Tasks with a state of their own, in fields in another order."""
+
+        Batch = namedtuple("Batch", "x_query y_query x_support y_support")
+
+        def __init__(self):
+            self.count = 0
+
+        def sample(self, rng, n_tasks, shots, query=None, grid=False):
+            self.count += 1
+            batch = SINES.sample(rng, n_tasks, shots, query, grid)
+            return self.Batch(**{**batch._asdict(), "y_query": batch.y_query + self.count})
+
+        def state(self):
+            return {"count": self.count}
+
+        def restore(self, state):
+            self.count = state["count"]
+
+    def make():
+        return Views(Counting(), lambda batch: [batch, batch, batch])
+
+    views, again, rng = make(), make(), np.random.default_rng(0)
+    views.sample(rng, 2, 3)
+    state, generator = views.state(), rng.bit_generator.state
+    expected = [views.sample(rng, 2, 3) for _ in range(4)]
+    rng.bit_generator.state = generator
+    again.restore(state)
+    for batch in expected:
+        got = again.sample(rng, 2, 3)
+        for name in tm.TaskBatch._fields:
+            assert np.array_equal(getattr(got, name), getattr(batch, name))
+    assert again.tasks.count == 2
+    with pytest.raises(ValueError, match="state: expected a state of Views of the same tasks"):
+        Views(SINES, lambda batch: [batch]).restore(state)
+    with pytest.raises(ValueError, match="state: expected a state of Views of the same tasks"):
+        again.restore(Views(SINES, lambda batch: [batch]).state())
+
+
+@pytest.mark.parametrize(
+    "tasks, views, error, message",
+    [
+        (tm.SineTasks, list, TypeError, "tasks: expected an object with the method sample"),
+        ([1], list, TypeError, r"tasks: expected an object with the method sample.* got \[1\]"),
+        (SINES, [], TypeError, r"views: expected a function of a TaskBatch; got \[\]"),
+        (SINES, lambda batch: [], ValueError, "views: expected at least one TaskBatch; got none"),
+    ],
+)
+def test_views_name_what_is_wrong(tasks, views, error, message):
+    with pytest.raises(error, match=message):
+        Views(tasks, views).sample(np.random.default_rng(0), 2, 3)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64])
+@pytest.mark.parametrize("grid", [False, True])
+def test_small_integers_of_numpy_count_as_whole_numbers(kind, grid):
+    batch = SINES.sample(np.random.default_rng(0), kind(2), kind(100), kind(101), grid)
+    assert numbers(batch) == numbers(SINES.sample(np.random.default_rng(0), 2, 100, 101, grid))
+    if kind is np.uint8:
+        assert (
+            SINES.sample(np.random.default_rng(0), 2, kind(200), kind(200)).x_query.shape[1] == 200
+        )

@@ -693,6 +693,52 @@ def test_an_interrupt_in_any_call_leaves_all_of_one_iteration(name):
         assert np.array_equal(np.concatenate((reached.history, rest)), history), at
 
 
+class Press:
+    """Trace the package's own code, and raise KeyboardInterrupt at the n-th of its operations after
+    the training has begun; count them where n is None."""
+
+    def __init__(self, n=None):
+        self.n, self.count, self.begun = n, 0, False
+
+    def __call__(self, frame, event, argument):
+        if "tinymeta" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        self.begun = self.begun or frame.f_code.co_name == "take_state"
+        if event == "opcode" and self.begun:
+            self.count += 1
+            if self.count == self.n:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self
+
+    def run(self, setting, iterations):
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            return setting.run(setting.theta, iterations)
+        finally:
+            sys.settrace(before)
+
+
+@pytest.mark.parametrize("name", ["Adam", "holding another"])
+def test_an_interrupt_at_any_operation_of_the_package_leaves_all_of_one_iteration(name):
+    count = Press()
+    whole, history = count.run(Setting(name), 3)
+    assert np.array_equal(whole, Setting(name).run(Setting(name).theta, 3)[0])
+    seen = set()
+    for n in np.random.default_rng(0).integers(1, count.count - 100, size=150).tolist():
+        setting = Setting(name)
+        with pytest.raises(Interrupted) as caught:
+            Press(n).run(setting, 3)
+        reached = caught.value
+        theta, rest = setting.run(reached.theta, 3 - len(reached.history))
+        assert np.array_equal(theta, whole), n
+        assert np.array_equal(np.concatenate((reached.history, rest)), history), n
+        seen.add(len(reached.history))
+    assert seen == {0, 1, 2}
+
+
 def test_after_an_error_of_any_kind_the_iteration_is_undone():
     class Broken(tm.Adam):
         def step(self, theta, grad):

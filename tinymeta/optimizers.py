@@ -282,9 +282,14 @@ def frozen(value, seen):
         return type(value)([frozen(item, seen) for item in value])
     if type(value) is dict:
         return {key: frozen(item, seen) for key, item in value.items()}
+    return copied(value)
+
+
+def copied(value):
+    """Return a copy, or the object itself if it cannot be copied, such as an open file."""
     try:
         return copy.deepcopy(value)
-    except Exception:  # an open file, say: it is left as it is
+    except Exception:
         return value
 
 
@@ -307,7 +312,7 @@ def thawed(name, value, now):
     if type(value) is dict:
         old = now if isinstance(now, dict) else {}
         return {key: thawed(f"{name}[{key!r}]", item, old.get(key)) for key, item in value.items()}
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return copied(value)
 
 
 def kind_of(value):

@@ -1,19 +1,25 @@
 """Files: what comes back, what no broken file gets past, and what no interruption destroys."""
 
+import doctest
+import errno
 import io
 import json
 import os
 import pickle
 import re
+import stat
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_training import OPTIMIZERS, Setting, two_views
 
 import tinymeta as tm
+from tinymeta.extras import storage
 from tinymeta.extras.storage import (
     BadFile,
     digest,
@@ -93,15 +99,18 @@ def test_a_link_goes_on_pointing_at_its_file(path):
     [
         (THETA[:-1], r"theta: expected shape \(\.\.\., 18\).*; got \(17,\)"),
         (np.full(18, np.nan), r"theta: expected finite numbers; got nan at \(0,\)"),
+        (THETA + 0j, "theta: expected float32 or float64; got complex128"),
     ],
 )
 def test_a_theta_that_is_wrong_is_not_saved(path, theta, message):
     with pytest.raises(ValueError, match=message):
         save_init(path, MODEL, theta)
-    assert np.array_equal(load_init(path)[1], THETA)
+    with pytest.raises(ValueError, match=message):
+        save_checkpoint(path, MODEL, theta, tm.SGD(0.1), np.random.default_rng(0), 1)
+    assert np.array_equal(load_init(path)[1], THETA) and os.listdir(path.parent) == ["init.npz"]
 
 
-@pytest.mark.parametrize("setting", [object(), np.nan, {1, 2}, b"x"])
+@pytest.mark.parametrize("setting", [object(), np.nan, {1, 2}, b"x", {0: 0.1}, [{"a": {1: 2}}]])
 def test_settings_that_json_cannot_hold_are_not_saved(path, setting):
     with pytest.raises(
         ValueError,
@@ -111,12 +120,95 @@ def test_settings_that_json_cannot_hold_are_not_saved(path, setting):
     assert np.array_equal(load_init(path)[1], THETA)
 
 
-def test_a_folder_in_the_way_or_missing_is_an_oserror_and_leaves_nothing(tmp_path):
+def test_a_folder_in_the_way_or_missing_is_an_oserror_that_names_it_and_leaves_nothing(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(storage.time, "sleep", lambda seconds: None)
     (tmp_path / "folder").mkdir()
     for place in (tmp_path / "folder", tmp_path / "none" / "init.npz"):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError) as caught:
             save_init(place, MODEL, THETA)
+        assert caught.value.filename == str(place) and caught.value.errno
+        assert ".tmp" not in str(caught.value)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"none.init\.npz'$"):
+        save_init("none/init.npz", MODEL, THETA)
     assert os.listdir(tmp_path) == ["folder"] and not os.listdir(tmp_path / "folder")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_file_has_the_mode_that_open_would_give_it(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        (tmp_path / "usual").write_text("")
+        save_init(tmp_path / "init.npz", MODEL, THETA)
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "init.npz") == mode(tmp_path / "usual")
+    (tmp_path / "init.npz").chmod(0o640)
+    save_init(tmp_path / "init.npz", MODEL, THETA)
+    assert mode(tmp_path / "init.npz") == 0o640
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_reader_who_holds_the_file_on_windows_is_waited_for(path, monkeypatch):
+    replace, calls, slept = os.replace, [], []
+
+    def denied(*places):
+        calls.append(places)
+        if len(calls) < 4:
+            raise PermissionError(errno.EACCES, "Access is denied", *map(str, places))
+        replace(*places)
+
+    monkeypatch.setattr(os, "replace", denied)
+    monkeypatch.setattr(storage.time, "sleep", slept.append)
+    save_init(path, MODEL, 2 * THETA)
+    assert np.array_equal(load_init(path)[1], 2 * THETA)
+    assert len(calls) == 4 and 0 < sum(slept) < 1
+    monkeypatch.setattr(os, "replace", lambda *places: denied_for_good(path))
+    with pytest.raises(PermissionError):
+        save_init(path, MODEL, THETA)
+    assert np.array_equal(load_init(path)[1], 2 * THETA) and sum(slept) < 3
+    assert os.listdir(path.parent) == ["init.npz"]
+
+
+def denied_for_good(path):
+    raise PermissionError(errno.EACCES, "Access is denied", str(path))
+
+
+def test_threads_that_save_to_one_path_leave_a_whole_file_at_any_time(path):
+    thetas = [np.full(18, float(n)) for n in range(3)]
+    errors, going = [], threading.Event()
+    going.set()
+
+    def work(do):
+        try:
+            while going.is_set():
+                do()
+        except BaseException as error:
+            errors.append(error)
+
+    loaded = []
+    threads = [
+        threading.Thread(target=work, args=[lambda t=t: save_init(path, MODEL, t, seed=int(t[0]))])
+        for t in thetas
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        while len(loaded) < 100:
+            _, theta, about = load_init(path)
+            loaded.append(np.array_equal(theta, THETA) or (theta == about["seed"]).all())
+    finally:
+        going.clear()
+        for thread in threads:
+            thread.join()
+    assert not errors and all(loaded)
+    assert os.listdir(path.parent) == ["init.npz"]
 
 
 # Broken files
@@ -398,6 +490,13 @@ def test_a_checkpoint_before_the_first_step_is_one(tmp_path):
     assert fresh.bit_generator.state == rng.bit_generator.state
 
 
+def lose_a_moment(arrays):
+    del arrays["array 0"]
+    for entry in arrays["about"]["optimizer"]["held"][1]["dict"]:
+        if entry[0] == "m":
+            entry[1] = None
+
+
 STATES = {
     "no optimizer": (without("optimizer", lambda arrays: arrays["about"]), "it lacks 'optimizer'"),
     "no rng": (without("rng", lambda arrays: arrays["about"]), "it lacks 'rng'"),
@@ -425,6 +524,18 @@ STATES = {
     "moments of another network": (
         set_array("array 1", np.ones(12)),
         r"m and v: expected two arrays of one shape .*; got \(13,\) of float64 and \(12,\)",
+    ),
+    "a negative mean of squares": (
+        set_array("array 1", np.full(13, -1.0)),
+        "v: expected a mean of squares; got a negative number",
+    ),
+    "steps without moments": (
+        lambda path: rewritten(path, lose_a_moment),
+        "m and v: expected two arrays, for t = 3; got NoneType and ndarray",
+    ),
+    "an array too many": (
+        set_array("optimizer.step", np.ones(13)),
+        r"it has arrays too many: \['optimizer.step'\]",
     ),
     "objects": (set_array("array 1", np.array([None] * 13)), "Object arrays cannot be loaded"),
     "an initialisation": (
@@ -506,6 +617,400 @@ def test_checkpoints_name_wrong_arguments(tmp_path, call, message):
     with pytest.raises(ValueError, match=message):
         call(tmp_path / "checkpoint.npz")
     assert not os.listdir(tmp_path)
+
+
+# What is in a state
+
+
+class Own:
+    """An optimiser with the attributes given."""
+
+    def __init__(self, **state):
+        vars(self).update(state)
+
+    def step(self, theta, grad):
+        return theta
+
+
+EVERYTHING = {
+    "none": None,
+    "numbers": [True, False, 3, -(2**100), 0.1, -0.0, 1e-320, 2 - 3j],
+    "not finite": (np.inf, -np.inf, np.nan, complex(np.nan, np.inf)),
+    "text": ["", "θ\n\0", "\ud800"],
+    "scalars of NumPy": [
+        np.float32(0.1),
+        np.int8(-3),
+        np.bool_(True),
+        np.complex64(1j),
+        np.str_("a"),
+    ],
+    "arrays": [
+        np.arange(6).reshape(2, 3),
+        np.array([True, False]),
+        np.array([np.nan, np.inf, -np.inf, -0.0], np.float32),
+        np.array(3.0),
+        np.zeros((0, 4), np.int8),
+        np.ones((2, 1, 3), np.float16),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(10.0)[::3],
+        np.array(["a", "bc"]),
+        np.arange(3, dtype=">f8"),
+        np.array([1 + 2j]),
+        np.zeros(2, [("a", int), ("b", float, 3)]),
+        np.array(["2020-01-01"], "M8[D]"),
+    ],
+    "nested": {"m": {0: (np.ones(2), [np.zeros(3), {}]), (1, "a"): [], None: ()}, "float": "nan"},
+    "keys": {True: 1, 2: "2", "2": 2, 0.5: 1.5, "array": "array 0"},
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_an_attribute_of_any_plain_kind_comes_back_exactly(tmp_path, name):
+    value = EVERYTHING[name]
+    optimizer, rng = Own(value=value), np.random.default_rng(0)
+    save_checkpoint(tmp_path / "c.npz", SINE_MODEL, np.ones(13), optimizer, rng, 1)
+    fresh = Own(value=0, later=1)
+    load_checkpoint(tmp_path / "c.npz", SINE_MODEL, fresh, rng)
+    assert vars(fresh).keys() == {"value"} and exactly(fresh.value) == exactly(value)
+    assert exactly(optimizer.value) == exactly(value)
+
+
+def exactly(value):
+    """The value as nested tuples of types and bytes."""
+    if isinstance(value, (list, tuple)):
+        return type(value), [*map(exactly, value)]
+    if isinstance(value, dict):
+        return dict, [(exactly(key), exactly(item)) for key, item in value.items()]
+    if isinstance(value, np.ndarray):
+        return np.ndarray, value.dtype, value.shape, value.tobytes()
+    return type(value), repr(value)
+
+
+@pytest.mark.parametrize(
+    "value, name, got",
+    [
+        (lambda t: t, "optimizer.schedule", "function"),
+        ({1, 2}, "optimizer.schedule", "set"),
+        (b"x", "optimizer.schedule", "bytes"),
+        (np.float64, "optimizer.schedule", "type"),
+        (np.array([None]), "optimizer.schedule", "an array of object"),
+        (np.ma.masked_array([1.0], [True]), "optimizer.schedule", "MaskedArray"),
+        ([0, {"a": (1, iter([]))}], r"optimizer.schedule\[1\].a\[1\]", "list_iterator"),
+        (tm.TaskBatch(1, 2, 3, 4), "optimizer.schedule", "TaskBatch"),
+        (Own(rate=print), "optimizer.schedule.rate", "builtin_function_or_method"),
+    ],
+)
+def test_an_attribute_that_cannot_be_saved_is_refused_by_its_name(tmp_path, value, name, got):
+    rng = np.random.default_rng(0)
+    with pytest.raises(TypeError, match=f"^{name}: expected numbers, arrays, .* got {got};"):
+        save_checkpoint(tmp_path / "c.npz", SINE_MODEL, np.ones(13), Own(schedule=value), rng, 1)
+    assert not os.listdir(tmp_path)
+
+
+class Schedule:
+    """A rate that falls; it and the optimiser know each other."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.steps = optimizer, 0
+        optimizer.schedule = self
+
+    def step(self):
+        self.steps += 1
+        self.optimizer.lr *= 0.9
+
+
+class Scheduled(Own):
+    def step(self, theta, grad):
+        self.schedule.step()
+        return theta - self.lr * grad
+
+
+def test_two_objects_that_know_each_other_are_saved_and_kept(tmp_path):
+    optimizer, rng = Scheduled(lr=0.1), np.random.default_rng(0)
+    Schedule(optimizer).step()
+    save_checkpoint(tmp_path / "c.npz", SINE_MODEL, np.ones(13), optimizer, rng, 1)
+    fresh = Scheduled(lr=0.5)
+    schedule = Schedule(fresh)
+    load_checkpoint(tmp_path / "c.npz", SINE_MODEL, fresh, rng)
+    assert fresh.lr == optimizer.lr and schedule.steps == 1
+    assert fresh.schedule is schedule and schedule.optimizer is fresh
+    train(np.ones(13), np.random.default_rng(0), fresh, 2)
+    assert schedule.steps == 3
+
+
+class WithMethods:
+    """Its state is not its attributes."""
+
+    def __init__(self):
+        self.function, self.momentum = print, None
+
+    def step(self, theta, grad):
+        old = 0.0 if self.momentum is None else self.momentum
+        self.momentum = 0.9 * old + grad
+        return theta - 0.01 * self.momentum
+
+    def state(self):
+        return {"momentum": self.momentum}
+
+    def restore(self, state):
+        self.momentum = state["momentum"]
+
+
+def test_methods_state_and_restore_are_used_where_there_are_any(tmp_path):
+    optimizer, fresh, rng = WithMethods(), WithMethods(), np.random.default_rng(0)
+    theta, _ = train(np.ones(13), rng, optimizer, 3)
+    save_checkpoint(tmp_path / "c.npz", SINE_MODEL, theta, optimizer, rng, 3)
+    load_checkpoint(tmp_path / "c.npz", SINE_MODEL, fresh, rng)
+    assert np.array_equal(fresh.momentum, optimizer.momentum) and fresh.function is print
+
+
+def test_a_restore_that_does_not_restore_is_found_when_it_is_saved(tmp_path):
+    class Forgetful(WithMethods):
+        def restore(self, state):
+            self.momentum = 0.0
+
+    optimizer, rng = Forgetful(), np.random.default_rng(0)
+    optimizer.momentum = 1.0
+    with pytest.raises(ValueError, match=r"optimizer: expected restore\(state\) to set what "):
+        save_checkpoint(tmp_path / "c.npz", SINE_MODEL, np.ones(13), optimizer, rng, 3)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_restore_that_fails_halfway_sets_nothing(tmp_path):
+    rng = np.random.default_rng(0)
+    optimizer = Own(lr=0.5, inner=[tm.Adam(0.1), tm.SGD(0.2)])
+    save_checkpoint(tmp_path / "c.npz", SINE_MODEL, np.ones(13), optimizer, rng, 3)
+    other = Own(lr=0.7, inner=[tm.Adam(0.3), tm.Adam(0.4)])
+    adam, state = other.inner[0], rng.bit_generator.state
+    rng.random()
+    state = rng.bit_generator.state
+    message = r"inner\[1\]: one of Adam was expected; got one of SGD"
+    with pytest.raises(BadFile, match=message):
+        load_checkpoint(tmp_path / "c.npz", SINE_MODEL, other, rng)
+    assert other.lr == 0.7 and other.inner[0] is adam and adam.lr == 0.3
+    assert rng.bit_generator.state == state
+
+
+@pytest.mark.parametrize("state", [{}, {"waiting": 3, "tasks": None}, {"waiting": [], "tasks": 1}])
+def test_views_refuse_a_state_of_something_else(state):
+    views = two_views()
+    with pytest.raises(ValueError, match="^state: expected a state of Views"):
+        views.restore(state)
+
+
+def test_tasks_are_saved_and_loaded_or_neither(tmp_path):
+    path, rng, sgd = tmp_path / "c.npz", np.random.default_rng(0), tm.SGD(0.1)
+    with pytest.raises(TypeError, match="^tasks: expected methods state.. and restore.*SineTasks"):
+        save_checkpoint(path, SINE_MODEL, np.ones(13), sgd, rng, 3, tasks=SINES)
+    save_checkpoint(path, SINE_MODEL, np.ones(13), sgd, rng, 3, tasks=two_views())
+    with pytest.raises(BadFile, match="saved with the state of tasks; load it with tasks="):
+        load_checkpoint(path, SINE_MODEL, sgd, rng)
+    save_checkpoint(path, SINE_MODEL, np.ones(13), sgd, rng, 3)
+    with pytest.raises(BadFile, match="saved without the state of tasks; load it without tasks="):
+        load_checkpoint(path, SINE_MODEL, sgd, rng, tasks=two_views())
+
+
+def test_an_adam_of_another_training_is_refused_when_it_is_saved(tmp_path):
+    _, optimizer, rng = checkpoint(tmp_path / "c.npz")
+    with pytest.raises(ValueError, match=r"optimizer.m: expected the shape of theta, \(2, 13\)"):
+        save_checkpoint(tmp_path / "d.npz", SINE_MODEL, np.ones((2, 13)), optimizer, rng, 3)
+    optimizer.v[0] = np.inf
+    with pytest.raises(ValueError, match=r"optimizer.v: expected finite numbers; got inf"):
+        save_checkpoint(tmp_path / "d.npz", SINE_MODEL, np.ones(13), optimizer, rng, 3)
+    assert os.listdir(tmp_path) == ["c.npz"]
+
+
+def test_a_model_without_a_repr_of_its_own_is_refused(tmp_path):
+    class Nameless:
+        n_params = 13
+
+    with pytest.raises(TypeError, match="model: expected a repr that names its sizes"):
+        save_init(tmp_path / "c.npz", Nameless(), np.ones(13))
+
+
+# Resuming
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_after_an_interrupt_anywhere_a_checkpoint_resumes_bit_for_bit(tmp_path, name):
+    """In the middle of a batch's views, with every optimiser, in every call."""
+    path = tmp_path / "c.npz"
+    whole, history = Setting(name).run(Setting(name).theta, 5)
+    for at in range(1, 5 * 8 + 1, 3):
+        first, second = Setting(name), Setting(name)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            first.run(first.theta, 5, at)
+        reached = caught.value
+        save_checkpoint(
+            path, first.model, reached.theta, first.optimizer, first.rng, len(reached.history),
+            first.tasks,
+        )  # fmt: skip
+        second.rng.random(3)
+        theta, done = load_checkpoint(
+            path, second.model, second.optimizer, second.rng, second.tasks
+        )
+        theta, rest = second.run(theta, 5 - done)
+        assert np.array_equal(theta, whole), at
+        assert np.array_equal(np.concatenate((reached.history, rest)), history), at
+
+
+SIGINT = """
+import os, signal, sys, threading
+import numpy as np
+sys.path[:0] = sys.argv[3:]
+from test_training import MODEL, Setting
+import tinymeta as tm
+from tinymeta.extras.storage import load_checkpoint, save_checkpoint
+from tinymeta.training import Interrupted
+
+path, name = sys.argv[1:3]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run(setting, theta, iterations):
+    return tm.meta_train(
+        setting.method, setting.model, theta, setting.tasks, rng=setting.rng,
+        iterations=iterations, meta_batch_size=2, shots=3, inner_lr=0.01,
+        optimizer=setting.optimizer, callback=lambda *_: None)
+
+
+whole, history = run(Setting(name), Setting(name).theta, 150)
+delays, places = np.random.default_rng(1), set()
+while len(places) < 20:
+    first, second = Setting(name), Setting(name)
+    timer = threading.Timer(delays.uniform(0.002, 0.025), os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        run(first, first.theta, 10**5)
+    except Interrupted as error:
+        reached = error
+    except KeyboardInterrupt:  # before it began
+        continue
+    save_checkpoint(path, first.model, reached.theta, first.optimizer, first.rng,
+                    len(reached.history), first.tasks)
+    theta, done = load_checkpoint(path, second.model, second.optimizer, second.rng, second.tasks)
+    if done <= 150:
+        theta, rest = run(second, theta, 150 - done)
+        assert np.array_equal(theta, whole), done
+        assert np.array_equal(np.concatenate((reached.history, rest)), history), done
+        places.add(done)
+print(len(places))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill of SIGINT for one process")
+@pytest.mark.parametrize("name", ["Adam", "holding another"])
+def test_after_ctrl_c_at_20_moments_a_checkpoint_resumes_bit_for_bit(tmp_path, name):
+    done = python(SIGINT, tmp_path / "c.npz", name, ROOT, ROOT / "tests")
+    assert done.stdout == "20\n", done.stderr
+
+
+# Files of an older version, and damaged ones
+
+OLD = Path(__file__).parent / "version_0_1_0"
+
+
+def test_an_initialisation_of_version_0_1_0_is_loaded():
+    model, theta, about = load_init(OLD / "init.npz", SINE_MODEL)
+    assert model == SINE_MODEL and theta.shape == (13,)
+    assert about["settings"] == {"inner_lr": 0.01, "ranges": [1, 2]}
+    assert (about["algorithm"], about["seed"], about["tinymeta"]) == ("MAML", 0, "0.1.0")
+
+
+def test_a_checkpoint_of_version_0_1_0_is_loaded_and_resumed():
+    optimizer, rng = tm.Adam(), np.random.default_rng(5)
+    theta, iteration = load_checkpoint(OLD / "checkpoint.npz", SINE_MODEL, optimizer, rng)
+    assert iteration == 30 and optimizer.t == 30 and optimizer.lr == 0.01
+    theta, history = train(theta, rng, optimizer, 20)
+    stored = [0.34289483254628494, -0.5250031196933591, -0.8175579523616413]
+    assert theta[:3] == pytest.approx(stored, rel=1e-9)
+    assert history.sum() == pytest.approx(76.78829747763298, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "spoil, why",
+    [
+        (set_array("optimizer.step", np.ones(13)), "arrays too many: .'optimizer.step'"),
+        (set_array("optimizer.v", np.full(13, -1.0)), "v: expected a mean of squares; got a neg"),
+        (set_array("optimizer.v", np.ones(12)), r"expected the shape of theta"),
+        (set_array("optimizer.m", np.full(13, np.inf)), "optimizer.m: expected finite numbers"),
+        (without("optimizer.m"), "m and v: expected two arrays, for t = 30; got NoneType"),
+        (lambda path: rewritten(path, forget_a_rate), "one of Adam was expected; got one of Adam"),
+    ],
+)
+def test_a_checkpoint_of_version_0_1_0_is_checked(tmp_path, spoil, why):
+    path = tmp_path / "c.npz"
+    path.write_bytes((OLD / "checkpoint.npz").read_bytes())
+    spoil(path)
+    optimizer, rng = tm.Adam(0.5), np.random.default_rng(5)
+    with pytest.raises(BadFile, match=why):
+        load_checkpoint(path, SINE_MODEL, optimizer, rng)
+    assert optimizer.state() == tm.Adam(0.5).state()
+    assert rng.bit_generator.state == np.random.default_rng(5).bit_generator.state
+
+
+def forget_a_rate(arrays):
+    del arrays["about"]["optimizer"][1]["lr"]
+
+
+def test_arrays_exchanged_in_a_file_are_found_by_the_sha256(tmp_path):
+    path = tmp_path / "c.npz"
+    _, optimizer, rng = checkpoint(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    assert {"array 0", "array 1"} <= arrays.keys()
+    arrays["array 0"], arrays["array 1"] = arrays["array 1"], arrays["array 0"]
+    np.savez(path, **arrays)
+    with pytest.raises(BadFile, match="its contents are not those that its SHA-256 was taken of"):
+        load_checkpoint(path, SINE_MODEL, optimizer, rng)
+    arrays.pop("sha256")
+    np.savez(path, **arrays)
+    with pytest.raises(BadFile, match="it lacks 'sha256'"):
+        load_checkpoint(path, SINE_MODEL, optimizer, rng)
+
+
+@pytest.mark.parametrize("n", [200, pytest.param(4000, marks=pytest.mark.slow)])
+def test_a_damaged_checkpoint_is_a_badfile_or_identical(tmp_path, n):
+    path = tmp_path / "c.npz"
+    theta, optimizer, rng = checkpoint(path)
+    data, state, draws = path.read_bytes(), optimizer.state(), np.random.default_rng(n)
+    bad = 0
+    for _ in range(n):
+        path.write_bytes(damaged(data, draws))
+        other, fresh = tm.Adam(0.5), np.random.default_rng(9)
+        try:
+            got, iteration = load_checkpoint(path, SINE_MODEL, other, fresh)
+        except BadFile:
+            bad += 1
+            assert other.state() == tm.Adam(0.5).state()
+            assert fresh.bit_generator.state == np.random.default_rng(9).bit_generator.state
+        else:
+            assert iteration == 3 and np.array_equal(got, theta)
+            assert exactly(other.state()) == exactly(state)
+            assert fresh.bit_generator.state == rng.bit_generator.state
+    assert bad > 0.6 * n
+
+
+def damaged(data, draws):
+    """The bytes with up to four of them changed, or cut off, or with a piece moved or lost."""
+    data = bytearray(data)
+    place, other = sorted(draws.integers(len(data), size=2).tolist())
+    kind = draws.integers(4)
+    if kind == 0:
+        for where in draws.integers(len(data), size=draws.integers(1, 5)):
+            data[where] = draws.integers(256)
+    elif kind == 1:
+        del data[place:]
+    elif kind == 2:
+        data[place:other] = data[place:other][::-1]
+    else:
+        del data[place:other]
+    return data
+
+
+def test_the_examples_in_the_docstrings_run():
+    failed, run = doctest.testmod(storage)
+    assert run >= 8 and not failed
 
 
 # Interruptions in the middle of writing
