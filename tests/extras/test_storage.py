@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_training import OPTIMIZERS, Setting, two_views
+from test_training import LEARNED, OPTIMIZERS, Setting, two_views
 
 import tinymeta as tm
 from tinymeta.extras import storage
@@ -295,7 +295,7 @@ BROKEN = {
     ),
     "no theta": (without("theta"), "it lacks 'theta'"),
     "no about": (without("about"), "it lacks 'about'"),
-    "no sizes": (without("sizes", lambda arrays: arrays["about"]), "it lacks 'sizes'"),
+    "no sizes": (without("sizes", lambda arrays: arrays["about"]), r"it is for MLP\(.*: pass that"),
     "no format": (without("format", lambda arrays: arrays["about"]), "it lacks 'format'"),
     "no seed": (without("seed", lambda arrays: arrays["about"]), "it lacks 'seed'"),
     "about no JSON": (set_array("about", np.array("{")), "expected a tinymeta initialisation; "),
@@ -818,6 +818,15 @@ def test_an_adam_of_another_training_is_refused_when_it_is_saved(tmp_path):
     with pytest.raises(ValueError, match=r"optimizer.v: expected finite numbers; got inf"):
         save_checkpoint(tmp_path / "d.npz", SINE_MODEL, np.ones(13), optimizer, rng, 3)
     assert os.listdir(tmp_path) == ["c.npz"]
+
+
+def test_a_model_that_is_no_mlp_is_saved_and_has_to_be_given_again(tmp_path):
+    phi = np.ones(LEARNED.n_params)
+    save_init(tmp_path / "c.npz", LEARNED, phi)
+    model, loaded, _ = load_init(tmp_path / "c.npz", LEARNED)
+    assert model is LEARNED and np.array_equal(loaded, phi)
+    with pytest.raises(BadFile, match=r"it is for LearnedRates\(MLP\(.*: pass that model"):
+        load_init(tmp_path / "c.npz")
 
 
 def test_a_model_without_a_repr_of_its_own_is_refused(tmp_path):

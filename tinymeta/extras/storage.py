@@ -498,6 +498,8 @@ def read(data, kind, wanted):
         raise ValueError("its contents are not those that its SHA-256 was taken of")
     arrays.pop("about")
     model = wanted
+    if wanted is None and "sizes" not in about:
+        raise ValueError(f"it is for {about['model']}: pass that model")
     if wanted is None or "model" not in about:
         model = MLP(about["sizes"], about["activation"], about["criterion"])
     if wanted is not None and about.get("model", repr(model)) != repr(wanted):
