@@ -1,10 +1,13 @@
 """Adaptation curves against a loop."""
 
+import doctest
+
 import numpy as np
 import pytest
 from helpers import problem
 
 import tinymeta as tm
+from tinymeta import evaluation
 from tinymeta.checks import relative_error
 
 
@@ -81,3 +84,55 @@ def test_a_task_that_diverges_is_followed_in_silence_and_spoils_no_other():
     assert (
         np.isposinf(curve).any() and np.isnan(curve[-1, 1]) and np.isfinite(curve[:, [0, 2]]).all()
     )
+
+
+REGRESSIONS = {
+    "one output": dict(sizes=(2, 5, 1)),
+    "labels that are no classes": dict(sizes=(2, 5, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", REGRESSIONS)
+def test_a_regression_has_no_accuracy(kind):
+    model, theta, batch = problem(**REGRESSIONS[kind])
+    with pytest.raises(ValueError, match='metric: expected "loss", as accuracy needs .*y_query'):
+        tm.adaptation_curve(model, theta, batch, 0.1, 2, "accuracy")
+
+
+def test_one_output_has_no_accuracy_even_if_every_label_is_1():
+    model, theta, batch = problem(sizes=(2, 5, 1))
+    batch.y_query[...] = 1
+    with pytest.raises(ValueError, match="at least two classes"):
+        tm.adaptation_curve(model, theta, batch, 0.1, 2, "accuracy")
+
+
+def test_classes_may_be_learned_by_squared_error():
+    model, theta, batch = problem(sizes=(2, 5, 3), query=12)
+    for y in (batch.y_support, batch.y_query):
+        y[...] = np.eye(3)[np.arange(y.shape[1]) % 3]
+    curve = tm.adaptation_curve(model, theta, batch, 0.1, 2, "accuracy")
+    predicted = model.predict(theta, batch.x_query).argmax(axis=-1)
+    assert np.array_equal(curve[0], (predicted == np.arange(12) % 3).mean(axis=-1))
+
+
+def test_outputs_that_are_not_finite_are_never_right():
+    """argmax of nan is class 0, and every label here is that class."""
+    model, theta, batch = problem(criterion="cross_entropy", sizes=(2, 6, 5), activation="relu")
+    for y in (batch.y_support, batch.y_query):
+        y[...] = np.eye(5)[0]
+    batch.y_support[:, 0] = np.eye(5)[1]
+    curve = tm.adaptation_curve(model, theta, batch, 1e200, 4, "accuracy")
+    losses = tm.adaptation_curve(model, theta, batch, 1e200, 4)
+    assert not np.isfinite(losses[-1]).any() and not curve[-1].any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_accuracy_counts_a_point_with_a_bad_output_as_wrong(bad):
+    outputs = np.array([[3.0, 1.0], [3.0, bad], [bad, 1.0], [1.0, 3.0]])
+    labels = np.array([[1.0, 0.0]] * 3 + [[0.0, 1.0]])
+    assert evaluation.accuracy(outputs, labels) == 0.5
+
+
+def test_the_examples_in_the_docstrings_run():
+    results = doctest.testmod(evaluation)
+    assert results.failed == 0 < results.attempted

@@ -1,4 +1,4 @@
-"""How an initialisation adapts to tasks it has never seen."""
+"""How an initialisation adapts to tasks that it has never seen."""
 
 import numpy as np
 
@@ -7,23 +7,60 @@ from .meta import inner_loop
 from .tasks import TaskBatch
 
 
-def accuracy(out, y):
-    """The share (...) of points whose largest output is where y, in one-hot rows, has its 1."""
-    return (out.argmax(axis=-1) == y.argmax(axis=-1)).mean(axis=-1)
+def accuracy(outputs, y):
+    """Return the share (...) of points whose largest output is where y, in one-hot rows, has its 1.
+
+    A point whose outputs are not all finite is wrong, whatever its label."""
+    right = outputs.argmax(axis=-1) == y.argmax(axis=-1)
+    return (right & np.isfinite(outputs).all(axis=-1)).mean(axis=-1)
 
 
 def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
-    """The query loss (or "accuracy") of each task after 0, 1, ... `steps` steps on its support set:
-    (..., steps + 1, T).
+    """Return the query loss, or accuracy, of each task after 0, 1, ... `steps` steps of adaptation.
 
-    theta (S, P) judges S replicas on the same batch (T, K, d), or on one each (S, T, K, d). A task
-    that diverges is followed to inf or nan without a warning."""
+    Diverging tasks yield inf or nan as their loss and 0 as their accuracy; no warning is raised.
+
+    Parameters
+    ----------
+    model : MLP
+    theta : array (..., P)
+        The initialisation; (S, P) gives the curves of S replicas, on the same batch or on one each.
+    batch : TaskBatch
+        T tasks, each (..., T, K, d): steps are on the support set, judgements on the query set.
+    inner_lr : float or array
+        The rate; an array broadcasts against theta.
+    steps : int
+        0 or more.
+    metric : str
+        "loss", or "accuracy" for tasks with classes: two outputs or more, and y in one-hot rows.
+
+    Returns
+    -------
+    curve : array (..., steps + 1, T)
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a number is not finite, a rate or a number of steps is negative, or
+        accuracy is asked for where there are no classes.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP, TaskBatch
+    >>> x, y = np.array([[[0.0], [1.0]]]), np.array([[[1.0], [3.0]]])  # one task, 2 x + 1
+    >>> curve = adaptation_curve(MLP([1, 1]), np.zeros(2), TaskBatch(x, y, x, y), 0.5, steps=2)
+    >>> curve.shape, curve[:, 0].tolist()
+    ((3, 1), [5.0, 0.625, 0.15625])
+    """
     theta = _validate.as_theta(model, theta)
     batch = _validate.as_batch(model, theta, batch)
     inner_lr = _validate.as_inner_lr(theta, inner_lr)
     _validate.check_count("steps", steps, least=0)
-    _validate.check_choice("metric", metric, ("loss", "accuracy"))
-    measure = model.loss_fn.value if metric == "loss" else accuracy
+    if _validate.check_choice("metric", metric, ("loss", "accuracy")) == "loss":
+        measure = model.loss_fn.value
+    else:
+        check_classes(batch)
+        measure = accuracy
     pieces = []
     with np.errstate(over="ignore", invalid="ignore"):
         for block in TaskBatch(*batch).split_tasks(20):
@@ -34,3 +71,16 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
                 curve.append(measure(model.forward(theta_s, block.x_query).z[-1], block.y_query))
             pieces.append(np.stack(curve, axis=-2))
     return np.concatenate(pieces, axis=-1)
+
+
+def check_classes(batch):
+    """Raise ValueError unless the query labels are one-hot rows of at least two classes."""
+    y = batch.y_query
+    try:
+        if y.shape[-1] < 2:
+            raise ValueError(f"y_query: expected at least two classes; got shape {y.shape}")
+        _validate.check_one_hot("y_query", y)
+    except ValueError as error:
+        raise ValueError(
+            f'metric: expected "loss", as accuracy needs classes; got "accuracy", and {error}'
+        ) from None
