@@ -265,8 +265,8 @@ alpha lambda < 2, and grows where it is larger: the next step can raise the very
 descends.
 
 The first step is the one that MAML was trained through. What the second does, nobody asked. So look
-there: at the largest eigenvalue of each task's support loss *after* one step, found by power
-iteration with the Hessian-vector products of lesson 03.
+there: at the largest eigenvalue of each task's support loss *after* one step, found by
+Lanczos's method with the Hessian-vector products of lesson 03.
 """
 
 
