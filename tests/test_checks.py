@@ -152,6 +152,12 @@ def test_complex_step_refuses_a_function_that_loses_the_imaginary_part(name):
             complex_step(LOSING[name], theta, v)
 
 
+@pytest.mark.parametrize("share", [0.005, 1e-4])
+def test_complex_step_sees_that_a_small_share_is_lost(share):
+    with pytest.raises(ValueError, match="keeps complex numbers"):
+        complex_step(lambda t: t[..., 0] + share * abs(t[..., 1]), [1.0, 1.0])
+
+
 def test_complex_step_refuses_no_right_network_at_or_near_its_kinks():
     rng = np.random.default_rng(0)
     for _ in range(100):

@@ -228,7 +228,7 @@ def central_difference(f, theta, v, h=1e-5):
     if not _validate.as_number("h", h):
         raise ValueError(f"h: expected a number above 0; got {h!r}")
     if v.ndim == theta.ndim:
-        return (f(theta + h * v) - f(theta - h * v)) / (2 * h)
+        return (np.asarray(f(theta + h * v)) - np.asarray(f(theta - h * v))) / (2 * h)
     rows = v.reshape(-1, *theta.shape)
     difference = (_at_each(f, theta + h * rows) - _at_each(f, theta - h * rows)) / (2 * h)
     return difference.reshape(*v.shape[: v.ndim - theta.ndim], *difference.shape[1:])

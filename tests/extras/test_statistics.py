@@ -131,6 +131,8 @@ def test_an_interval_of_numbers_that_are_not_finite_is_infinite():
         curve[1, 2, 3] = bad
         half = confidence_halfwidth(curve)
         assert np.array_equal(half[:2], confidence_halfwidth(CURVE)[:2]) and np.isposinf(half[2])
+    for curve in ([[[np.inf, 1.0]], [[-np.inf, 1.0]]], [[1e200, 1.0]], [[[1.7e308] * 2]] * 2):
+        assert confidence_halfwidth(curve).tolist() == [np.inf]
 
 
 # Published: NIST/SEMATECH e-Handbook 1.3.6.7.2, with more digits by R's qt(0.975, df)
@@ -221,6 +223,7 @@ def test_accuracies_do_not_diverge():
     accuracies = [[0.0, 0.004, 0.2], [0.5, 0.9, np.nan]]
     assert summarize(accuracies, "accuracy").diverged.tolist() == [0, 1]
     assert summarize([[0.0, 0.0], [0.6, 0.8]]).diverged.tolist() == [0, 0]
+    assert summarize([[-1.0, 1.0], [5.0, 101.0]]).diverged.tolist() == [0, 1]
     with pytest.raises(ValueError, match="metric: expected one of 'loss', 'accuracy'"):
         summarize(accuracies, "error")
 

@@ -61,6 +61,7 @@ def best_inner_lr(model, theta, batch, rates, steps):
 
     if model.criterion == "cross_entropy":
         accuracies = [means(rate, "accuracy")[1] for rate in rates]
+        # the best first; only a loss tells whether a rate diverges
         for i in sorted(range(len(rates)), key=lambda i: -accuracies[i]):
             if stays(*means(rates[i], "loss")):
                 return rates[i], float(accuracies[i])
@@ -205,12 +206,14 @@ def confidence_halfwidth(curve):
     >>> confidence_halfwidth([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]]).round(4).tolist()
     [2.4841, 0.0]
     """
-    of_tasks = as_curve("curve", curve).mean(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # inf, or inf - inf: not finite below
+        of_tasks = as_curve("curve", curve).mean(axis=0)
     n = of_tasks.shape[-1]
     if n < 2:
         raise ValueError(f"curve: expected at least 2 tasks, to tell how they differ; got {n}")
     finite = np.isfinite(of_tasks).all(axis=-1)
-    spread = np.where(finite[:, None], of_tasks, 0.0).std(axis=-1, ddof=1)
+    with np.errstate(over="ignore"):
+        spread = np.where(finite[:, None], of_tasks, 0.0).std(axis=1, ddof=1)
     return np.where(finite, t_quantile(n - 1) * spread / n**0.5, np.inf)
 
 
