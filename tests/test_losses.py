@@ -1,5 +1,4 @@
-"""The two losses, on a model that hands its inputs on: its outputs are what the test says they
-are."""
+"""The two losses, on a model whose outputs are its inputs, so that a test chooses the outputs."""
 
 import numpy as np
 import pytest
@@ -13,13 +12,13 @@ from tinymeta.losses import LOSSES
 
 
 def echo(d, criterion):
-    """A model and a theta for which predict(theta, x) is x, so that b's gradient is that in the
-    outputs, summed over points."""
+    """Return a model and a theta for which predict(theta, x) is x. The gradient with respect to b
+    is then that with respect to the outputs, summed over the points."""
     model = tm.MLP([d, d], criterion=criterion)
     return model, np.concatenate((np.eye(d).ravel(), np.zeros(d)))
 
 
-def test_echo_hands_its_inputs_on():
+def test_the_outputs_of_echo_are_its_inputs():
     model, theta = echo(3, "mse")
     x = np.arange(12.0).reshape(2, 2, 3)
     assert np.array_equal(model.predict(theta, x), x)
@@ -32,14 +31,14 @@ def test_mse_is_the_mean_over_points_and_outputs():
     assert model.grad(theta, out, y)[-2:] == pytest.approx([2 * (1 + 2) / 6, 2 * 1 / 6])
 
 
-def test_cross_entropy_of_equal_outputs_is_the_logarithm_of_their_number():
+def test_cross_entropy_of_equal_outputs_is_the_logarithm_of_the_number_of_classes():
     model, theta = echo(5, "cross_entropy")
     assert model.loss(theta, np.full((3, 5), 7.0), np.eye(5)[:3]) == pytest.approx(
         np.log(5), rel=1e-14
     )
 
 
-def test_cross_entropy_gradient_is_softmax_minus_y_over_the_points():
+def test_cross_entropy_gradient_is_the_mean_of_softmax_minus_y():
     model, theta = echo(3, "cross_entropy")
     out, y = np.log([[1.0, 2.0, 5.0], [1.0, 1.0, 2.0]]), np.eye(3)[[2, 0]]
     p = np.array([[1, 2, 5], [2, 2, 4]]) / 8
@@ -47,13 +46,13 @@ def test_cross_entropy_gradient_is_softmax_minus_y_over_the_points():
     assert model.grad(theta, out, y)[-3:] == pytest.approx((p - y).sum(axis=0) / 2)
 
 
-def test_cross_entropy_does_not_change_when_all_outputs_rise():
+def test_adding_a_constant_to_all_outputs_does_not_change_cross_entropy():
     model, theta = echo(3, "cross_entropy")
     out, y = np.array([[1.0, 2.0, 5.0]]), np.eye(3)[[1]]
     assert model.loss(theta, out + 3, y) == pytest.approx(model.loss(theta, out, y), rel=1e-14)
 
 
-def test_cross_entropy_neither_overflows_nor_loses_a_certain_answer():
+def test_cross_entropy_of_large_outputs_does_not_overflow():
     model, theta = echo(3, "cross_entropy")
     out = np.array([[1000.0, -1000.0, 0.0]])
     for label, loss in ((0, 0.0), (1, 2000.0), (2, 1000.0)):
@@ -63,7 +62,7 @@ def test_cross_entropy_neither_overflows_nor_loses_a_certain_answer():
         assert not model.hvp(theta, out, y, theta)[-3:].any()
 
 
-# Outputs of at most a few units: where softmax says 1 - 1e-10, 1 - p itself has but six digits
+# Outputs of at most a few units: where softmax is 1 - 1e-10, 1 - p has only six correct digits
 @pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
 @given(
     d=st.integers(2, 5),
@@ -71,9 +70,7 @@ def test_cross_entropy_neither_overflows_nor_loses_a_certain_answer():
     scale=st.sampled_from([0.01, 1.0]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_both_derivatives_in_the_outputs_are_those_of_the_complex_step(
-    criterion, d, n, scale, seed
-):
+def test_both_derivatives_of_a_loss_agree_with_the_complex_step(criterion, d, n, scale, seed):
     model, theta = echo(d, criterion)
     rng = np.random.default_rng(seed)
     out, y, v = (
@@ -96,7 +93,7 @@ def test_both_derivatives_in_the_outputs_are_those_of_the_complex_step(
 
 
 @pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
-def test_points_said_twice_change_nothing(criterion):
+def test_repeating_every_point_changes_nothing(criterion):
     model, theta = echo(3, criterion)
     rng = np.random.default_rng(0)
     out, y, v = (
@@ -113,7 +110,7 @@ def test_points_said_twice_change_nothing(criterion):
         assert relative_error(again, once) < 1e-14
 
 
-def test_one_loss_is_not_taken_for_the_other():
+def test_the_criterion_chooses_the_loss_and_mse_is_the_default():
     out, y = np.array([[0.5, 0.25]]), np.array([[1.0, 0.0]])
     assert tm.MLP([2, 2]).criterion == "mse"
     for criterion, loss in (
@@ -124,9 +121,9 @@ def test_one_loss_is_not_taken_for_the_other():
         assert model.loss(theta, out, y) == pytest.approx(loss)
 
 
-def test_rows_far_apart_do_not_drown_each_other():
+def test_softmax_is_accurate_for_rows_of_very_different_size():
     out, y = np.array([[0.0, 1.0], [1000.0, 1001.0]]), np.eye(2)
-    # softmax does not see what a row is shifted by
+    # softmax does not change when a constant is added to a row
     want = (1 / (1 + np.exp([[1.0, -1.0]])) - y) / 2
     for got in (
         LOSSES["cross_entropy"].grad(out, y),

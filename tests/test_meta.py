@@ -1,5 +1,5 @@
-"""Adapting, and the four meta-gradients: against the complex step, against loops, and wrong ones
-that must fail."""
+"""Adaptation and the four meta-gradients: compared with the complex step and with loops; and wrong
+meta-gradients, which the same checks have to reject."""
 
 import inspect
 import itertools
@@ -13,6 +13,7 @@ from helpers import (
     WIDE,
     WithoutSecondDerivative,
     meta_gradient_error,
+    pairwise,
     problem,
     structures,
     true_meta_gradient,
@@ -26,6 +27,7 @@ from tinymeta.checks import block_errors, central_difference, complex_step, rela
 BOTH_ACTIVATIONS = pytest.mark.parametrize("activation", ["relu", "tanh"])
 BOTH_CRITERIA = pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
 ALL_METHODS = pytest.mark.parametrize("method", METHODS)
+SMOOTH = ["tanh", "sigmoid", "softplus"]  # differences across a kink of ReLU would be off
 STEPS = pytest.mark.parametrize("steps", [0, 1, 2, 5])
 
 
@@ -33,7 +35,7 @@ STEPS = pytest.mark.parametrize("steps", [0, 1, 2, 5])
 
 
 def in_turn(x, y, step, minibatch):
-    """The points of one inner step, by walking round the support set."""
+    """Return the points of one inner step; after the last support point follows the first."""
     if minibatch is None:
         return x, y
     rows = [(step * minibatch + i) % len(x) for i in range(minibatch)]
@@ -41,7 +43,7 @@ def in_turn(x, y, step, minibatch):
 
 
 def path(model, theta, x, y, inner_lr, steps, minibatch=None):
-    """theta_0 ... theta_k of one task."""
+    """Return theta_0 ... theta_k of one task."""
     thetas = [theta]
     for s in range(steps):
         thetas.append(thetas[-1] - inner_lr * model.grad(thetas[-1], *in_turn(x, y, s, minibatch)))
@@ -49,7 +51,7 @@ def path(model, theta, x, y, inner_lr, steps, minibatch=None):
 
 
 def one_by_one(of_one_task, model, theta, batch, *inner_loop):
-    """The mean over tasks of a gradient that is defined for one."""
+    """Return the mean over the tasks of a gradient that is defined for one task."""
     return np.mean(
         [
             of_one_task(model, theta, task, *inner_loop)
@@ -77,10 +79,10 @@ def reptile_of_one_task(model, theta, task, inner_lr, steps, minibatch=None):
 def maml_of_one_task(
     model, theta, task, inner_lr, steps, minibatch=None, at_start=False, wrong_side=False
 ):
-    """The Jacobian of all steps, a product of dense matrices I - alpha H_s, transposed, times the
-    query gradient.
+    """Return the query gradient times the transposed Jacobian of all steps, which is a product of
+    dense matrices I - alpha H_s.
 
-    Two ways to have it wrong: every Hessian at the start, or alpha on the wrong side of it."""
+    Two flags make it wrong: every Hessian at the start, or alpha on the wrong side of it."""
     rates, jacobian = np.diag(np.broadcast_to(inner_lr, theta.shape)), np.eye(len(theta))
     thetas = path(model, theta, task.x_support, task.y_support, inner_lr, steps, minibatch)
     for s in range(steps):
@@ -102,7 +104,7 @@ OF_ONE_TASK = {
 
 @st.composite
 def inner_loops(draw, structure, rates=("number", "vector")):
-    """inner_lr, inner_steps and minibatch to go with a structure."""
+    """Return inner_lr, inner_steps and minibatch that fit a structure."""
     rng = np.random.default_rng(structure["seed"])
     n_params = tm.MLP(structure["sizes"]).n_params
     inner_lr = {"number": 0.1, "vector": rng.uniform(0, 0.2, n_params)}[
@@ -118,7 +120,9 @@ def inner_loops(draw, structure, rates=("number", "vector")):
 @BOTH_ACTIVATIONS
 @BOTH_CRITERIA
 @STEPS
-def test_maml_is_the_complex_step_of_the_meta_loss_in_every_block(activation, criterion, steps):
+def test_every_block_of_the_maml_gradient_agrees_with_the_complex_step(
+    activation, criterion, steps
+):
     model, theta, batch = problem(activation=activation, criterion=criterion)
     _, gradient = tm.maml_grad(model, theta, batch, 0.1, steps)
     errors = block_errors(model, gradient, true_meta_gradient(model, theta, batch, 0.1, steps))
@@ -126,7 +130,7 @@ def test_maml_is_the_complex_step_of_the_meta_loss_in_every_block(activation, cr
 
 
 @given(structures(), st.data())
-def test_maml_is_the_complex_step_of_the_meta_loss(structure, data):
+def test_the_maml_gradient_agrees_with_the_complex_step_of_the_meta_loss(structure, data):
     model, theta, batch = problem(**structure)
     inner_loop = data.draw(inner_loops(structure))
     _, gradient = tm.maml_grad(model, theta, batch, *inner_loop)
@@ -134,7 +138,9 @@ def test_maml_is_the_complex_step_of_the_meta_loss(structure, data):
 
 
 @given(structures(), st.booleans(), st.data())
-def test_maml_of_replicas_is_the_complex_step_of_each(structure, shared, data):
+def test_the_maml_gradient_of_replicas_agrees_with_the_complex_step_of_each(
+    structure, shared, data
+):
     model, theta, batch = problem(**structure, replicas=(2,), lead=() if shared else (2,))
     _, steps, minibatch = data.draw(inner_loops(structure))
     inner_lr = np.random.default_rng(structure["seed"]).uniform(0, 0.2, theta.shape)
@@ -147,8 +153,8 @@ def test_maml_of_replicas_is_the_complex_step_of_each(structure, shared, data):
         )
 
 
-@given(structures(activations=["tanh"]), st.data())
-def test_maml_is_the_central_difference_of_the_meta_loss(structure, data):
+@given(structures(activations=SMOOTH), st.data())
+def test_the_maml_gradient_agrees_with_the_central_difference_of_the_meta_loss(structure, data):
     model, theta, batch = problem(**structure)
     inner_loop = data.draw(inner_loops(structure))
     numerical = central_difference(
@@ -159,7 +165,7 @@ def test_maml_is_the_central_difference_of_the_meta_loss(structure, data):
 
 @BOTH_CRITERIA
 @STEPS
-def test_maml_is_the_product_of_dense_hessians(criterion, steps):
+def test_the_maml_gradient_agrees_with_a_product_of_dense_hessians(criterion, steps):
     model, theta, batch = problem(sizes=(1, 3, 2), criterion=criterion)
     for inner_lr in (0.1, np.random.default_rng(1).uniform(0, 0.2, theta.shape)):
         for minibatch in (None, 2):
@@ -172,10 +178,9 @@ def test_maml_is_the_product_of_dense_hessians(criterion, steps):
             )
 
 
-# Negative controls: the check above is worth what it rejects. Fixed shapes, tanh and a rate of 0.1,
-# for in random shapes
-# dead or idle units can make a wrong gradient right. Beside each: what its error exceeds, for both
-# losses, 1 and 2 steps.
+# Negative controls: wrong gradients that the check above has to reject. Shapes are fixed, with tanh
+# and a rate of 0.1, because in random shapes dead or idle units can make a wrong gradient right.
+# The number beside each is a lower bound of its error, for both losses and for 1 and 2 steps.
 
 WRONG = {  # name: least error, gradient
     "FOMAML": (0.11, lambda m, t, b, a, k: tm.fomaml_grad(m, t, b, a, k)[1]),
@@ -216,9 +221,9 @@ WRONG = {  # name: least error, gradient
 @pytest.mark.parametrize("steps", [1, 2])
 @BOTH_CRITERIA
 @pytest.mark.parametrize("least, wrong", WRONG.values(), ids=WRONG)
-def test_the_check_rejects(least, wrong, criterion, steps):
+def test_the_check_rejects_a_wrong_meta_gradient(least, wrong, criterion, steps):
     model, theta, batch = problem(sizes=(2, 8, 8, 3), criterion=criterion, shots=5, query=5)
-    theta = 2 * theta  # out of tanh's linear middle, where f'' is nearly 0
+    theta = 2 * theta  # away from tanh's linear part, where f'' is nearly 0
     right = tm.maml_grad(model, theta, batch, 0.1, steps)[1]
     assert meta_gradient_error(right, model, theta, batch, 0.1, steps) <= EXACT
     assert (
@@ -239,7 +244,7 @@ def test_the_check_rejects_a_slip_in_the_product_of_hessians(slip):
     assert meta_gradient_error(got, model, theta, batch, inner_lr, 2) > WIDE  # 0.04 and 0.21
 
 
-def test_with_relu_the_check_cannot_see_a_missing_second_derivative():
+def test_with_relu_the_check_cannot_detect_a_missing_second_derivative():
     model, theta, batch = problem(activation="relu")
     wrong = WithoutSecondDerivative(model.sizes, "relu")
     assert (
@@ -255,9 +260,9 @@ def test_with_relu_the_check_cannot_see_a_missing_second_derivative():
 
 @ALL_METHODS
 @given(structures(), st.data())
-def test_a_meta_gradient_is_the_mean_over_tasks_of_its_definition(method, structure, data):
+def test_a_meta_gradient_is_its_definitions_mean_over_the_tasks(method, structure, data):
     model, theta, batch = problem(**structure)
-    # Reptile's division wants a number
+    # Reptile's definition divides by the rate: a number
     inner_loop = data.draw(inner_loops(structure, rates=["number"]))
     want = one_by_one(OF_ONE_TASK[method], model, theta, batch, *inner_loop)
     # Reptile's (theta - theta_k) / alpha loses a digit to the subtraction, and is 0 / alpha for no
@@ -265,14 +270,14 @@ def test_a_meta_gradient_is_the_mean_over_tasks_of_its_definition(method, struct
     assert relative_error(method(model, theta, batch, *inner_loop)[1], want) <= EXACT
 
 
-def test_fomaml_with_a_rate_for_each_parameter_is_its_definition():
+def test_fomaml_with_a_rate_per_parameter_agrees_with_its_definition():
     model, theta, batch = problem()
     inner_loop = np.random.default_rng(1).uniform(0, 0.2, theta.shape), 2
     want = one_by_one(fomaml_of_one_task, model, theta, batch, *inner_loop)
     assert relative_error(tm.fomaml_grad(model, theta, batch, *inner_loop)[1], want) <= EXACT
 
 
-def test_reptile_with_a_rate_for_each_parameter_is_the_sum_of_gradients():
+def test_reptile_with_a_rate_per_parameter_is_the_sum_of_the_gradients():
     model, theta, batch = problem(tasks=1)
     x, y, inner_lr = (
         batch.x_support[0],
@@ -284,7 +289,7 @@ def test_reptile_with_a_rate_for_each_parameter_is_the_sum_of_gradients():
     assert relative_error(tm.reptile_grad(model, theta, batch, inner_lr, 3)[1], want) <= EXACT
 
 
-def test_reptile_of_one_step_is_joint_training_to_the_bit():
+def test_reptile_with_one_step_equals_joint_training_to_the_bit():
     model, theta, batch = problem()
     for reptile, joint in zip(
         tm.reptile_grad(model, theta, batch, 0.1, 1), tm.joint_grad(model, theta, batch, 0.1)
@@ -292,7 +297,7 @@ def test_reptile_of_one_step_is_joint_training_to_the_bit():
         assert np.array_equal(reptile, joint)
 
 
-def test_joint_training_knows_neither_rate_nor_steps_nor_query_set():
+def test_joint_training_ignores_rate_steps_minibatch_and_query_set():
     model, theta, batch = problem()
     want = tm.joint_grad(model, theta, batch, 0.1)[1]
     other = tm.TaskBatch(*batch[:2], batch.x_query + 1, batch.y_query - 1)
@@ -300,7 +305,7 @@ def test_joint_training_knows_neither_rate_nor_steps_nor_query_set():
 
 
 @BOTH_ACTIVATIONS
-def test_maml_is_fomaml_for_a_rate_of_0_and_not_because_units_are_relu(activation):
+def test_maml_equals_fomaml_for_a_rate_of_0_but_not_because_the_units_are_relu(activation):
     model, theta, batch = problem(activation=activation)
     maml, fomaml = (
         method(model, theta, batch, 0.0, 3)[1] for method in (tm.maml_grad, tm.fomaml_grad)
@@ -317,16 +322,16 @@ def test_one_step_is_the_default(method):
     model, theta, batch = problem()
     for default, one in zip(method(model, theta, batch, 0.1), method(model, theta, batch, 0.1, 1)):
         assert np.array_equal(default, one)
-    assert inspect.signature(method).parameters["inner_steps"].default == 1  # what help() says
+    assert inspect.signature(method).parameters["inner_steps"].default == 1  # as help() shows it
     assert tm.meta_loss(model, theta, batch, 0.1) == tm.meta_loss(model, theta, batch, 0.1, 1)
 
 
-# The loss returned is the one whose gradient was taken last
+# Each method returns the loss whose gradient it computed last
 
 
 @pytest.mark.parametrize("minibatch", [None, 2])
 @STEPS
-def test_the_loss_of_maml_and_fomaml_is_that_of_the_query_set_after_adaptation(steps, minibatch):
+def test_maml_and_fomaml_return_the_query_loss_after_adaptation(steps, minibatch):
     model, theta, batch = problem()
     ends = [path(model, theta, x, y, 0.1, steps, minibatch)[-1] for x, y in zip(*batch[:2])]
     want = np.mean([model.loss(end, x, y) for end, x, y in zip(ends, *batch[2:])])
@@ -341,9 +346,7 @@ def test_the_loss_of_maml_and_fomaml_is_that_of_the_query_set_after_adaptation(s
 
 @pytest.mark.parametrize("minibatch", [None, 2])
 @STEPS
-def test_the_loss_of_joint_training_and_reptile_is_that_of_the_support_set_before_the_last_step(
-    steps, minibatch
-):
+def test_joint_training_and_reptile_return_the_support_loss_before_the_last_step(steps, minibatch):
     model, theta, batch = problem()
     joint, before_last = [], []
     for x, y in zip(*batch[:2]):
@@ -359,11 +362,11 @@ def test_the_loss_of_joint_training_and_reptile_is_that_of_the_support_set_befor
     )
 
 
-# Adapting
+# Adaptation
 
 
 @given(structures(), st.data())
-def test_adapt_is_gradient_descent_on_each_task(structure, data):
+def test_adapt_is_gradient_descent_on_each_task_alone(structure, data):
     model, theta, batch = problem(**structure)
     inner_lr, steps, minibatch = data.draw(inner_loops(structure))
     got = tm.adapt(model, theta, batch.x_support, batch.y_support, inner_lr, steps, minibatch)
@@ -371,7 +374,7 @@ def test_adapt_is_gradient_descent_on_each_task(structure, data):
     assert relative_error(got, want) <= 1e-12
 
 
-def test_a_minibatch_of_all_points_is_no_minibatch():
+def test_a_minibatch_of_all_points_changes_nothing():
     model, theta, batch = problem(shots=5)
     whole, all_five = (
         tm.adapt(model, theta, *batch[:2], 0.1, 3, minibatch) for minibatch in (None, 5)
@@ -379,7 +382,7 @@ def test_a_minibatch_of_all_points_is_no_minibatch():
     assert np.array_equal(whole, all_five)
 
 
-def test_a_rate_of_0_freezes_its_parameter():
+def test_a_parameter_with_a_rate_of_0_does_not_change():
     model, theta, batch = problem()
     inner_lr = np.zeros(model.n_params)
     head = model.unpack(inner_lr)[-1]
@@ -390,7 +393,7 @@ def test_a_rate_of_0_freezes_its_parameter():
     assert np.array_equal(moved, np.broadcast_to(inner_lr > 0, moved.shape))
 
 
-def test_one_task_perturbed_leaves_the_others_adapted_to_the_bit():
+def test_changing_one_task_changes_no_bit_of_the_other_tasks_adaptation():
     model, theta, batch = problem(tasks=5)
     x, y = (array.copy() for array in batch[:2])
     before = tm.adapt(model, theta, x, y, 0.1, 3)
@@ -407,7 +410,7 @@ def test_one_task_perturbed_leaves_the_others_adapted_to_the_bit():
 
 @ALL_METHODS
 @STEPS
-def test_a_batch_is_the_mean_of_its_tasks_one_at_a_time(method, steps):
+def test_the_result_for_a_batch_is_the_mean_of_the_results_for_its_tasks(method, steps):
     model, theta, batch = problem(tasks=4)
     alone = [
         method(model, theta, tm.TaskBatch(*(array[[t]] for array in batch)), 0.1, steps)
@@ -417,13 +420,21 @@ def test_a_batch_is_the_mean_of_its_tasks_one_at_a_time(method, steps):
         assert relative_error(together, np.mean(want, axis=0)) <= 1e-12
 
 
-@ALL_METHODS
-@STEPS
-@pytest.mark.parametrize("shared", [True, False], ids=["shared batch", "batches of their own"])
-@pytest.mark.parametrize("rate", ["number", "(P,)", "(S, P)"])
-@pytest.mark.parametrize("S, T", [(3, 2), (3, 1), (1, 2)])
-def test_replicas_are_as_many_calls(method, steps, shared, rate, S, T):
-    lead = () if shared else (S,)
+@pytest.mark.parametrize(
+    "method, steps, batches, rate, S, T",
+    [
+        (*row, *S_and_T)
+        for *row, S_and_T in pairwise(
+            METHODS,
+            [0, 1, 2, 5],
+            ["shared batch", "own batches"],
+            ["number", "(P,)", "(S, P)"],
+            [(3, 2), (3, 1), (1, 2)],
+        )
+    ],
+)
+def test_replicas_together_equal_one_call_each(method, steps, batches, rate, S, T):
+    lead = () if batches == "shared batch" else (S,)
     model, theta, batch = problem(replicas=(S,), lead=lead, tasks=T, sizes=(1, 4, 1))
     inner_lr = {"number": np.array(0.1), "(P,)": 0.2 * theta[0] ** 2, "(S, P)": 0.2 * theta**2}[
         rate
@@ -431,16 +442,15 @@ def test_replicas_are_as_many_calls(method, steps, shared, rate, S, T):
     got = method(model, theta, batch, inner_lr, steps, 2)
     assert got[0].shape == (S,) and got[1].shape == theta.shape
     for s in range(S):
-        own = tm.TaskBatch(*(array[s] if lead else array for array in batch))
-        for together, alone in zip(
-            got,
-            method(model, theta[s], own, inner_lr[s] if rate == "(S, P)" else inner_lr, steps, 2),
-        ):
+        own_batch = tm.TaskBatch(*(array[s] if lead else array for array in batch))
+        own_rate = inner_lr[s] if rate == "(S, P)" else inner_lr
+        want = method(model, theta[s], own_batch, own_rate, steps, 2)
+        for together, alone in zip(got, want):
             assert relative_error(together[s], alone) <= 1e-12
 
 
 @STEPS
-def test_one_theta_on_several_batches_has_a_result_for_each(steps):
+def test_one_theta_with_several_batches_gives_one_result_per_batch(steps):
     model, theta, batch = problem(lead=(2,))
     adapted = tm.adapt(model, theta, *batch[:2], 0.1, steps)
     assert adapted.shape == (2, 3, model.n_params)
@@ -465,9 +475,9 @@ def test_one_theta_on_several_batches_has_a_result_for_each(steps):
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
-def test_for_a_linear_model_maml_is_a_power_of_one_matrix(steps):
-    """Least squares: H = 2 X'X / K, the steps lead to X'y's solution by (I - alpha H)^k, and MAML
-    goes back the same way."""
+def test_the_maml_gradient_of_a_linear_model_is_a_power_of_one_matrix(steps):
+    """In least squares H = 2 X'X / K is constant: k steps multiply the distance to the solution by
+    (I - alpha H)^k, and MAML multiplies the query gradient by the same matrix."""
     model, theta, batch = problem(sizes=(2, 1), tasks=1, shots=6)
     alpha, (x_s, y_s, x_q, y_q) = 0.1, (array[0] for array in batch)
     X, Q = (np.column_stack((x, np.ones(len(x)))) for x in (x_s, x_q))
@@ -490,13 +500,13 @@ EXPANSIONS = {
 
 @pytest.mark.parametrize("steps", [2, 3])
 @pytest.mark.parametrize("method", EXPANSIONS)
-def test_expectation_over_minibatches_is_that_of_the_reptile_paper(method, steps):
+def test_expectations_over_minibatches_agree_with_the_reptile_paper(method, steps):
     model, theta, minibatches = problem(sizes=(1, 4, 1), tasks=3, shots=2)
     x, y = minibatches[:2]
     G = np.mean([model.grad(theta, *pair) for pair in zip(x, y)], axis=0)
     I = np.mean([model.hvp(theta, *pair, G) for pair in zip(x, y)], axis=0)
-    # every ordered draw of one minibatch a step and one to end with, as one task each: 27 or 81 of
-    # them
+    # every ordered draw of one minibatch per step and one for the query set, as one task each: 27
+    # or 81 tasks
     draws = np.array([*itertools.product(range(3), repeat=steps + 1)])
     support = (array[draws[:, :-1]].reshape(len(draws), -1, 1) for array in (x, y))
     batch = tm.TaskBatch(*support, x[draws[:, -1]], y[draws[:, -1]])
