@@ -1,15 +1,15 @@
 """Move the points, and watch four initialisations adapt to them.
 
-    python lessons/playground.py                    a window
-    python lessons/playground.py --save tour.gif    an animation of some things to try, for where
+    python lessons/playground.py                    open a window
+    python lessons/playground.py --save tour.gif    save an animation of some things to try, if
                                                     there is no screen
-    python lessons/playground.py --train            makes the initialisations anew: five networks
-                                                    each, as in lessons 03 and 05
+    python lessons/playground.py --train            train the initialisations again: five networks
+                                                    for each method, as in lessons 03 and 05
 
-Drag a support point where you like; click on empty space to add one, right-click on one to remove
-it. Filled points are on the true sine and move with it when you change its amplitude or phase. A
-point that you dragged away (a ring) keeps its y, until it is dropped on the sine again. The numbers
-are mean squared errors against the true sine, on 50 points, as in the lessons.
+Drag a support point to another place; click on empty space to add a point, right-click on a point
+to remove it. Filled points are on the true sine and move with it when you change its amplitude or
+phase. A point that you dragged away (a ring) keeps its y until you drop it on the sine again. The
+numbers are mean squared errors at 50 points of the true sine, as in the lessons.
 """
 
 import argparse
@@ -27,13 +27,14 @@ from tinymeta.course.lesson import (
 )
 from tinymeta.extras.storage import BadFile, load_init, save_init
 
-# the post's, as in lessons 03 and 05
+# the settings of the post, as in lessons 03 and 05
 SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000
 SHIPPED = Path(__file__).resolve().parent / "initialisations"
 METHODS = ("random", "transfer", "MAML", "Reptile")
-TOP = 7.0  # of the picture, in y
-NEAR, SNAP = 0.1, 0.25  # what is on a point, in inches of the screen; what is on the sine, in y
-# x to draw on, and to judge on
+TOP = 7.0  # the y axis is from -TOP to TOP
+NEAR = 0.1  # the mouse is on a point up to this distance, in inches of the screen
+SNAP = 0.25  # a point is on the sine up to this distance, in y
+# x at which the curves are drawn, and x at which their errors are measured
 GRID, QUERY = (np.linspace(-5, 5, n, dtype=np.float32)[:, None] for n in (200, 50))
 MOST_STEPS = 32
 HELP = (
@@ -43,13 +44,13 @@ HELP = (
 
 
 class Playground:
-    """The window: support points x, y (K,), which of them are `on` the sine, four sliders, and what
-    is drawn of it all."""
+    """Hold the window: support points x, y (K,), the flags `on` of those on the sine, four sliders,
+    and the artists that show them."""
 
     def __init__(self, model, thetas, seed=0):
         self.model, self.thetas, self.held = model, thetas, None
         self.rng = named_rng(seed, "playground")
-        # the points of 3 sin(x + 1), the example of lessons 03 to 05
+        # the support points of 3 sin(x + 1), the example of lessons 03 to 05
         self.x = named_rng(seed, "example").uniform(-5.0, 5.0, SHOTS)
         self.y, self.on = np.zeros(SHOTS), np.full(SHOTS, True)
         heights = (28, 1, 1, 1, 1, 1)
@@ -57,7 +58,7 @@ class Playground:
         self.ax, below, *rows = axes
         self.figure.set_layout_engine(None)  # nothing moves when a label changes
         self.figure.subplots_adjust(left=0.12, right=0.82, top=0.9, bottom=0.04, hspace=0.3)
-        below.remove()  # room for the x of the axis
+        below.remove()  # leaves room for the label of the x axis
         self.amplitude = widgets.make_slider(rows[0], "amplitude", 0.1, 5.0, 3.0, "%.2f")
         self.phase = widgets.make_slider(rows[1], "phase", 0.0, 2 * np.pi, 1.0, "%.2f")
         self.steps = widgets.make_slider(rows[2], "steps", 0, MOST_STEPS, 10, "%d", 1)
@@ -74,12 +75,12 @@ class Playground:
         for event in ("button_press", "motion_notify", "button_release", "key_press"):
             self.figure.canvas.mpl_connect(f"{event}_event", getattr(self, event))
         if manager := self.figure.canvas.manager:
-            # there, o is zoom and the arrows are back and forth
+            # in matplotlib's windows, o is zoom and the arrows go through the views
             self.figure.canvas.mpl_disconnect(manager.key_press_handler_id)
         self.update()
 
     def draw_once(self):
-        """What changes later, each artist once."""
+        """Create the artists that change later."""
         style.plot_truth(self.ax, GRID, 0 * GRID, "true sine")
         (self.sine,) = self.ax.lines
         looks = [style.METHODS[method] for method in METHODS]
@@ -93,45 +94,46 @@ class Playground:
         self.ax.set_title(HELP, loc="left", fontsize=10)
 
     def true(self, x):
+        """Return the true sine at x."""
         return self.amplitude.val * np.sin(x + self.phase.val)
 
     def fits(self):
-        """What each method says on GRID (4, 200), and its loss on QUERY (4,), after its steps on
-        the points."""
+        """Return the outputs of each method at GRID (4, 200) and its loss at QUERY (4,), after the
+        steps of gradient descent on the support points."""
         support = self.x[None, :, None], self.y[None, :, None]
-        with np.errstate(all="ignore"):  # alpha may be too large, and a curve leave for infinity
+        with np.errstate(all="ignore"):  # with a large alpha, adaptation may diverge
             alpha, steps = self.alpha.val, int(self.steps.val)
             theta = adapt(self.model, self.thetas, *support, alpha, steps)[:, 0]
-            # forward, because predict would refuse what diverged
+            # forward, because predict refuses a theta that is not finite
             outs, answers = (self.model.forward(theta, x).z[-1] for x in (GRID, QUERY))
             return outs[..., 0], self.model.loss_fn.value(answers, self.true(QUERY))
 
     def update(self):
-        """Compute everything anew, and draw what changes."""
+        """Compute the curves, points and labels again, and redraw them."""
         self.y = np.where(self.on, self.true(self.x), self.y)
         outs, losses = self.fits()
-        # far out of sight is far enough
+        # matplotlib cannot draw infinity: 100 * TOP is out of sight as well
         outs = np.clip(np.nan_to_num(outs, nan=100 * TOP), -100 * TOP, 100 * TOP)
         self.sine.set_ydata(self.true(GRID))
         for curve, out in zip(self.curves, outs):
             curve.set_ydata(out)
         self.filled.set_data(self.x[self.on], self.y[self.on])
         self.rings.set_data(self.x[~self.on], self.y[~self.on])
-        said = (f"{method}  {in_digits(loss)}" for method, loss in zip(METHODS, losses))
+        texts = (f"{method}  {in_digits(loss)}" for method, loss in zip(METHODS, losses))
         ends = [self.true(5.0), *outs[:, -1]]
-        widgets.move_labels(self.ax, self.labels, ends, ["true sine", *said])
+        widgets.move_labels(self.ax, self.labels, ends, ["true sine", *texts])
         self.picture.redraw()
 
     # The mouse
 
     def at(self, event):
-        """The index of the point under the mouse, or None."""
+        """Return the index of the point under the mouse, or None."""
         pixels = self.ax.transData.transform(np.stack((self.x, self.y), axis=1))
         distance = np.hypot(*(pixels - (event.x, event.y)).T) / self.figure.dpi
         return int(distance.argmin()) if distance.min() <= NEAR else None
 
     def button_press(self, event):
-        # when locked, the toolbar's zoom has the mouse
+        # while it is locked, the mouse belongs to the toolbar's zoom
         if event.inaxes is not self.ax or self.figure.canvas.widgetlock.locked():
             return
         point = self.at(event)
@@ -178,11 +180,12 @@ class Playground:
 
 
 def in_digits(loss):
+    """Return the loss as a short text."""
     return f"{loss:.2f}" if loss < 1000 else f"{loss:.0e}" if np.isfinite(loss) else "diverged"
 
 
 def tour(p):
-    """Some things to try: changes the playground p, and says at each picture that it is ready."""
+    """Show some things to try: change the playground p, and yield after each change."""
     for n in (*[0] * 4, *range(1, 11), *[10] * 4):
         p.ax.set_title(f"step {n} on {len(p.x)} points of a task that none has seen", loc="left")
         p.steps.set_val(n)
@@ -196,14 +199,14 @@ def tour(p):
         yield
     p.on[highest] = True
     p.ax.set_title("all points on one side", loc="left")
-    for way in (0.25, 0.5, 0.75, *[1.0] * 8):
-        p.x = start + way * (end - start)
+    for fraction in (0.25, 0.5, 0.75, *[1.0] * 8):
+        p.x = start + fraction * (end - start)
         p.update()
         yield
 
 
 def train(iterations, seed, folder):
-    """Train as lessons 03 and 05 do, and save of each method's five networks the one whose loss
+    """Train five networks for each method, as lessons 03 and 05 do, and save the one whose loss
     after 10 steps is the median."""
     model, tasks, rng = MLP([1, 40, 40, 1]), SineTasks(), named_rng(seed, "initialisation")
     start = np.stack([model.init(rng) for _ in range(SEEDS)])
@@ -234,7 +237,7 @@ def train(iterations, seed, folder):
 
 
 def load(folder=SHIPPED):
-    """(model, theta (4, P)) of the four initialisations."""
+    """Return the model and the four initialisations, theta (4, P)."""
     saved = [load_init(folder / f"{method.lower()}.npz", MLP([1, 40, 40, 1])) for method in METHODS]
     return saved[0][0], np.stack([theta for _, theta, _ in saved])
 
@@ -243,13 +246,13 @@ def main():
     about = "Move the points, and watch four initialisations adapt to them."
     parser = argparse.ArgumentParser(prog="playground.py", description=about)
     option = parser.add_argument
-    seed_help = "of the tasks, or of the training (default: 0)"
+    seed_help = "seed of the tasks, or of the training (default: 0)"
     option("--seed", type=int_in_range(0), default=0, help=seed_help)
     save_help = "write an animation instead of opening a window"
     option("--save", type=Path, metavar="FILE.gif", help=save_help)
-    train_help = "make the initialisations anew (some two minutes)"
+    train_help = "train the initialisations again (about two minutes)"
     option("--train", action="store_true", help=train_help)
-    out_help = "for --train (default: initialisations/ beside this file)"
+    out_help = "folder for --train (default: initialisations/ beside this file)"
     option("--out", type=Path, default=SHIPPED, metavar="DIR", help=out_help)
     flags = parser.parse_args()
     if flags.save and flags.save.suffix != ".gif":
@@ -265,7 +268,7 @@ def main():
     try:
         model, thetas = load()
     except (OSError, BadFile) as error:
-        sys.exit(f"{error}\n--train makes the initialisations anew")
+        sys.exit(f"{error}\n--train trains the initialisations again")
     style.use(windows=not flags.save)
     playground = Playground(model, thetas, flags.seed)
     if flags.save:

@@ -1,4 +1,4 @@
-"""Example tasks that several lessons look at."""
+"""Example tasks that several lessons show."""
 
 import numpy as np
 
@@ -7,9 +7,27 @@ from ..tasks import TaskBatch
 
 
 def sine_examples(rng, shots):
-    """One wave to look at, 3 sin(x + 1), as {title: TaskBatch of one task}: support points from
-    anywhere, and the same points all moved to the right side; 200 evenly spaced query points trace
-    the wave."""
+    """Return two support sets of one wave, 3 sin(x + 1), with evenly spaced query points.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shots : int
+        The number of support points.
+
+    Returns
+    -------
+    dict of {title: TaskBatch}
+        Two batches of one task each: support points from all of [-5, 5], and the same points
+        mirrored to the right of 0. Both have 200 query points.
+
+    Examples
+    --------
+    >>> for title, task in sine_examples(np.random.default_rng(0), 10).items():
+    ...     print(title, task.x_support.shape, bool((task.x_support < 0).any()))
+    10 points anywhere (1, 10, 1) True
+    10 points on one side (1, 10, 1) False
+    """
     anywhere = _validate.check_generator(rng).uniform(
         -5.0, 5.0, (1, _validate.check_count("shots", shots), 1)
     )
@@ -22,6 +40,13 @@ def sine_examples(rng, shots):
 
 
 def left_side(task):
-    """The task with only those of its query points kept that are left of 0."""
+    """Return a task, a TaskBatch with T = 1, without its query points at 0 or to the right of it.
+
+    Examples
+    --------
+    >>> task = sine_examples(np.random.default_rng(0), 10)["10 points anywhere"]
+    >>> left_side(task).x_query.shape
+    (1, 100, 1)
+    """
     left = task.x_query[0, :, 0] < 0
     return task._replace(x_query=task.x_query[:, left], y_query=task.y_query[:, left])

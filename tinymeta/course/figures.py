@@ -30,8 +30,8 @@ from .style import (
 
 @styled
 def plot_few_tasks(batch):
-    """Draw each task of a small batch: its query points (on a grid) as a line, its support points
-    as dots."""
+    """Draw each task of a small batch: its query points, on a grid, as a line, and its support
+    points as dots."""
     figure, ax = new_figure()
     labels = []
     for i, (points, values, x, y) in enumerate(zip(*(array[..., 0] for array in batch)), start=1):
@@ -45,7 +45,7 @@ def plot_few_tasks(batch):
 
 @styled
 def plot_many_tasks(x, y, title):
-    """Draw tasks y (T, n) over x (n,), laid over each other."""
+    """Draw tasks y (T, n) over x (n,), all in one panel."""
     figure, ax = new_figure()
     thin = {"linestyle": "-", "linewidth": 0.5, "alpha": 0.12}
     # antialiasing doubles the file size
@@ -57,8 +57,8 @@ def plot_many_tasks(x, y, title):
 
 @styled
 def plot_fits(support, query, truth, guesses, title):
-    """Draw one task: its support set (dots) and query set (rings), each (x, y), and on the grid of
-    truth (x, y) the true function and {label: guess}."""
+    """Draw one task: its support set (dots) and query set (rings), each a pair (x, y), and on the
+    grid of truth, also a pair (x, y), the true function and each {label: guess}."""
     figure, ax = new_figure()
     x, y = (array.ravel() for array in truth)
     labels = [plot_truth(ax, x, y, "true sine")]
@@ -73,14 +73,14 @@ def plot_fits(support, query, truth, guesses, title):
 
 # Adaptation
 
-STAGES = [(PINK, ":"), (ORANGE, "--"), (BLUE, "-"), (GREEN, "-.")]  # before, and after more steps
+STAGES = [(PINK, ":"), (ORANGE, "--"), (BLUE, "-"), (GREEN, "-.")]  # one per number of steps
 
 
 @styled
 def plot_adaptation(model, theta, examples, inner_lr, steps=(0, 1, 10)):
-    """Draw a panel for each {title: task}, a TaskBatch with T = 1 whose query points trace the true
-    function: that, the support points, and the network (theta: (P,)) after each number of `steps`
-    of gradient descent on them."""
+    """Draw a panel for each {title: task}, a TaskBatch with T = 1 and query points on a grid: the
+    true function, the support points, and the outputs of the network with theta (P,) after each
+    number of `steps` of gradient descent on the support points."""
     figure, axes = new_panels(len(examples))
     drawn = []
     for ax, (title, task) in zip(axes, examples.items()):
@@ -101,15 +101,16 @@ def plot_adaptation(model, theta, examples, inner_lr, steps=(0, 1, 10)):
 
 
 def label_panels(drawn):
-    """Label the ends of the curves of several panels, once the scale that they share is known."""
+    """Label the ends of the curves of several panels (ax, labels); call it when all are drawn,
+    because the panels share their scale."""
     for ax, labels in drawn:
         label_ends(ax, labels)
 
 
 @styled
 def plot_gallery(panels, columns=3):
-    """Draw a panel for each {title: (task, before, after)}: one task, a TaskBatch with T = 1, and
-    the outputs of a network on its query points before and after adaptation."""
+    """Draw a panel for each {title: (task, before, after)}: a task, a TaskBatch with T = 1, and the
+    outputs of a network on its query points before and after adaptation."""
     rows = -(-len(panels) // columns)
     size = 1.5 + 3.1 * columns, 2.5 * rows
     figure, axes = new_figure(*size, columns, rows, squeeze=False)
@@ -130,8 +131,8 @@ def plot_gallery(panels, columns=3):
 
 @styled
 def plot_beside_one_task(x, panels):
-    """Draw a panel for each {title: (task, {label: curves})}: one task (n,) for scale, and curves
-    (n,) or (S, n), over x (n,)."""
+    """Draw a panel for each {title: (task, {label: curves})} over x (n,): one task (n,), to show
+    the scale, and curves (n,) or (S, n)."""
     figure, axes = new_panels(len(panels))
     drawn = []
     for ax, (title, (task, curves)) in zip(axes, panels.items()):
@@ -148,7 +149,7 @@ def plot_beside_one_task(x, panels):
     return figure
 
 
-# Curves over steps, of seeds
+# Curves over steps, with bands over the seeds
 
 
 @styled
@@ -164,8 +165,20 @@ def plot_learning_curves(
     """Draw {method: curve (S, steps + 1, T)}: the mean over tasks and seeds, in a band from the
     lowest to the highest seed.
 
-    printed: {method: {step: loss}}, published values, drawn as open circles;
-    line: (label, level), a reference level for a method without adaptation steps."""
+    Parameters
+    ----------
+    curves : dict of {str: array (S, steps + 1, T)}
+    title : str
+    top : float
+        The upper end of the y axis.
+    shots : int
+        The number of support points, for the label of the x axis.
+    printed : dict of {method: {step: loss}} or None
+        Published values, drawn as open circles.
+    ylabel : str
+    line : (label, level) or None
+        A reference level, for a method without adaptation steps.
+    """
     figure, ax = new_figure()
     labels, others = [], (look for method, look in METHODS.items() if method not in curves)
     for method, curve in curves.items():
@@ -187,10 +200,9 @@ def plot_learning_curves(
 
 @styled
 def plot_mean_and_median(curves, zero, ylabel="squared error on new points"):
-    """Draw {method: curve (S, steps + 1, T)}: the mean over the tasks (left) and their median
-    (right), for each method the mean of the seeds in a band from the lowest to the highest.
-
-    zero (T,): the loss of predicting 0 on each task."""
+    """Draw {method: curve (S, steps + 1, T)}: the mean over the tasks (left) and the median over
+    them (right), each as a mean over seeds in a band from the lowest to the highest seed; and, as
+    a level, the same of zero (T,), the loss of predicting 0 on each task."""
     figure, axes = new_figure(8.8, 3.4, 2, sharey=True)
     drawn = []
     for ax, statistic in zip(axes, (np.mean, np.median)):
@@ -210,7 +222,7 @@ def plot_mean_and_median(curves, zero, ylabel="squared error on new points"):
 @styled
 def plot_along_training(values, title, ylabel, xlabel="meta-steps"):
     """Draw {label: {meta-step: one value per seed}}: the mean over seeds, in a band from the lowest
-    to the highest."""
+    to the highest seed."""
     figure, ax = new_figure()
     labels = []
     for label, by_step in values.items():
@@ -225,8 +237,8 @@ def plot_along_training(values, title, ylabel, xlabel="meta-steps"):
 
 @styled
 def plot_bands(x, values, title, xlabel, ylabel):
-    """Draw {method: (S, n)} over x (n,): the mean over seeds, in a band from the lowest to the
-    highest."""
+    """Draw {method: values (S, n)} over x (n,): the mean over seeds, in a band from the lowest to
+    the highest seed; the y axis is from 0 to 1."""
     figure, ax = new_figure()
     dots = {"marker": "o", "markersize": 3.5}
     labels = [
@@ -240,8 +252,8 @@ def plot_bands(x, values, title, xlabel, ylabel):
 
 @styled
 def plot_band_panels(x, panels, xlabel, ylabel, columns=2):
-    """Draw a panel for each {title: {method: accuracies (S, n)}} over x (n,), on a log axis: means
-    over seeds, in bands from the lowest to the highest."""
+    """Draw a panel for each {title: {method: accuracies (S, n)}} over x (n,), on a log axis: the
+    means over seeds, in bands from the lowest to the highest seed."""
     rows = -(-len(panels) // columns)
     size = 1.4 + 3.3 * columns, 0.6 + 2.6 * rows
     figure, axes = new_figure(*size, columns, rows, sharex=True, sharey=True, squeeze=False)
@@ -265,8 +277,8 @@ def plot_band_panels(x, panels, xlabel, ylabel, columns=2):
 
 @styled
 def plot_gradient_check(h, differences, levels, title):
-    """Draw the error of central differences over their step h, and {label: error} as level lines;
-    all on log axes."""
+    """Draw the errors of central differences over their step h on log axes, and each {label: error}
+    of `levels` as a level line."""
     figure, ax = new_figure()
     ax.loglog(h, differences, "o-", color=BLUE, markersize=3.5)
     labels = [(differences[np.argmax(h)], "central differences", BLUE)]
@@ -283,8 +295,8 @@ def plot_gradient_check(h, differences, levels, title):
 
 @styled
 def plot_remainders(alphas, panels, ylabel):
-    """Draw a panel for each {title: {method: remainder at each alpha}}, on log axes, with the slope
-    of alpha squared in grey."""
+    """Draw a panel for each {title: {method: remainder at each alpha}} on log axes, with a line of
+    the slope of alpha squared in grey."""
     figure, axes = new_figure(9.6, 3.6, len(panels), sharey=True)
     drawn, largest = [], np.argmax(alphas)
     for ax, (title, values) in zip(axes, panels.items()):
@@ -306,7 +318,7 @@ def plot_remainders(alphas, panels, ylabel):
 
 @styled
 def plot_convergence(steps, errors, title, xlabel, ylabel="relative error"):
-    """Draw errors on a logarithmic axis over steps."""
+    """Draw errors over steps, on a logarithmic y axis."""
     figure, ax = new_figure()
     ax.semilogy(steps, errors, "o-", color=BLUE, markersize=4)
     ax.set(xlim=(min(steps), max(steps)), xlabel=xlabel, ylabel=ylabel)
@@ -316,8 +328,8 @@ def plot_convergence(steps, errors, title, xlabel, ylabel="relative error"):
 
 @styled
 def plot_either_side(panels, threshold, xlabel, ylabel):
-    """Draw a panel for each {title: (x (n,), y (n,))}: a dot for each, of one kind left of the
-    threshold and of another right of it; y on a log axis, a line at 1."""
+    """Draw a panel for each {title: (x (n,), y (n,))}: one dot per pair, of one kind for x up to
+    the threshold and of another above it; y is on a log axis with a line at 1."""
     size = 1.2 + 3.6 * len(panels), 3.4
     figure, axes = new_figure(*size, len(panels), sharex=True, sharey=True, squeeze=False)
     for ax, (title, (x, y)) in zip(axes[0], panels.items()):
@@ -334,13 +346,13 @@ def plot_either_side(panels, threshold, xlabel, ylabel):
 
 @styled
 def plot_differences(x, values, title, xlabel, ylabel):
-    """Draw {label: (means (n,), halves of their intervals (n,))} over x (n,), on a log axis, about
-    a line at 0."""
+    """Draw {label: (means (n,), half-widths of their intervals (n,))} over x (n,), on a log x axis,
+    and a line at 0."""
     figure, ax = new_figure()
     level(ax, 0, "")
     labels = []
     for i, ((label, (mean, half)), look) in enumerate(zip(values.items(), CYCLE)):
-        shifted = np.array(x) * 1.04**i  # so that intervals stand beside each other
+        shifted = np.array(x) * 1.04**i  # so that the intervals are side by side
         ax.errorbar(shifted, mean, half, **look, marker="o", markersize=4, capsize=3)
         labels.append((mean[-1], label, look["color"]))
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel, xlim=(min(x) * 0.9, max(x) * 1.2))
@@ -353,8 +365,8 @@ def plot_differences(x, values, title, xlabel, ylabel):
 
 @styled
 def plot_bars(values, title, ylabel):
-    """Draw {label: {part: number}}: a group of bars for each part, a colour and a hatch for each
-    label, and its number on each bar."""
+    """Draw {label: {part: number}}: one group of bars per part, one colour and hatch per label, and
+    on each bar its number."""
     figure, ax = new_figure()
     width = 0.8 / len(values)
     looks = [(BLUE, ""), (ORANGE, "//"), (GREEN, "..")]
@@ -378,7 +390,7 @@ def plot_bars(values, title, ylabel):
 @styled
 def plot_plane(curves, paths, title, limit=2.6):
     """Draw {label: solutions (n, 2)} as grey curves and {method: path (m, 2)} over them; return the
-    figure, and {method: line} and {method: label} of the paths."""
+    figure, the line of each path as {method: line}, and its label as {method: label}."""
     figure, ax = new_figure(5.2, 4.6)
     for label, points in curves.items():
         _, _, color = plot_truth(ax, *points.T, label)
@@ -407,8 +419,8 @@ def plot_plane(curves, paths, title, limit=2.6):
 
 @styled
 def animate_plane(curves, paths, frames, path):
-    """Save `plot_plane` as an animated GIF, with a picture for each number of steps in `frames`;
-    return its path."""
+    """Save `plot_plane` as an animated GIF, one picture per number of steps in `frames`; return the
+    path of the file."""
     title = "Two tasks, two curves of good weights"
     figure, lines, ends = plot_plane(curves, paths, title)
 
@@ -425,7 +437,7 @@ def animate_plane(curves, paths, frames, path):
 
 
 def tile(images):
-    """Join images (n, m, h, w) into one picture, dark on light, with a gap between them."""
+    """Return images (n, m, h, w) joined into one picture, dark on light, with gaps between them."""
     n, m, h, w = images.shape
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
     return 1 - padded.swapaxes(1, 2).reshape(n * (h + 2), m * (w + 2))
@@ -440,7 +452,7 @@ def show_image(ax, image):
 
 @styled
 def plot_alphabets(rows):
-    """Draw {label: (clean letters (n, h, w), drawings (m, h, w) of one)}: one row per alphabet."""
+    """Draw one row per alphabet, {label: (letters (n, h, w), drawings (m, h, w) of one letter)}."""
     clean, drawings = (np.stack(images) for images in zip(*rows.values()))
     ratios = [clean.shape[1], drawings.shape[1]]
     figure, axes = new_figure(8.4, 0.36 * len(rows) + 0.4, 2, width_ratios=ratios)
@@ -454,10 +466,17 @@ def plot_alphabets(rows):
 
 @styled
 def plot_episode(support, query, before, after, most=5):
-    """Draw one task, one row per letter (the first `most`): a support drawing, and the query
-    drawings with the predicted label before and after adaptation.
+    """Draw one task, one row per letter, of at most `most` letters: a support drawing, and the
+    query drawings with the predicted label before and after adaptation.
 
-    support (shots, ways, h, w), query (n, ways, h, w), before and after (n, ways)."""
+    Parameters
+    ----------
+    support : array (shots, ways, h, w)
+    query : array (n, ways, h, w)
+    before, after : int array (n, ways)
+        The predicted labels of the query drawings, from 0.
+    most : int
+    """
     ways = min(most, support.shape[1])
     size = 1.15 * (1 + len(query)) + 0.6, 1.05 * ways + 0.4
     figure, axes = new_figure(*size, 1 + len(query), ways, squeeze=False)

@@ -1,11 +1,12 @@
-"""What makes a lesson a command: flags, random streams, progress, saved figures, and the results it
-expects.
+"""A lesson as a command: flags, random streams, progress, saved figures, and expected results.
 
-    lesson = Lesson("03_maml", iterations=40_000, quick=1_000) theta =
-    model.init(lesson.rng("initialisation")) meta_train(..., rng=lesson.rng("training tasks"),
-    iterations=lesson.iterations, callback=lesson.progress("MAML")) lesson.save(figure,
-    "learning_curve", "MAML is below 1 after 10 steps.") lesson.expect("MAML, 10 steps", 0.61, 0.45,
-    0.85) lesson.end()
+lesson = Lesson("03_maml", iterations=40_000, quick=1_500)
+theta = model.init(lesson.rng("initialisation"))
+meta_train(..., rng=lesson.rng("training tasks"), iterations=lesson.iterations,
+           callback=lesson.progress("MAML"))
+lesson.save(figure, "learning_curve", "MAML is below 1 after 10 steps.")
+lesson.expect("MAML after 10 steps", losses[10], 0.45, 0.85)
+lesson.end()
 """
 
 import argparse
@@ -27,8 +28,51 @@ from . import style, widgets
 
 
 class Lesson:
-    """The flags of the command line, read at once: quick, seed, iterations, out, show, and seeds or
-    problem where a lesson has them."""
+    """The command line of a lesson, which is read when the lesson is created, and its output.
+
+    In a notebook the flags have their default values.
+
+    Parameters
+    ----------
+    name : str
+        The name of the lesson's file without its suffix; the names of its outputs begin with it.
+    iterations, quick : int or None
+        The meta-steps of the longest training, in full and with --quick; None for a lesson that
+        trains nothing.
+    seeds : int or None
+        The number of networks unless --seeds is given; None: there is no such flag.
+    problems : sequence of str
+        The choices for --problem, of which the first is the default; empty: there is no such flag.
+
+    Raises
+    ------
+    SystemExit
+        If a flag is wrong or the folder for the outputs cannot be written to.
+
+    Attributes
+    ----------
+    quick, show : bool
+    seed : int
+    iterations, seeds, problem : int, int and str, or None
+    out : pathlib.Path
+        The folder for figures and results.
+    full : bool
+        Whether the expected results apply: not quick, and no flag changes the numbers.
+
+    Examples
+    --------
+    >>> import tempfile, unittest.mock
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with unittest.mock.patch("sys.argv", ["00_small.py", "--quick", "--out", folder]):
+    ...         lesson = Lesson("00_small", iterations=500, quick=5)
+    ...     lesson.expect("loss", 0.5, low=0.0, high=1.0)
+    ...     lesson.end()
+    <BLANKLINE>
+    What you should see in a full run with seed 0 (this one is not)
+      loss         0.5   from 0 to 1
+    >>> lesson.iterations, lesson.full
+    (5, False)
+    """
 
     def __init__(self, name, iterations=None, quick=None, seeds=None, problems=()):
         self.name, self.results, self._figures = name, {}, []
@@ -41,14 +85,17 @@ class Lesson:
             help="a short run of 10 s at most: same figures, rougher numbers",
         )
         parser.add_argument(
-            "--seed", type=int_in_range(0), default=0, help="of all random streams (default: 0)"
+            "--seed",
+            type=int_in_range(0),
+            default=0,
+            help="seed of all random streams (default: 0)",
         )
         parser.add_argument(
             "--out",
             type=_folder,
             default=None,
             metavar="DIR",
-            help="for the figures (default: output/ beside the lesson)",
+            help="folder for the figures (default: output/ beside the lesson)",
         )
         parser.add_argument(
             "--slides",
@@ -76,7 +123,7 @@ class Lesson:
                 "--problem",
                 choices=problems,
                 default=problems[0],
-                help=f"what is to be learned (default: {problems[0]})",
+                help=f"the problem to learn (default: {problems[0]})",
             )
         self.in_kernel = "ipykernel" in sys.modules
         flags = parser.parse_args([] if self.in_kernel else None)
@@ -85,7 +132,7 @@ class Lesson:
         chosen = getattr(flags, "iterations", None)
         self.iterations = chosen or (quick if flags.quick else iterations)
         usual = self.seed == 0 and self.seeds == seeds and self.problem in (None, *problems[:1])
-        self.full = usual and not self.quick and not chosen  # the run whose numbers are promised
+        self.full = usual and not self.quick and not chosen
         self.out = (
             flags.out
             or Path(getattr(sys.modules["__main__"], "__file__", "lessons/x")).resolve().parent
@@ -93,10 +140,9 @@ class Lesson:
         )
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            # what may be written is known once it is tried
-            tempfile.TemporaryFile(dir=self.out).close()
+            tempfile.TemporaryFile(dir=self.out).close()  # test writability by writing
         except OSError as error:
-            other = "" if flags.out else "; --out DIR takes them elsewhere"
+            other = "" if flags.out else "; choose another folder with --out DIR"
             parser.error(
                 f"argument --out: cannot write to {self.out}: {error.strerror or error}{other}"
             )
@@ -113,16 +159,16 @@ class Lesson:
         style.use(slides=flags.slides, windows=self.show)
 
     def rng(self, purpose):
-        """`named_rng` of the lesson's seed."""
+        """Return `named_rng(seed, purpose)` for the lesson's seed."""
         return named_rng(self.seed, purpose)
 
     def progress(self, label, total=None):
-        """`progress` of the lesson's iterations, unless another total is given."""
+        """Return `progress(label, total)`; total is the lesson's iterations unless it is given."""
         return progress(label, total or self.iterations)
 
     def save(self, figure, name, sentence):
-        """Save the figure as OUT/LESSON_name.png (.svg or .pdf for slides), and print its path with
-        the sentence that says what it shows."""
+        """Save the figure as OUT/LESSON_name.png (.svg or .pdf for slides), and print its path and
+        the sentence, which says in numbers what the figure shows."""
         path = self.out / f"{self.name}_{name}.{style.file_format()}"
         with exit_on_os_error(path), replacing(path) as file:
             style.save(figure, file)
@@ -133,10 +179,9 @@ class Lesson:
 
             display(Image(filename=str(path)))
 
-    def expect(self, what, value, low, high):
-        """Record a number that the lesson promises, with the bounds that the spread over seeds
-        allows."""
-        self.results[what] = {
+    def expect(self, name, value, low, high):
+        """Record a result under a name, with its bounds, which follow from the spread over seeds."""
+        self.results[name] = {
             "value": float(value),
             "low": low,
             "high": high,
@@ -144,22 +189,22 @@ class Lesson:
         }
 
     def expect_curve(self, method, losses, bounds):
-        """`expect` for the losses of an adaptation curve, {step: (low, high)}."""
+        """Record losses[step] of an adaptation curve for each {step: (low, high)} of the bounds."""
         for n, (low, high) in bounds.items():
             self.expect(f"{method} after {n} step{'s' * (n != 1)}", losses[n], low, high)
 
     def end(self):
-        """Print what you should see: each number, its bounds and, in a full run, whether it keeps
-        them; save them as JSON."""
+        """Print each expected result with its bounds, and save them as JSON; a full run says
+        whether each is within them, and exits with status 1 if one is not."""
         print(
             "\nWhat you should see"
             + ("" if self.full else " in a full run with seed 0 (this one is not)")
         )
         width = max(map(len, self.results))
-        for what, r in self.results.items():
+        for name, r in self.results.items():
             verdict = ("ok" if r["ok"] else "OUT OF BOUNDS") if self.full else ""
             print(
-                f"  {what:{width}}  {r['value']:10.4g}   "
+                f"  {name:{width}}  {r['value']:10.4g}   "
                 f"from {r['low']:g} to {r['high']:g}   {verdict}".rstrip()
             )
         path = self.out / f"{self.name}.json"
@@ -172,8 +217,8 @@ class Lesson:
 
 
 def configure_terminal():
-    """What a command owes its terminal: Ctrl-C in one line, any letter of a path, and no word when
-    `| head` has seen enough."""
+    """Set the terminal behaviour of a command: one line after Ctrl-C, paths with any letters, and
+    silence when a pipe such as `| head` closes."""
     sys.excepthook = _one_line_for_ctrl_c
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -182,14 +227,14 @@ def configure_terminal():
 
 
 def named_rng(seed, purpose):
-    """A random stream of its own for each purpose, from the start at each call: methods trained or
-    judged on the stream of one name see the same tasks, in every lesson."""
+    """Return a new generator that depends on the seed and on the purpose, a name: methods that are
+    trained or evaluated with generators of one name see the same tasks, in every lesson."""
     return np.random.default_rng([seed, *purpose.encode()])
 
 
 def progress(label, total):
-    """A callback for meta_train: one rewritten line on a terminal, a line every tenth elsewhere; to
-    stderr."""
+    """Return a callback for meta_train that reports progress on stderr: in one line that is
+    rewritten on a terminal, in one line per 10 % elsewhere."""
     start = time.perf_counter()
     terminal = sys.stderr.isatty()
     every = max(1, total // (200 if terminal else 10))
@@ -207,7 +252,7 @@ def progress(label, total):
 
 
 def int_in_range(least, most=math.inf):
-    """Return a type for argparse: whole numbers from `least` to `most`."""
+    """Return a type for argparse that accepts whole numbers from `least` to `most`."""
     expected = (
         f"a whole number from {least} to {most}"
         if most < math.inf
@@ -224,6 +269,7 @@ def int_in_range(least, most=math.inf):
 
 
 def _folder(text):
+    """Return the path of a folder: a type for argparse, which accepts no empty name."""
     if not text:
         raise argparse.ArgumentTypeError(f"expected a folder; got {text!r}")
     return Path(text)
@@ -231,6 +277,7 @@ def _folder(text):
 
 @contextlib.contextmanager
 def exit_on_os_error(path):
+    """Turn an OSError into a one-line message that names the path, and exit."""
     try:
         yield
     except OSError as error:
@@ -238,6 +285,7 @@ def exit_on_os_error(path):
 
 
 def _one_line_for_ctrl_c(kind, error, traceback):
+    """Report Ctrl-C in one line and exit with status 130; report other errors as usual."""
     if issubclass(kind, KeyboardInterrupt):
         line = str(error).partition(";")[0] or "interrupted"
         print(("\n" if sys.stderr.isatty() else "") + f"Stopped: {line}.", file=sys.stderr)

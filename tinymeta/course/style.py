@@ -1,9 +1,9 @@
-"""Figure style: five colours that colour-blind readers can tell apart, a line style for each, and
-labels at the ends of curves instead of a legend.
+"""The style of the figures: five colours that colour-blind readers can tell apart, a line style for
+each, and labels at the ends of the curves instead of a legend.
 
-A figure belongs to no window unless `use(windows=True)` was called: saving one needs neither a
-screen nor a backend. After `use(slides="svg")` or "pdf", figures are made for a slide instead of a
-page: 16:9, with larger type for the same width.
+A figure has a window only after `use(windows=True)`: saving one needs neither a screen nor a
+backend. After `use(slides="svg")` or `use(slides="pdf")`, figures are made for slides instead of
+pages: 16:9, with larger type for the same width.
 """
 
 import functools
@@ -59,15 +59,16 @@ SLIDE = {
     "pdf.fonttype": 42,
 }
 NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
-LINE_HEIGHT = 1.25  # of a line of type, over its font size
+LINE_HEIGHT = 1.25  # line height / font size
 _mode = {"slides": None, "windows": False}
 
 
 def use(slides=None, windows=False):
-    """Make figures from now on for slides ("svg" or "pdf"; None: for a page), in windows or not."""
+    """Choose whether figures are made for slides ("svg" or "pdf") or for pages (None) from now on,
+    and whether they have windows."""
     _mode.update(slides=slides, windows=windows)
     if slides:
-        rcParams.update(SLIDE)  # also for what is drawn into a figure later
+        rcParams.update(SLIDE)  # also for artists that a lesson adds to a figure itself
 
 
 def file_format():
@@ -81,7 +82,7 @@ def settings():
 
 
 def styled(draw):
-    """Let a function draw with these settings, and leave matplotlib's own as they were."""
+    """Return the function `draw`, run with these settings; matplotlib's own stay as they are."""
 
     @functools.wraps(draw)
     def draw_styled(*args, **kwargs):
@@ -93,8 +94,8 @@ def styled(draw):
 
 @styled
 def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
-    """Return a figure and its rows and columns of axes; `options` say what the axes share."""
-    if _mode["slides"]:  # several panels: a larger page, so that type is smaller beside them
+    """Return a figure and its rows and columns of axes; `options` are those of Figure.subplots."""
+    if _mode["slides"]:  # several panels need a larger page, on which the type is smaller
         width = max(6.4, 0.8 * width, 0.6 * height * 16 / 9)
         height = width * 9 / 16
     if _mode["windows"]:
@@ -107,24 +108,25 @@ def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
 
 
 def new_panels(n, **options):
-    """Return a figure with n panels beside each other that share their y axis, and the panels."""
+    """Return a figure with n panels side by side, which share the y axis, and the panels."""
     figure, axes = new_figure(1.6 + 3.6 * n, 3.4, n, sharey=True, squeeze=False, **options)
     return figure, axes[0]
 
 
 @styled
 def save(figure, path):
-    """Write the figure to a path, or to an open file: as PNG, or for slides."""
+    """Write the figure to a path or to an open file, in the format of `file_format`."""
     figure.savefig(path, format=file_format(), metadata=NO_DATE[file_format()])
 
 
 @styled
 def save_animation(figure, draw, frames, path):
-    """Write an animated GIF, calling draw(frame) before each picture; return its path."""
+    """Write an animated GIF, for which draw(frame) is called before each picture; return its
+    path."""
     from matplotlib.animation import PillowWriter
 
     writer = PillowWriter(fps=8)
-    figure.draw_without_rendering()  # compute the layout, once for all pictures
+    figure.draw_without_rendering()  # computes the layout, once for all pictures
     figure.set_layout_engine("none")
     with writer.saving(figure, path, dpi=75):
         for frame in frames:
@@ -133,7 +135,7 @@ def save_animation(figure, draw, frames, path):
     return path
 
 
-# Parts that many figures have. Each of the first three returns a label for `label_ends`.
+# Parts of many figures. The first four return a label (y, text, colour) for `label_ends`.
 
 
 def plot_line(ax, x, y, label, **look):
@@ -143,14 +145,14 @@ def plot_line(ax, x, y, label, **look):
 
 
 def plot_truth(ax, x, y, label):
-    """Draw what is to be learned as a broad grey line; return its label."""
+    """Draw the function to be learned as a broad grey line; return its label."""
     ax.plot(x, y, color="#999999", linestyle="-", linewidth=4, alpha=0.6)
     return y[-1], label, GREY
 
 
 def plot_seeds(ax, x, seeds, label, **look):
-    """Draw the mean over seeds (S, n), in a band from the lowest to the highest; return its
-    label."""
+    """Draw the mean over the seeds (S, n), in a band from the lowest to the highest seed; return
+    its label."""
     band = ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), alpha=0.15, linewidth=0)
     labelled = plot_line(ax, x, seeds.mean(axis=0), label, **look)
     band.set_color(labelled[2])
@@ -164,11 +166,11 @@ def level(ax, y, label):
 
 
 def label_ends(ax, labels, gap=0.075):
-    """Write each (y, text, colour) of `labels` at the right edge of the axes, as near to the height
-    of y as it can be read: labels closer than `gap` of the axes' height are moved apart; on slides,
-    closer than a line of type."""
+    """Write each (y, text, colour) of `labels` at the right edge of the axes, at the height of y or
+    close to it: labels are moved apart until the distance between two is at least `gap` (of the
+    axes' height), or on slides one line of type."""
     if _mode["slides"]:
-        ax.figure.draw_without_rendering()  # computes the layout: the axes' height is known now
+        ax.figure.draw_without_rendering()  # computes the layout, and so the axes' height
         points = LINE_HEIGHT * SLIDE["font.size"]
         gap = points / 72 / (ax.get_position().height * ax.figure.get_figheight())
     to_axes = ax.transData + ax.transAxes.inverted()
@@ -195,10 +197,10 @@ def label_end(ax, height, text, colour):
 
 
 def spread(heights, gap):
-    """Move sorted heights until none is closer than `gap` to its neighbour and none is outside (0,
-    1)."""
+    """Return the sorted heights, moved until neighbours are at least `gap` apart and all are
+    between 0 and 1."""
     heights = np.clip(heights, 0.0, 1.0)
-    for _ in range(200):  # push neighbours apart, a little at a time and both ways, until all are
+    for _ in range(200):  # push each pair of close neighbours apart by half, until none is close
         for i in range(len(heights) - 1):
             overlap = gap - (heights[i + 1] - heights[i])
             if overlap > 1e-6:

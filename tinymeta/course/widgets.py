@@ -1,4 +1,4 @@
-"""Interactive figures: artists that are redrawn alone, sliders, windows."""
+"""Parts of interactive figures: artists that are redrawn alone, sliders, windows."""
 
 import os
 
@@ -9,12 +9,19 @@ from .style import BLUE, spread, styled
 
 
 class Blitter:
-    """Redraw the artists of a figure that change over a stored picture of all the others, in a
-    fraction of the time that a full redraw takes. A full redraw, as for a file or after a change of
-    size, draws them too.
+    """Redraw only the artists that change, over a stored picture of all others.
 
-    bottom, top: the heights, as fractions of the figure's, between which the artists stay; nothing
-    outside is redrawn."""
+    That takes a fraction of the time of a full redraw. A full redraw, such as for a file or after a
+    change of size, draws the artists too.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    artists : list of matplotlib.artist.Artist
+    bottom, top : float
+        The artists stay between these heights, as fractions of the figure's height; nothing outside
+        is redrawn.
+    """
 
     def __init__(self, figure, artists, bottom=0.0, top=1.0):
         self.figure, self.artists, self.background = figure, artists, None
@@ -44,7 +51,7 @@ class Blitter:
 
 @styled
 def make_slider(ax, label, low, high, start, value_format, step=None):
-    """Put a slider in the place of the axes; `Blitter` draws it."""
+    """Return a slider that fills the axes; a `Blitter` has to draw it."""
     from matplotlib.widgets import Slider
 
     look = {"valfmt": value_format, "color": BLUE, "initcolor": "none"}
@@ -54,8 +61,8 @@ def make_slider(ax, label, low, high, start, value_format, step=None):
 
 
 def move_labels(ax, labels, ys, texts, gap=0.05):
-    """Give labels made by `style.label_end` new texts, as near to the heights of ys as they can be
-    read."""
+    """Give the labels, made by `style.label_end`, new texts, and move them to the heights of ys or
+    close to them, at least `gap` apart."""
     low, high = ax.get_ylim()
     order = np.argsort(ys)
     heights = spread((np.asarray(ys)[order] - low) / (high - low), gap)
@@ -65,7 +72,7 @@ def move_labels(ax, labels, ys, texts, gap=0.05):
 
 
 def handle_default_key(event):
-    """Do what matplotlib's own windows do on a key: s saves, q closes, and so on."""
+    """Handle a key as matplotlib's own windows do: s saves, q closes, and so on."""
     from matplotlib.backend_bases import key_press_handler
 
     key_press_handler(event)
@@ -79,17 +86,17 @@ def show_windows():
 
 
 def window_error():
-    """Return why figures cannot be shown in windows (there is no screen, or the backend only writes
-    files), or None if they can."""
+    """Return the reason why figures cannot be shown in windows (there is no screen, or the backend
+    only writes files), or None if they can."""
     from matplotlib import pyplot
 
     hint = "; MPLBACKEND is set: unset it" if "MPLBACKEND" in os.environ else ""
     try:
         figure = pyplot.figure()
-        # looked up before it is closed: a closed figure may have lost its window's canvas
+        # read before the figure is closed, because closing may replace its canvas
         framework = figure.canvas.required_interactive_framework
         pyplot.close(figure)
-    except Exception as error:  # each toolkit has its own
+    except Exception as error:  # each toolkit raises its own kind
         return str(error).partition("\n")[0] + hint
     if framework is None:
         backend = f"matplotlib's backend {pyplot.get_backend()} has none"

@@ -1,13 +1,13 @@
-"""Few-shot classification with no download: letters of 13 alphabets, each drawn anew at every
-visit.
+"""Few-shot classification without a download: letters of 13 alphabets, with new random drawings in
+every batch.
 
     tasks = GlyphTasks("train", ways=5)                 # 5-way: which of five letters is it?
-    # 1-shot: x_support (16, 5, 196), y_support (16, 5, 5)
-    batch = tasks.sample(rng, n_tasks=16, shots=1)
+    batch = tasks.sample(rng, n_tasks=16, shots=1)      # 1-shot
+    batch.x_support.shape, batch.y_support.shape        # (16, 5, 196), (16, 5, 5)
 
-Omniglot-like (Lake et al. 2015), but no handwriting: the letters are those of the font DejaVu Sans
-(data/glyphs.npz; its licence and the script that made it are beside it), and the variation is
-synthetic, an affine map and a smooth warp of each drawing."""
+The tasks resemble those of Omniglot (Lake et al. 2015), but there is no handwriting: the letters
+are those of the font DejaVu Sans (data/glyphs.npz; its licence and the script that made it are
+beside it), and the variation is synthetic, an affine map and a smooth warp of each drawing."""
 
 import functools
 import math
@@ -20,28 +20,28 @@ import numpy as np
 from .. import _validate
 from ..tasks import TaskBatch
 
-SPLITS = {  # by alphabet: what is asked for at meta-test time was never seen, nor was its alphabet
+SPLITS = {  # by alphabet: meta-test tasks have new letters, of alphabets that were not trained on
     "train": ("Latin", "Canadian syllabics", "Cyrillic", "Greek", "Old Italic"),
     "validation": ("Georgian", "N'Ko", "Ogham"),
     "test": ("Arabic", "Armenian", "Hebrew", "Lao", "Tifinagh"),
 }
 SIDE, FINE = 14, 40  # pixels along a side: of a drawing, and of the clean letter that it samples
-# How far drawings may differ, either way; 1 is half a letter's frame. In this order: how x and y of
-# a pixel enter its place in the clean letter (scale, shear, a little rotation), a shift, and eight
-# waves that bend it.
+# The largest displacements in a drawing, in both directions; 1 is half the width of a letter's
+# frame. In the order of `directions`: along x and y (scale, shear, a little rotation), a shift, and
+# eight waves that bend the letter.
 REACH = np.array([0.17, 0.17, 0.17] + 8 * [0.07], np.float32)
 
 
 def stretch(n_out, n_in):
-    """The matrix (n_out, n_in) that samples n_in pixels at n_out places, linearly between two."""
+    """Return the matrix (n_out, n_in) that interpolates n_in pixels linearly at n_out places."""
     places = np.clip((np.arange(n_out) + 0.5) * n_in / n_out - 0.5, 0, n_in - 1)
     return np.clip(1 - abs(places[:, None] - np.arange(n_in)), 0, None)
 
 
 @functools.cache
 def directions():
-    """The ways (11, 196) in which the places of the pixels may move, in pixels of the clean letter:
-    along x, along y, and along cosines of up to one wave, of which the first is a constant."""
+    """Return the displacements (11, 196) of the pixels of a drawing, in pixels of the clean letter:
+    proportional to x, to y, and to nine products of cosines, of which the first is a constant."""
     y, x = np.meshgrid(*2 * [(np.arange(SIDE) + 0.5) * 2 / SIDE - 1], indexing="ij")
     waves = [
         np.cos(i * np.pi * (x + 1) / 2) * np.cos(j * np.pi * (y + 1) / 2)
@@ -52,8 +52,8 @@ def directions():
 
 
 class Letters(NamedTuple):
-    """All letters: code points (C,), alphabets (C,), the clean letters (C, 20, 20) as shipped, and
-    (C, 40, 40) as sampled; bytes."""
+    """Hold all letters: code points (C,), alphabets (C,), the clean letters (C, 20, 20) of the
+    file, and the same enlarged to (C, 40, 40), which drawings sample; pixels are bytes."""
 
     code_points: np.ndarray
     alphabets: np.ndarray
@@ -63,7 +63,19 @@ class Letters(NamedTuple):
 
 @functools.cache
 def letters():
-    """The letters, read once."""
+    """Return all letters, which are read from the file once.
+
+    Returns
+    -------
+    Letters
+        A named tuple of arrays that cannot be written to: code_points (C,), alphabets (C,), clean
+        (C, 20, 20) and fine (C, 40, 40), for C = 1,548 letters.
+
+    Examples
+    --------
+    >>> chr(letters().code_points[0]), str(letters().alphabets[0]), letters().clean.shape
+    ('A', 'Latin', (1548, 20, 20))
+    """
     with np.load(Path(__file__).with_name("data") / "glyphs.npz") as file:
         code_points, alphabets, clean = (
             file[name] for name in ("code_points", "alphabets", "images")
@@ -73,18 +85,36 @@ def letters():
         code_points, alphabets, clean, np.round(enlarge @ clean @ enlarge.T).astype(np.uint8)
     )
     for array in found:
-        array.setflags(write=False)  # all who ask share them
+        array.setflags(write=False)  # every call returns the same arrays
     return found
 
 
 def draw(rng, classes):
-    """A new drawing of each letter, classes (...) -> (..., 196) in [0, 1], float32: the clean
-    letter seen through a map of its own."""
+    """Return a new random drawing of each letter: the clean letter, displaced and bent.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    classes : int array (...)
+        Letters, as rows of `letters()`.
+
+    Returns
+    -------
+    drawings : float32 array (..., 196)
+        14 x 14 pixels in [0, 1]; 1 is ink.
+
+    Examples
+    --------
+    >>> drawings = draw(np.random.default_rng(0), np.array([3, 3, 7]))
+    >>> drawings.shape, bool((drawings[0] == drawings[1]).all())
+    ((3, 196), False)
+    """
     moves = rng.random((classes.size, 2, len(REACH)), np.float32)
     moves *= 2 * REACH
     moves -= REACH
-    moves[:, [0, 1], [0, 1]] += 1  # x to x, y to y,
-    moves[:, :, 2] += 1  # and the origin to the middle: without the rest, the letter as it is
+    # with the next two lines alone, the drawing is the clean letter: x maps to x, y to y,
+    moves[:, [0, 1], [0, 1]] += 1
+    moves[:, :, 2] += 1  # and the origin to the middle
     places = moves.reshape(-1, len(REACH)) @ directions()
     column, row = (
         np.floor(np.clip(places, 0, FINE - 1, out=places), out=places)
@@ -100,15 +130,31 @@ def draw(rng, classes):
 
 @functools.cache
 def classes(split):
-    """The letters of a split, as rows of `letters()`."""
+    """Return the letters of a split, as rows of `letters()`.
+
+    Parameters
+    ----------
+    split : str
+        "train", "validation" or "test".
+
+    Returns
+    -------
+    rows : int array (C,)
+        In ascending order; it cannot be written to.
+
+    Examples
+    --------
+    >>> {split: len(classes(split)) for split in SPLITS}
+    {'train': 1051, 'validation': 138, 'test': 359}
+    """
     rows = np.flatnonzero(np.isin(letters().alphabets, SPLITS[split]))
     rows.setflags(write=False)
     return rows
 
 
 def choose(rng, classes, lead, ways):
-    """`ways` different classes in random order for each task: (*lead, ways), the top of a deck
-    shuffled no further (Fisher & Yates)."""
+    """Return `ways` different classes in random order for each task, (*lead, ways), by a partial
+    Fisher-Yates shuffle."""
     deck = np.tile(classes, (math.prod(lead), 1))
     rows = np.arange(len(deck))
     for i in range(ways):
@@ -119,8 +165,28 @@ def choose(rng, classes, lead, ways):
 
 @dataclass(frozen=True)
 class GlyphTasks:
-    """Which of `ways` letters is it? A task draws its letters from all of the split's alphabets and
-    gives them labels in random order."""
+    """A distribution of classification tasks: which of `ways` letters is it?
+
+    A task draws its letters from all alphabets of the split, and numbers them in random order.
+
+    Parameters
+    ----------
+    split : str
+        "train", "validation" or "test".
+    ways : int
+        The number of letters of a task, at least 2.
+
+    Raises
+    ------
+    ValueError
+        If there is no such split, or it has fewer letters.
+
+    Examples
+    --------
+    >>> batch = GlyphTasks("test", ways=5).sample(np.random.default_rng(0), 16, shots=1, query=3)
+    >>> batch.x_support.shape, batch.y_support.shape, batch.x_query.shape
+    ((16, 5, 196), (16, 5, 5), (16, 15, 196))
+    """
 
     split: str = "train"
     ways: int = 5
@@ -134,19 +200,49 @@ class GlyphTasks:
             )
 
     def drawings(self, rng, n_tasks, shots, query=None):
-        """The letters of each task and their drawings, shot after shot: (..., T, shots + query,
-        ways) and (..., T, shots + query, ways, 196)."""
+        """Return the letters of each task, as rows of `letters()`, and their drawings.
+
+        The parameters are those of `sample`.
+
+        Returns
+        -------
+        letter : int array (..., T, shots + query, ways)
+        drawings : float32 array (..., T, shots + query, ways, 196)
+        """
         lead, shots, query = _validate.as_task_axes(rng, n_tasks, shots, query)
         letter = choose(rng, classes(self.split), lead, self.ways)[..., None, :]
         letter = np.broadcast_to(letter, (*lead, shots + query, self.ways))
         return letter, draw(rng, letter)
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """A TaskBatch of n_tasks (T or (S, T)) tasks with `shots` support drawings of each letter
-        and `query` others, by default as many: x (..., T, ways * shots, 196), y one-hot (..., T,
-        ways * shots, ways), both float32; shot after shot, each letter once."""
+        """Return a batch of tasks.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        n_tasks : int or tuple of int
+            T, or (S, T) for replicas with tasks of their own.
+        shots : int
+            The number of support drawings of each letter.
+        query : int or None
+            The number of query drawings of each letter; None: as many as shots.
+        grid : bool
+            Letters have no grid: only False is accepted.
+
+        Returns
+        -------
+        TaskBatch
+            x (..., T, K, 196) and one-hot y (..., T, K, ways), both float32, with K = shots * ways
+            for the support set and query * ways for the query set: in every `ways` points, each
+            letter once.
+
+        Raises
+        ------
+        ValueError
+            If a number is not a positive whole number, rng is no Generator, or grid is True.
+        """
         if grid:
-            raise ValueError(f"grid: expected False, for letters lie on no line; got {grid!r}")
+            raise ValueError(f"grid: expected False, because letters have no grid; got {grid!r}")
         letter, x = self.drawings(rng, n_tasks, shots, query)
         x = x.reshape(*letter.shape[:-2], -1, SIDE * SIDE)
         y = np.broadcast_to(
@@ -161,15 +257,37 @@ class GlyphTasks:
 
 @dataclass(frozen=True)
 class AllLetters:
-    """The same drawings with other labels: which of all the letters of the split is it? To pretrain
-    a classifier on the very images that a meta-learner of `tasks` sees with the same rng."""
+    """The drawings of `tasks`, labelled with all letters of the split: which of them is it?
+
+    It serves to pretrain a classifier on the same images that a meta-learner sees, which samples
+    from `tasks` with a generator of the same seed.
+
+    Parameters
+    ----------
+    tasks : GlyphTasks
+
+    Examples
+    --------
+    >>> tasks = AllLetters(GlyphTasks("validation", ways=5))
+    >>> batch = tasks.sample(np.random.default_rng(0), 16, shots=1)
+    >>> batch.x_support.shape, batch.y_support.shape
+    ((1, 160, 196), (1, 160, 138))
+    """
 
     tasks: GlyphTasks
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        """All drawings of n_tasks (T or (S, T)) of the tasks, support and query, as the support set
-        of one task, and its query set as well: x (..., 1, n, 196), y one-hot (..., 1, n, C) for the
-        C letters of the split. Letter by letter: `parts` have some of each."""
+        """Return all drawings of n_tasks tasks, support and query, as one task.
+
+        The parameters and errors are those of `GlyphTasks.sample`.
+
+        Returns
+        -------
+        TaskBatch
+            x (..., 1, n, 196) and one-hot y (..., 1, n, C), for the C letters of the split; support
+            and query set are the same. The points are in the order of tasks, then of letters, so
+            that each of the `parts` of the batch has drawings of every letter.
+        """
         letter, x = self.tasks.drawings(rng, n_tasks, shots, query)
         letter, x = letter.swapaxes(-1, -2), x.swapaxes(-2, -3)
         x = x.reshape(*letter.shape[:-3], 1, -1, SIDE * SIDE)
@@ -179,9 +297,35 @@ class AllLetters:
 
 
 def with_head(model, theta, head):
-    """The parameters (..., P) of `model` with all layers but the last from theta, of a network that
-    has other outputs alone, and the last one from head (..., P): pretrain with all classes, then
-    start with few new ones."""
+    """Return parameters of `model` whose last layer is that of head, and all others those of theta.
+
+    It serves to pretrain with all classes and to adapt to a few new ones.
+
+    Parameters
+    ----------
+    model : MLP
+    theta : array (..., P')
+        Parameters of a network that differs from model in the number of outputs only.
+    head : array (..., P)
+        Parameters of model, of which only the last layer is used.
+
+    Returns
+    -------
+    theta : array (..., P)
+
+    Raises
+    ------
+    ValueError
+        If theta has a number of parameters that no such network has, or head does not fit model.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP
+    >>> pretrained, model = MLP([196, 8, 138]), MLP([196, 8, 5])
+    >>> theta = with_head(model, np.ones(pretrained.n_params), np.zeros(model.n_params))
+    >>> theta.shape == (model.n_params,), float(theta.sum()) == 197 * 8
+    (True, True)
+    """
     body = sum(d_out * (d_in + 1) for d_in, d_out in zip(model.sizes[:-2], model.sizes[1:-1]))
     outputs, rest = divmod(theta.shape[-1] - body, model.sizes[-2] + 1)
     if rest or outputs < 1:

@@ -1,12 +1,12 @@
-"""Make glyphs.npz, beside this file: the letters of DejaVu Sans, which matplotlib carries, as clean
-bitmaps of 20 x 20.
+"""Make glyphs.npz, beside this file: the letters of DejaVu Sans, a font that is part of matplotlib,
+as clean bitmaps of 20 x 20 pixels.
 
-    python tinymeta/data/make_glyphs.py [FILE.npz]
+    python tinymeta/extras/data/make_glyphs.py [FILE.npz]
 
-Each is drawn large, cut out, and scaled (by averaging over areas) until its longer side fills 16 of
-the 20 pixels; 16 levels of grey are kept. Letters that look like one before them (correlation of
-pixels 0.85 or more; Cyrillic A is the Latin one) are left out, so no class has a twin, in its own
-alphabet or in another. The outlines differ a little between versions of matplotlib: hence a file.
+Each letter is drawn large, cut out, and scaled (by averaging over areas) until its longer side
+fills 16 of the 20 pixels; 16 levels of grey are kept. A letter is left out if it looks like an
+earlier one (their pixels have a correlation of 0.85 or more), as Cyrillic A looks like Latin A. The
+outlines differ a little between versions of matplotlib, so the file is part of the package.
 """
 
 import sys
@@ -19,10 +19,10 @@ from matplotlib.ft2font import FT2Font
 
 SIZE, INNER = 20, 16  # pixels of a bitmap, and of a letter's longer side
 TOO_ALIKE = 0.85
-# letters, but no modifiers: those are small copies, dots and strokes
+# Unicode's categories of letters, without modifiers, which are small copies, dots and strokes
 KINDS = ("Lu", "Ll", "Lt", "Lo")
-# the first word of a letter's Unicode name: what it is called here; mathematical letters and the
-# like are none
+# the first word of a letter's Unicode name, and the name of its alphabet here; letters whose names
+# begin with another word, such as MATHEMATICAL, are left out
 ALPHABETS = {
     "LATIN": "Latin",
     "CANADIAN": "Canadian syllabics",
@@ -41,8 +41,8 @@ ALPHABETS = {
 
 
 def averages(n_out, n_in):
-    """The matrix (n_out, n_in) whose rows are means over equal stretches of the input, shared where
-    a border cuts a pixel."""
+    """Return the matrix (n_out, n_in) whose rows are means over n_out equal intervals of the input;
+    a pixel on a border counts in proportion for both."""
     edges = np.arange(n_out + 1) * n_in / n_out
     low, high = edges[:-1, None], edges[1:, None]
     pixel = np.arange(n_in)
@@ -50,7 +50,7 @@ def averages(n_out, n_in):
 
 
 def bitmap(font, letter):
-    """The letter as (SIZE, SIZE) bytes, or nothing where the font draws nothing."""
+    """Return the letter as (SIZE, SIZE) bytes, or None if the font draws nothing for it."""
     font.set_text(letter)
     font.draw_glyphs_to_bitmap(antialiased=True)
     drawn = np.asarray(font.get_image(), float)
@@ -67,7 +67,7 @@ def bitmap(font, letter):
 
 
 def letters():
-    """(code point, alphabet, bitmap) of each letter of the font that looks like none before it."""
+    """Yield the code point, alphabet and bitmap of each letter that looks like no earlier one."""
     font = FT2Font(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")))
     font.set_size(200, 72)
     kept = np.empty((0, SIZE * SIZE))
