@@ -1,9 +1,9 @@
-"""What the figures draw: every line, band, bar, image, label and title, read back and compared
-with values computed from the same inputs in another way. Nothing is rendered except where a test
-asks about pixels.
+"""The contents of the figures: every line, band, bar, image, label and title is read back and
+compared with values computed from the same inputs in another way. Nothing is rendered except where
+a test compares pixels.
 
-The inputs are skewed, in no order, and differ between panels, methods and seeds: then a mean is
-not a median, the first is not the last, and a curve read backwards or scaled is another curve."""
+The inputs are skewed, not sorted, and differ between panels, methods and seeds: then a mean is not
+a median, the first is not the last, and a curve read backwards or scaled is another curve."""
 
 import numpy as np
 import pytest
@@ -27,11 +27,11 @@ LOOKS = {
     "Reptile": (GREEN, "-."),
     "joint": (GREY, LONG_DASHES),
 }
-IN_ORDER = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-.")]  # of what has no look of its own
+IN_ORDER = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-.")]  # for labels that are no methods
 X = np.array([-3.0, -2.5, -0.5, 1.0, 4.0])  # unevenly spaced
 
 
-# Reading a figure, and saying what should be in it
+# Reading a figure, and describing its expected contents
 
 
 def curve(x, y, colour, style="-", marker="None", hollow=False):
@@ -47,7 +47,7 @@ def dots(x, y, colour, marker="o", hollow=False):
 def read(line):
     """Return the numbers (2, n) of a line, and its look.
 
-    matplotlib has no public name for dashes; the private one is the same since version 3.6."""
+    matplotlib has no public name for dashes; the private name has not changed since version 3.6."""
     style, face = line.get_linestyle(), to_hex(line.get_markerfacecolor())
     dashes = line._unscaled_dash_pattern if style == "--" else style
     x, y = (np.ravel(values).astype(float) for values in (line.get_xdata(), line.get_ydata()))
@@ -95,7 +95,7 @@ def same(drawn, expected, within=1e-9):
 def check(ax, curves, bands=(), levels=(), places=(), labels=None, within=1e-9, **properties):
     """Assert that an axes shows these lines, bands (x, low, high, colour), levels (y, colour,
     style), places (x, colour) and labels {text: (y, colour)}, and no others; and `properties` as
-    ax.get_...() gives them. within: how far apart two numbers may be that are the same."""
+    ax.get_...() returns them. within: the largest difference of numbers that count as equal."""
     through, level_lines, place_lines = lines(ax)
     assert len(through) == len(curves)
     for (numbers, look), (wanted, wanted_look) in zip(map(read, through), map(read, curves)):
@@ -152,7 +152,7 @@ def of_seeds(values):
 
 
 def one_task(seed, points=4, grid=6):
-    """Return a TaskBatch with T = 1 whose numbers have nothing to do with each other."""
+    """Return a TaskBatch with T = 1 of unrelated random numbers."""
     rng = np.random.default_rng(seed)
     x_query = np.sort(rng.uniform(-5, 5, (1, grid, 1)), axis=1)
     of_points = (rng.standard_normal((1, points, 1)) for _ in "xy")
@@ -162,7 +162,7 @@ def one_task(seed, points=4, grid=6):
 # The look of lines
 
 
-def test_each_method_has_its_look_and_no_other():
+def test_each_method_has_its_own_look():
     looks = {name: (to_hex(m["color"]), m["linestyle"]) for name, m in style.METHODS.items()}
     assert looks == LOOKS
 
@@ -170,7 +170,7 @@ def test_each_method_has_its_look_and_no_other():
 # One task or a few
 
 
-def test_few_tasks_draws_each_in_its_look_with_its_points():
+def test_few_tasks_draws_each_task_in_its_look_with_its_points():
     rng = np.random.default_rng(0)
     x = np.broadcast_to(X[:, None], (6, 5, 1))
     y = rng.uniform(-2, 4, (6, 5, 1))
@@ -217,7 +217,7 @@ def network():
 
 
 def after_steps(model, theta, task, rate, steps):
-    """Return the network's answers (n,) on the query points, by gradient descent written out."""
+    """Return the network's outputs (n,) at the query points, by gradient descent written out."""
     for _ in range(steps):
         theta = theta - rate * model.grad(theta, task.x_support[0], task.y_support[0])
     return model.predict(theta, task.x_query[0])[:, 0]
@@ -249,10 +249,10 @@ def test_adaptation_draws_the_network_after_each_number_of_steps(steps):
     }
     outs = [line.get_ydata() for line in curves[2:]]
     apart = [abs(a - b).max() for i, a in enumerate(outs) for b in outs[:i]]
-    assert min(apart) > 0.1  # else the numbers of steps could be exchanged
+    assert min(apart) > 0.1  # otherwise exchanged curves could pass
 
 
-def test_adaptation_figure_has_each_task_under_its_title():
+def test_adaptation_draws_each_task_under_its_title():
     model, theta = network()
     examples = {"first": one_task(2), "second": one_task(3)}
     for task, ends in zip(examples.values(), (9.0, -9.0)):
@@ -267,7 +267,7 @@ def test_adaptation_figure_has_each_task_under_its_title():
         check(ax, curves, labels=labels, xlim=(x[0], x[-1]), ylim=axes[0].get_ylim(), **names)
 
 
-def test_adaptation_figure_takes_0_1_and_10_steps_unless_told():
+def test_adaptation_takes_0_1_and_10_steps_by_default():
     (model, theta), task = network(), one_task(2)
     (ax,) = figures.plot_adaptation(model, theta, {"one": task}, 0.1).axes
     curves, labels = adaptation_lines(model, theta, task, 0.1, (0, 1, 10))
@@ -275,7 +275,7 @@ def test_adaptation_figure_takes_0_1_and_10_steps_unless_told():
     check(ax, curves, labels=read_labels(ax), title="one", xlabel="x", ylabel="y")
 
 
-def test_beside_one_task_draws_one_line_for_each_curve_and_a_label_at_their_mean():
+def test_beside_one_task_draws_one_line_per_curve_and_a_label_at_their_mean():
     panels = {
         "left": (
             np.array([1.0, 0.0, 2.0, -1.0, 0.5]),
@@ -344,7 +344,7 @@ def test_learning_curves_draws_means_over_tasks_in_bands_from_lowest_to_highest_
     }
     for values, end in zip(curves.values(), (7.0, 5.0, 3.0, 1.0)):
         values[:, -1] *= end / values[:, -1].mean()
-    looks = {**LOOKS, "mine": LOOKS["transfer"]}  # the first that no drawn method has
+    looks = {**LOOKS, "mine": LOOKS["transfer"]}  # the first look that no drawn method has
     printed = {"MAML": {1: 2.5, 4: 0.5}, "random": {2: 6.0}}
     figure = figures.plot_learning_curves(curves, "four", 9.0, 7, printed, "loss", ("a line", 8.0))
     drawn, bands, labels = [], [], {"a line": (8.0, GREY)}
@@ -363,7 +363,7 @@ def test_learning_curves_draws_means_over_tasks_in_bands_from_lowest_to_highest_
     check(figure.axes[0], drawn, bands, [(8.0, GREY, "-")], labels=labels, **names, **limits)
 
 
-def test_learning_curves_has_nothing_else_unless_told():
+def test_learning_curves_draws_nothing_else_by_default():
     (ax,) = figures.plot_learning_curves({"MAML": np.ones((1, 3, 1))}, "one").axes
     band = ([0, 1, 2], *np.ones((2, 3)), BLUE)
     xlabel = "steps of gradient descent on the task's 10 points"
@@ -387,7 +387,7 @@ def test_along_training_draws_the_mean_over_seeds_in_a_band():
         labels[name] = (mean[3], colour)
     names = {"title": "training", "xlabel": "meta-steps", "ylabel": "ratio", "xscale": "symlog"}
     check(ax, drawn, bands, labels=labels, xlim=(0, 20000), **names)
-    assert ax.xaxis.get_transform().linthresh == 100  # even up to there
+    assert ax.xaxis.get_transform().linthresh == 100  # linear up to there
     assert (
         figures.plot_along_training(values, "", "", xlabel="steps").axes[0].get_xlabel() == "steps"
     )
@@ -436,7 +436,10 @@ def test_band_panels_draws_every_panel_under_its_title(x, shown):
         check(ax, drawn, bands, labels=labels, **names, **limits)
         assert [*ax.get_xticks()] == shown
         assert ax.xaxis.get_transform().linthresh == 1
-    assert ticks(axes[2].xaxis) == (shown, [str(tick) for tick in shown])  # shared: written below
+    assert ticks(axes[2].xaxis) == (
+        shown,
+        [str(tick) for tick in shown],
+    )  # shared with the panel below
     assert len(figures.plot_band_panels(x, panels, "", "", columns=3).axes) == 3
 
 
@@ -471,7 +474,7 @@ def test_mean_and_median_draws_means_left_and_medians_right():
 # On log axes
 
 
-def test_gradient_check_draws_the_differences_and_a_level_for_each_gradient():
+def test_gradient_check_draws_the_differences_and_one_level_per_gradient():
     h, errors = np.array([1e-3, 1e-1, 1e-8, 1e-5]), np.array([1e-6, 1e-2, 1e-7, 1e-10])
     levels = {"exact": 1e-15, "first order": 1.0, "nearly": 1e-5, "worse": 1e-12}
     (ax,) = figures.plot_gradient_check(h, errors, levels, "check").axes
@@ -502,7 +505,7 @@ def test_remainders_draws_each_method_and_the_slope_of_alpha_squared():
     }
     axes = figures.plot_remainders(alphas, panels, "left over").axes
     assert len(axes) == 2
-    lowest = {"tanh": 3e-2, "ReLU": 0.5}  # of those at the largest alpha
+    lowest = {"tanh": 3e-2, "ReLU": 0.5}  # the lowest remainder at the largest alpha
     for ax, (title, values), ylabel in zip(axes, panels.items(), ("left over", "")):
         drawn, labels = [], {}
         for method, remainder in values.items():
@@ -538,7 +541,10 @@ def test_either_side_draws_the_two_sides_of_the_threshold_in_two_looks():
         "two": (np.array([2.5, 0.1, 1.0, 2.0, 9.0]), np.array([3.0, 0.2, 0.5, 6.0, 0.01])),
     }
     sides = {
-        "one": (([0.5, 2.0], [0.1, 2.0]), ([3.0, 7.0], [5.0, 40.0])),  # the threshold is left
+        "one": (
+            ([0.5, 2.0], [0.1, 2.0]),
+            ([3.0, 7.0], [5.0, 40.0]),
+        ),  # x at the threshold counts as left
         "two": (([0.1, 1.0, 2.0], [0.2, 0.5, 6.0]), ([2.5, 9.0], [3.0, 0.01])),
     }
     axes = figures.plot_either_side(panels, 2.0, "rate", "loss").axes
@@ -551,7 +557,7 @@ def test_either_side_draws_the_two_sides_of_the_threshold_in_two_looks():
         check(ax, drawn, levels=[(1.0, GREY, "-")], places=[(2.0, GREY)], **names, **limits)
 
 
-def test_differences_draws_means_with_their_intervals_beside_each_other():
+def test_differences_draws_means_and_intervals_side_by_side():
     x = [1, 4, 10, 30]
     values = {
         "a": (np.array([3.0, -1.0, 2.0, 5.0]), np.array([0.5, 2.0, 0.1, 1.0])),
@@ -651,7 +657,7 @@ def test_animate_plane_draws_each_path_up_to_its_step(monkeypatch):
     )
     assert figures.animate_plane(SOLUTIONS, PATHS, [0, 2, 3], "where") == "saved"
     ((figure, draw, frames, path),) = given
-    assert frames == [0, 2, 3, *[3] * 8] and path == "where"  # the last one stays
+    assert frames == [0, 2, 3, *[3] * 8] and path == "where"  # the last picture is held
     (ax,) = figure.axes
     for n in (2, 0, 3):
         draw(n)
@@ -664,7 +670,7 @@ def test_animate_plane_draws_each_path_up_to_its_step(monkeypatch):
 # Bars and images
 
 
-def test_bars_draws_a_group_for_each_part_and_its_number_on_each():
+def test_bars_draws_one_group_per_part_and_a_number_on_each_bar():
     values = {
         "free": {"W1": 0.0123, "b1": 0.2, "W2": 0.05},
         "kept": {"W1": 0.3, "b1": 0.0456, "W2": 0.111},
@@ -731,12 +737,12 @@ def side_by_side(rows):
     return picture
 
 
-def test_tiles_puts_every_image_in_its_place():
+def test_tile_puts_every_image_in_its_place():
     images = np.random.default_rng(0).random((2, 3, 4, 5))
     same(figures.tile(images), side_by_side(images))
 
 
-def test_picture_shows_an_image_without_axes():
+def test_show_image_draws_an_image_without_axes():
     image = np.random.default_rng(0).random((3, 4))
     _, ax = style.new_figure()
     figures.show_image(ax, image)
@@ -744,7 +750,7 @@ def test_picture_shows_an_image_without_axes():
     assert not [*ax.get_yticks()]
 
 
-def test_alphabets_draws_letters_left_and_drawings_right_a_row_for_each():
+def test_alphabets_draws_letters_left_and_drawings_right_in_one_row_per_alphabet():
     rng = np.random.default_rng(0)
     rows = {
         name: (rng.random((4, 3, 3)), rng.random((2, 3, 3)))
@@ -763,7 +769,7 @@ def test_alphabets_draws_letters_left_and_drawings_right_a_row_for_each():
 
 
 @pytest.mark.parametrize("most, shown", [(2, 2), (5, 3)])
-def test_episode_draws_every_letters_support_and_query_with_the_numbers_given(most, shown):
+def test_episode_draws_each_letters_support_and_query_with_the_predicted_labels(most, shown):
     rng = np.random.default_rng(0)
     support, query = rng.random((2, 3, 4, 4)), rng.random((2, 3, 4, 4))
     before, after = np.array([[0, 2, 1], [2, 0, 0]]), np.array([[0, 0, 2], [1, 1, 2]])
@@ -784,7 +790,7 @@ def test_episode_draws_every_letters_support_and_query_with_the_numbers_given(mo
     assert below.get_text() == "query drawings: the number given before > after adaptation"
 
 
-def test_episode_shows_five_letters_unless_told():
+def test_episode_shows_five_letters_by_default():
     images, answers = np.zeros((1, 6, 2, 2)), np.zeros((1, 6), int)
     assert len(figures.plot_episode(images, images, answers, answers).axes) == 5 * 2
 
@@ -799,11 +805,11 @@ def labelled(gap=None, ends=((4.0, "high", BLUE), (-3.0, "low", GREEN), (2.0, "m
     return read_labels(ax)
 
 
-def test_labels_with_room_are_at_the_ends_of_their_curves():
+def test_labels_far_apart_are_at_the_ends_of_their_curves():
     check_labels(labelled(), {"high": (4.0, BLUE), "low": (-3.0, GREEN), "middle": (2.0, PINK)})
 
 
-def test_labels_too_close_are_moved_apart_by_as_much_and_keep_their_order():
+def test_labels_too_close_are_moved_apart_equally_and_keep_their_order():
     close = ((1.1, "above", BLUE), (1.0, "below", ORANGE), (-4.0, "far", PINK))
     for gap in (None, 0.2):
         apart = 10 * (gap or 0.075) / 2
@@ -815,7 +821,7 @@ def test_labels_too_close_are_moved_apart_by_as_much_and_keep_their_order():
         check_labels(labelled(gap, close), wanted)
 
 
-def test_labels_of_what_leaves_the_axes_stay_at_its_edge():
+def test_labels_of_curves_that_leave_the_axes_stay_at_their_edge():
     check_labels(
         labelled(ends=((7.0, "up", BLUE), (-90.0, "down", PINK))),
         {"up": (5, BLUE), "down": (-5, PINK)},
@@ -826,7 +832,7 @@ def test_labels_of_what_leaves_the_axes_stay_at_its_edge():
     check_labels(both, {"further": (5, PINK), "up": (4.25, BLUE)})
 
 
-def test_label_end_stands_right_of_the_axes():
+def test_label_end_is_to_the_right_of_the_axes():
     _, ax = style.new_figure()
     label = style.label_end(ax, 0.3, "here", ORANGE)
     assert (label.get_text(), label.xy, label.xyann) == ("here", (1.0, 0.3), (5, 0))
@@ -838,7 +844,7 @@ def test_label_end_stands_right_of_the_axes():
     assert to_hex(label.get_color()) == ORANGE and label.get_annotation_clip() is False
 
 
-def test_move_labels_gives_each_its_text_and_height():
+def test_move_labels_sets_the_text_and_height_of_each_label():
     _, ax = style.new_figure()
     ax.set_ylim(-2, 8)
     labels = [style.label_end(ax, 0.0, "", colour) for colour in (BLUE, PINK, GREEN)]
@@ -850,7 +856,7 @@ def test_move_labels_gives_each_its_text_and_height():
     check_labels(read_labels(ax), {"d": (2.05, BLUE), "e": (4.05, PINK), "f": (8.0, GREEN)})
 
 
-def test_small_panels_keep_their_labels_further_apart():
+def test_labels_of_small_panels_are_further_apart():
     values = {"MAML": np.full((2, 3), 0.5), "random": np.full((2, 3), 0.51)}
     ax = figures.plot_band_panels([1, 2, 3], {"panel": values}, "", "").axes[0]
     middle, half = 0.505, 0.095 / 2
@@ -863,7 +869,7 @@ def test_small_panels_keep_their_labels_further_apart():
     check_labels(read_labels(ax), labels)
 
 
-# Figures that change
+# Interactive figures
 
 
 def test_a_slider_has_its_range_its_format_and_its_steps():
@@ -876,7 +882,7 @@ def test_a_slider_has_its_range_its_format_and_its_steps():
         0.5,
     )  # steps from 0.1
     assert (made.label.get_text(), made.valtext.get_text(), made.ax) == ("rate", "1.60", ax)
-    assert made.vline.get_color() == "none"  # no mark at the start
+    assert made.vline.get_color() == "none"  # no mark at the initial value
     assert not made.drawon and to_hex(made.poly.get_facecolor()) == BLUE
     made.set_val(3.2)
     assert (
@@ -886,7 +892,7 @@ def test_a_slider_has_its_range_its_format_and_its_steps():
 
 
 def changing_figure():
-    """Return a figure with two lines, and the one of them that will change."""
+    """Return a figure with two lines, and that line which the test changes."""
     figure, ax = style.new_figure(2, 2)
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.plot([0, 1], [0.9, 0.2], color=BLUE)
@@ -898,7 +904,7 @@ def pixels(figure):
     return np.asarray(figure.canvas.buffer_rgba()).copy()
 
 
-def test_what_changes_is_redrawn_as_a_full_draw_would():
+def test_redrawing_the_artists_that_change_equals_a_full_redraw():
     figure, line = changing_figure()
     canvas = FigureCanvasAgg(figure)
     changing = widgets.Blitter(figure, [line])
@@ -911,13 +917,13 @@ def test_what_changes_is_redrawn_as_a_full_draw_would():
     assert not np.array_equal(after, before)
     canvas.draw()
     assert np.array_equal(after, pixels(figure))
-    plain, plain_line = changing_figure()  # the same without Changing
+    plain, plain_line = changing_figure()  # the same without a Blitter
     plain_line.set_ydata([0.8, 0.3, 0.7])
     FigureCanvasAgg(plain).draw()
     assert np.array_equal(after, pixels(plain))
 
 
-def test_only_the_area_that_changes_is_drawn_anew(monkeypatch):
+def test_only_the_area_between_bottom_and_top_is_redrawn(monkeypatch):
     figure, line = changing_figure()
     canvas = FigureCanvasAgg(figure)
     changing = widgets.Blitter(figure, [line], bottom=0.25, top=0.75)
@@ -928,8 +934,8 @@ def test_only_the_area_that_changes_is_drawn_anew(monkeypatch):
     canvas.draw()
     line.set_visible(False)
     shown = []
-    monkeypatch.setattr(canvas, "blit", shown.append)  # to the screen, which there is none of here
-    changing.redraw()  # within the area the line is gone, outside of it what was drawn stays
+    monkeypatch.setattr(canvas, "blit", shown.append)  # there is no screen to draw to
+    changing.redraw()  # removes the line within the area and leaves it outside
     assert shown == [changing.area]
     height = len(pixels(figure))
     gone = (pixels(figure)[..., :3] == [213, 94, 0]).all(axis=-1).any(axis=1)
@@ -938,7 +944,7 @@ def test_only_the_area_that_changes_is_drawn_anew(monkeypatch):
     )
 
 
-def test_without_a_stored_picture_everything_is_drawn_when_there_is_time(monkeypatch):
+def test_without_a_stored_picture_a_full_redraw_is_requested(monkeypatch):
     figure, line = changing_figure()
     canvas, asked = FigureCanvasAgg(figure), []
     monkeypatch.setattr(canvas, "draw_idle", lambda: asked.append(True))
@@ -949,7 +955,7 @@ def test_without_a_stored_picture_everything_is_drawn_when_there_is_time(monkeyp
 # Files
 
 
-def test_an_animation_has_a_picture_for_each_frame_in_order(tmp_path):
+def test_an_animation_has_one_picture_per_frame_in_order(tmp_path):
     figure, line = changing_figure()
     seen, size = [], []
 
@@ -962,7 +968,9 @@ def test_an_animation_has_a_picture_for_each_frame_in_order(tmp_path):
     data = (tmp_path / "it.gif").read_bytes()
     figure.set_layout_engine("constrained")
     figure.draw_without_rendering()
-    same(size[0], figure.axes[0].get_position().bounds)  # laid out before the first picture
+    same(
+        size[0], figure.axes[0].get_position().bounds
+    )  # the layout is computed before the first picture
     assert seen == [3, 1, 7] and data.startswith(b"GIF89a") and len(set(size)) == 1
     controls = [data[i + 4 : i + 6] for i in range(len(data)) if data[i : i + 3] == b"!\xf9\x04"]
     assert [int.from_bytes(delay, "little") for delay in controls] == [
@@ -971,7 +979,7 @@ def test_an_animation_has_a_picture_for_each_frame_in_order(tmp_path):
     assert int.from_bytes(data[6:8], "little") == 150  # 2 inches of 75 dots
 
 
-def test_a_figure_has_the_axes_and_the_size_asked_for():
+def test_new_figure_has_the_axes_and_size_requested():
     figure, axes = style.new_figure(5, 4, columns=3, rows=2, sharey=True)
     assert axes.shape == (2, 3) and [*figure.get_size_inches()] == [5, 4]
     assert axes[0, 0].get_shared_y_axes().joined(axes[0, 0], axes[1, 2])

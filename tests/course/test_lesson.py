@@ -1,6 +1,7 @@
-"""A lesson as a command: wrong flags, Ctrl-C, closed pipes, places that cannot be written, screens
-that are not there."""
+"""A lesson as a command: wrong flags, Ctrl-C, closed pipes, folders that cannot be written to, and
+computers without a screen."""
 
+import doctest
 import json
 import os
 import shutil
@@ -15,10 +16,13 @@ import numpy as np
 import pytest
 from running import environment
 
+import tinymeta.course.examples
+import tinymeta.course.lesson
+
 ROOT = Path(__file__).parents[2]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals and pipes")
 
-# A lesson in small: some steps of training, a figure, a number promised
+# A small lesson: a few steps of training, a figure, an expected result
 LESSON = """
 import sys
 import numpy as np
@@ -43,7 +47,7 @@ lesson.end()
 
 @pytest.fixture
 def lesson(tmp_path):
-    """A folder "a checkout" with a lesson in it, and nowhere else to write to."""
+    """Return the path of a lesson in the folder "a checkout"."""
     folder = tmp_path / "a checkout"
     folder.mkdir()
     (folder / "00_small.py").write_text(LESSON, encoding="utf-8")
@@ -66,7 +70,7 @@ def outputs(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_lesson_saves_its_figure_and_numbers_beside_itself_and_nothing_else(lesson):
+def test_a_lesson_writes_only_its_figure_and_results_to_the_output_folder(lesson):
     done = run(lesson, "--quick")
     assert done.returncode == 0 and done.stdout.isascii(), done.stderr
     folder = lesson.parent / "output"
@@ -77,7 +81,7 @@ def test_a_lesson_saves_its_figure_and_numbers_beside_itself_and_nothing_else(le
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf"])
-def test_slides_take_the_place_of_the_page(lesson, kind):
+def test_with_slides_the_figure_is_saved_in_their_format_only(lesson, kind):
     done = run(lesson, "--quick", "--slides", kind)
     assert done.returncode == 0, done.stderr
     assert (
@@ -130,7 +134,7 @@ def test_a_wrong_flag_is_named(flags, message, monkeypatch, capsys, tmp_path):
     assert not outputs(tmp_path)
 
 
-def test_wrong_flags_end_the_command_with_2_before_anything_is_done(lesson):
+def test_a_wrong_flag_ends_the_command_with_status_2_before_it_starts(lesson):
     done = run(lesson, "--seed", "-1")
     assert (done.returncode, done.stdout) == (
         2,
@@ -139,13 +143,13 @@ def test_wrong_flags_end_the_command_with_2_before_anything_is_done(lesson):
     assert "Traceback" not in done.stderr and outputs(lesson.parent) == ["00_small.py"]
 
 
-# Places that cannot be written
+# Folders that cannot be written to
 
 
 @pytest.mark.parametrize(
     "place, why", [("file", "File exists"), ("file/below", "Not a directory|cannot find")]
 )
-def test_a_place_that_cannot_be_written_is_refused_before_training(
+def test_a_folder_that_cannot_be_written_to_is_refused_before_training(
     lesson, place, why, monkeypatch, capsys
 ):
     from tinymeta.course.lesson import Lesson
@@ -163,7 +167,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(
 @pytest.mark.skipif(
     not Path("/proc/self").is_dir(), reason="no /proc: a place where even root cannot write"
 )
-def test_a_place_that_no_one_can_write_is_refused(lesson):
+def test_a_folder_that_even_root_cannot_write_to_is_refused(lesson):
     done = run(lesson, "--quick", "--out", "/proc/self/lesson")
     assert (
         done.returncode == 2
@@ -172,11 +176,13 @@ def test_a_place_that_no_one_can_write_is_refused(lesson):
     )
 
 
-def test_a_checkout_that_cannot_be_written_points_to_out(lesson):
+def test_if_the_checkout_cannot_be_written_to_the_message_mentions_out(lesson):
     (lesson.parent / "output").write_text("in the way")
     done = run(lesson, "--quick")
     assert done.returncode == 2 and not done.stdout
-    assert "cannot write to" in done.stderr and "--out DIR takes them elsewhere" in done.stderr
+    assert (
+        "cannot write to" in done.stderr and "choose another folder with --out DIR" in done.stderr
+    )
     done = run(lesson, "--quick", "--out", lesson.parent / "else where" / "new")
     assert done.returncode == 0 and len(outputs(lesson.parent / "else where" / "new")) == 2
 
@@ -187,7 +193,7 @@ FULL = (
 
 
 @POSIX
-def test_a_full_disk_is_said_in_one_line_and_the_old_figure_stays(lesson):
+def test_a_full_disk_gives_a_one_line_message_and_keeps_the_old_figure(lesson):
     folder = lesson.parent / "output"
     folder.mkdir()
     (folder / "00_small_history.png").write_bytes(b"old")
@@ -208,8 +214,8 @@ def test_a_full_disk_is_said_in_one_line_and_the_old_figure_stays(lesson):
 
 
 def interrupted(lesson, *flags, delay):
-    """Start the lesson, and press Ctrl-C when it has trained for `delay` seconds: (exit status,
-    stdout, stderr)."""
+    """Start the lesson, press Ctrl-C when it has trained for `delay` seconds, and return its exit
+    status, stdout and stderr."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", str(lesson), *flags],
         env=environment(),
@@ -229,7 +235,7 @@ def interrupted(lesson, *flags, delay):
 
 @POSIX
 @pytest.mark.parametrize("delay", [0.2])
-def test_ctrl_c_during_training_is_one_line_and_130(lesson, delay):
+def test_ctrl_c_during_training_prints_one_line_and_exits_with_130(lesson, delay):
     status, out, err = interrupted(lesson, "--iterations", "10000000", delay=delay)
     assert status == 130 and out == ""
     last = err.splitlines()[-1]
@@ -256,7 +262,7 @@ while True:
 
 @POSIX
 @pytest.mark.parametrize("delay", [0.13, 0.37])
-def test_ctrl_c_while_a_figure_is_saved_leaves_no_half_of_it(lesson, delay):
+def test_ctrl_c_while_a_figure_is_saved_leaves_no_partial_file(lesson, delay):
     lesson.write_text(SAVING)
     status, _, err = interrupted(lesson, delay=delay)
     assert status == 130 and err == "Stopped: interrupted.\n"
@@ -267,7 +273,7 @@ def test_ctrl_c_while_a_figure_is_saved_leaves_no_half_of_it(lesson, delay):
 
 
 @POSIX
-def test_ctrl_c_in_lesson_03_is_one_line_and_130(tmp_path):
+def test_ctrl_c_in_lesson_03_prints_one_line_and_exits_with_130(tmp_path):
     shutil.copy(ROOT / "lessons" / "03_maml.py", tmp_path)
     status, _, err = interrupted(tmp_path / "03_maml.py", delay=1.5)
     assert (
@@ -286,17 +292,17 @@ def test_other_errors_keep_their_traceback(make, capsys):
     assert "Traceback" in (printed := capsys.readouterr().err) and "ZeroDivisionError" in printed
 
 
-# Pipes and letters
+# Pipes and locales
 
 
 @POSIX
 @pytest.mark.parametrize("lines", [0, 1])
-def test_a_pipe_that_closes_is_quiet(lesson, lines):
+def test_a_closed_pipe_causes_no_message(lesson, lines):
     reader = f"import sys; [sys.stdin.readline() for _ in range({lines})]"
     writes = f'"{sys.executable}" -W error "{lesson}" --quick 2>"{lesson}.err"'
     command = f'{writes} | "{sys.executable}" -c "{reader}"'
     subprocess.run(["sh", "-c", command], env=environment(), timeout=120, check=True)
-    # progress and no more
+    # stderr has progress lines only
     assert all("MAML" in line for line in Path(f"{lesson}.err").read_text().splitlines())
 
 
@@ -305,7 +311,7 @@ def test_a_pipe_that_closes_is_quiet(lesson, lines):
     [dict(LC_ALL="C"), dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")],
     ids=str,
 )
-def test_a_plain_locale_is_enough(lesson, changes):
+def test_a_lesson_runs_in_a_locale_without_unicode(lesson, changes):
     folder = lesson.parent / "für θ"
     done = run(lesson, "--quick", "--out", folder, changes=changes, encoding=None, text=False)
     assert done.returncode == 0 and b"What you should see" in done.stdout, done.stderr
@@ -333,15 +339,15 @@ SCREENLESS = {
     not sys.platform.startswith("linux"), reason="elsewhere there is always a screen"
 )
 @pytest.mark.parametrize("backend, why", SCREENLESS.values(), ids=SCREENLESS)
-def test_show_without_a_screen_says_so_and_saves(lesson, backend, why):
+def test_show_without_a_screen_gives_the_reason_and_saves_the_figures(lesson, backend, why):
     done = run(lesson, "--quick", "--show", changes=dict(MPLBACKEND=backend))
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert "--show: no window can be opened here (" in done.stderr and why in done.stderr
     assert len(outputs(lesson.parent / "output")) == 2
 
 
-def test_a_window_is_one_although_closing_the_figure_takes_its_canvas_away(monkeypatch):
-    """As in matplotlib 3.11: to ask afterwards was to be told that no toolkit has a window."""
+def test_a_window_is_found_although_closing_the_figure_replaces_its_canvas(monkeypatch):
+    """Imitate matplotlib 3.11: a figure that has been closed has no window's canvas any more."""
     from matplotlib import pyplot
 
     from tinymeta.course.widgets import window_error
@@ -352,7 +358,7 @@ def test_a_window_is_one_although_closing_the_figure_takes_its_canvas_away(monke
     figure = SimpleNamespace(canvas=window)
 
     def close(closed):
-        if closed is figure:  # matplotlib says close("all") when it chooses a backend
+        if closed is figure:  # matplotlib calls close("all") when it chooses a backend
             figure.canvas = none
 
     monkeypatch.setattr(pyplot, "figure", lambda: figure)
@@ -362,7 +368,7 @@ def test_a_window_is_one_although_closing_the_figure_takes_its_canvas_away(monke
     assert "a screen and a toolkit" in window_error()
 
 
-# Random streams and progress, in this process
+# In this process: examples of the docstrings, random streams, progress, expected results
 
 
 @pytest.fixture
@@ -380,7 +386,14 @@ def make(monkeypatch, tmp_path):
         signal.signal(signal.SIGPIPE, kept)
 
 
-def test_flags_choose_the_iterations_and_what_is_promised(make):
+@pytest.mark.parametrize("module", [tinymeta.course.lesson, tinymeta.course.examples])
+def test_the_examples_of_the_docstrings_run(make, monkeypatch, module):
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # a lesson replaces it
+    failed, attempted = doctest.testmod(module)
+    assert failed == 0 and attempted >= 2
+
+
+def test_flags_choose_the_iterations_and_whether_the_run_is_full(make):
     assert (make().iterations, make().full) == (500, True)
     assert (make("--quick").iterations, make("--quick").full) == (5, False)
     assert (make("--quick", "--iterations", "7").iterations, make("--iterations", "7").full) == (
@@ -390,7 +403,7 @@ def test_flags_choose_the_iterations_and_what_is_promised(make):
     assert not make("--seed", "1").full and make(iterations=None, quick=None).iterations is None
 
 
-def test_streams_of_one_purpose_are_the_same_and_of_two_are_not(make):
+def test_random_streams_are_equal_only_for_equal_purposes_and_seeds(make):
     first, again, other, seeded = (
         drawing.rng(p).random(4)
         for drawing, p in ((make(), "a"), (make(), "a"), (make(), "b"), (make("--seed", "1"), "a"))
@@ -398,7 +411,7 @@ def test_streams_of_one_purpose_are_the_same_and_of_two_are_not(make):
     assert np.array_equal(first, again) and not np.isin(first, [*other, *seeded]).any()
 
 
-def test_progress_off_a_terminal_is_a_line_every_tenth_and_the_first_at_once(make, capsys):
+def test_progress_without_a_terminal_prints_the_first_iteration_and_every_10_percent(make, capsys):
     callback = make().progress("MAML", 50)
     for i in range(50):
         callback(i, None, None)
@@ -409,7 +422,7 @@ def test_progress_off_a_terminal_is_a_line_every_tenth_and_the_first_at_once(mak
     ]
 
 
-def test_a_promise_that_is_not_kept_ends_a_full_run_with_1(make, capsys):
+def test_a_full_run_with_a_result_out_of_bounds_exits_with_status_1(make, capsys):
     lesson = make()
     lesson.expect("kept", 1, 1, 2)
     lesson.expect_curve("MAML", [3, 4], {0: (2, 4), 1: (5, 6)})

@@ -1,10 +1,11 @@
-"""The colours of the figures: enough contrast on white, and apart for eyes that see colours in
-other ways.
+"""The colours of the figures: they have enough contrast on white, and colour-blind readers can tell
+them apart.
 
 Contrast: WCAG 2.1, success criteria 1.4.11 (3 for lines) and 1.4.3 (3 for large type, 4.5 for
 small). Colour blindness: the matrices of Machado, Oliveira & Fernandes (2009) at severity 1, on
 linear RGB. Distance: CIEDE2000 (Sharma, Wu & Dalal 2005) in CIELAB, because plain Euclidean
-distance in CIELAB is too kind to saturated colours; below some 2 the eye sees no difference."""
+distance in CIELAB overrates differences of saturated colours; below about 2 nobody sees a
+difference."""
 
 import itertools
 
@@ -14,7 +15,7 @@ import pytest
 from tinymeta.course.style import BLACK, BLUE, GREEN, METHODS, ORANGE, PINK
 
 COLOURS = {"black": BLACK, "blue": BLUE, "orange": ORANGE, "green": GREEN, "pink": PINK}
-WHITE, GREY = "#FFFFFF", "#666666"  # grey: of "true sine" and the like
+WHITE, GREY = "#FFFFFF", "#666666"  # grey is the colour of labels such as "true sine"
 EYES = {
     "all three cones": np.eye(3),
     "protanopia": [
@@ -33,11 +34,11 @@ EYES = {
         [0.004733, 0.691367, 0.303900],
     ],
 }
-APART = 10  # in CIEDE2000, for two lines that are not side by side
+APART = 10  # the least distance by CIEDE2000 of two lines that are not side by side
 
 
 def linear(colour):
-    """sRGB as "#RRGGBB" -> linear RGB."""
+    """Return the linear RGB of an sRGB colour "#RRGGBB"."""
     c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
@@ -50,7 +51,7 @@ def contrast(colour, ground=WHITE):
 
 
 def seen(colour, eyes):
-    """CIELAB (white of D65) of what these eyes make of a colour."""
+    """Return the CIELAB coordinates (white: D65) of a colour as these eyes see it."""
     rgb = np.clip(np.array(EYES[eyes]) @ linear(colour), 0, 1)
     to_xyz = np.array(
         [
@@ -65,7 +66,7 @@ def seen(colour, eyes):
 
 
 def ciede2000(first, second):
-    """The distance of two colours (L, a, b), in the steps and names of Sharma et al."""
+    """Return the distance of two colours (L, a, b), in the steps and names of Sharma et al."""
     (L1, a1, b1), (L2, a2, b2) = first, second
     C7 = np.mean([np.hypot(a1, b1), np.hypot(a2, b2)]) ** 7
     G = 0.5 * (1 - np.sqrt(C7 / (C7 + 25**7)))
@@ -99,20 +100,20 @@ def distance(one, other, eyes):
 
 
 @pytest.mark.parametrize("name", COLOURS)
-def test_a_line_stands_out_from_white(name):
+def test_a_line_has_a_contrast_of_at_least_3_on_white(name):
     assert contrast(COLOURS[name]) >= 3  # pink is the closest, 3.06
 
 
-def test_labels_stand_out_as_large_type_and_some_as_small():
-    """A label is at the end of its line, in its colour: black, blue and grey reach 4.5; orange,
-    green and pink are above 3, enough for the large type of slides, and in small type lean on where
-    they stand."""
+def test_labels_have_the_contrast_of_large_type_and_three_of_small_type():
+    """Check labels, which have the colours of their lines: black, blue and grey reach 4.5; orange,
+    green and pink are above 3, enough for the large type of slides. In small type their place at
+    the end of the line helps."""
     ratios = {name: contrast(colour) for name, colour in {**COLOURS, "grey": GREY}.items()}
     assert all(ratio >= 3 for ratio in ratios.values())
     assert {name for name, ratio in ratios.items() if ratio >= 4.5} == {"black", "blue", "grey"}
 
 
-def test_contrast_is_that_of_the_guidelines():
+def test_contrast_agrees_with_the_guidelines_examples():
     assert contrast("#000000") == pytest.approx(21) and contrast(WHITE) == 1
     assert contrast("#777777") == pytest.approx(4.48, abs=0.005) and contrast(
         "#767676"
@@ -122,19 +123,19 @@ def test_contrast_is_that_of_the_guidelines():
 
 @pytest.mark.parametrize("eyes", EYES)
 @pytest.mark.parametrize("one, other", [*itertools.combinations(COLOURS, 2)])
-def test_two_colours_are_apart_for_all_eyes(one, other, eyes):
+def test_two_colours_are_distinguishable_for_all_eyes(one, other, eyes):
     # the closest: blue and pink under protanopia, 12.2
     assert distance(COLOURS[one], COLOURS[other], eyes) >= APART
 
 
 @pytest.mark.parametrize("eyes", EYES)
 @pytest.mark.parametrize("name", COLOURS)
-def test_a_colour_is_apart_from_the_grey_of_the_truth(name, eyes):
+def test_a_colour_is_distinguishable_from_the_grey_of_the_true_function(name, eyes):
     assert distance(COLOURS[name], GREY, eyes) >= APART
 
 
-def test_a_common_red_and_green_are_not_apart_for_all_eyes():
-    """The negative control: matplotlib's own red and green, which deuteranopia makes nearly one."""
+def test_matplotlibs_red_and_green_would_be_rejected():
+    """Reject a negative control: deuteranopic readers see these two colours as nearly the same."""
     red, green = "#d62728", "#2ca02c"
     assert distance(red, green, "all three cones") > 60
     assert distance(red, green, "deuteranopia") < APART / 2
@@ -142,7 +143,7 @@ def test_a_common_red_and_green_are_not_apart_for_all_eyes():
 
 @pytest.mark.parametrize("eyes", EYES)
 def test_white_and_greys_look_the_same_to_all_eyes(eyes):
-    """Each row of a matrix sums to 1: a wrong digit would tint white."""
+    """Find wrong digits in the matrices, whose rows sum to 1: a wrong digit would tint white."""
     for colour in (WHITE, "#808080", BLACK):
         assert np.allclose(seen(colour, eyes), seen(colour, "all three cones"), atol=0.01)
 
@@ -159,13 +160,13 @@ def test_white_and_greys_look_the_same_to_all_eyes(eyes):
         ((2.0776, 0.0795, -1.135), (0.9033, -0.0636, -0.5514), 0.9082),
     ],
 )
-def test_the_distance_is_the_published_one(first, second, published):
-    """Pairs from the test data of Sharma, Wu & Dalal (2005), table 1."""
+def test_the_distance_agrees_with_published_values(first, second, published):
+    """Compare with pairs from the test data of Sharma, Wu & Dalal (2005), table 1."""
     assert ciede2000(first, second) == pytest.approx(published, abs=1e-4)
     assert ciede2000(second, first) == pytest.approx(published, abs=1e-4)
 
 
-def test_in_grey_colours_are_not_enough_so_line_styles_differ_too():
+def test_line_styles_differ_because_two_colours_are_the_same_grey_in_print():
     lightness = sorted(seen(colour, "all three cones")[0] for colour in COLOURS.values())
     assert min(np.diff(lightness)) < 5
     colours, styles = zip(*((look["color"], look["linestyle"]) for look in METHODS.values()))

@@ -1,4 +1,4 @@
-"""The playground: moved by mouse and keys on a canvas without a screen."""
+"""The playground, operated by mouse and keys on a canvas without a screen."""
 
 import importlib.util
 import subprocess
@@ -30,7 +30,7 @@ def p():
     return made
 
 
-# What a hand does: places in the units of the axes
+# The user's actions, at places in the units of the axes
 
 
 def mouse(p, name, x, y, button=None, ax=None):
@@ -84,8 +84,8 @@ def test_a_dragged_point_moves_alone_and_changes_every_trained_fit(p):
     assert (picture(p) != drawn).any()
 
 
-def test_a_drag_is_drawn_as_a_full_draw_would(p):
-    """Drawn over the stored picture of the rest: nothing old is left, nothing new is missing."""
+def test_the_picture_after_a_drag_equals_a_full_redraw(p):
+    """Compare the artists drawn over the stored picture with a full redraw."""
     drag(p, 3, 0.5, -4.0)
     press(p, "right")
     quick = picture(p)
@@ -93,7 +93,7 @@ def test_a_drag_is_drawn_as_a_full_draw_would(p):
     assert np.array_equal(quick, picture(p))
 
 
-def test_a_click_on_empty_space_adds_a_point_and_a_right_click_removes_one(p):
+def test_a_click_on_empty_space_adds_a_point_and_a_right_click_removes_it(p):
     x, y, before = p.x.copy(), p.y.copy(), curves(p)
     click(p, 1.0, -5.0)
     assert (
@@ -107,14 +107,14 @@ def test_a_click_on_empty_space_adds_a_point_and_a_right_click_removes_one(p):
     assert same_points(p, np.delete(x, 2), np.delete(y, 2))
 
 
-def test_a_point_that_is_added_leaves_the_others_where_they_are(p):
+def test_adding_a_point_does_not_move_the_others(p):
     drag(p, 3, 0.5, -4.0)
     x, y, on = p.x.copy(), p.y.copy(), p.on.copy()
     click(p, 1.0, -5.0)
     assert same_points(p, [*x, 1.0], [*y, -5.0]) and [*p.on] == [*on, False]
 
 
-def test_the_last_point_stays(p):
+def test_the_last_point_cannot_be_removed(p):
     for _ in range(15):
         click(p, p.x[0], p.y[0], button=3)
     assert len(p.x) == 1
@@ -131,13 +131,13 @@ def test_points_on_the_sine_move_with_it_and_others_do_not(p):
     assert len(p.filled.get_xdata()) == 9 and len(p.rings.get_xdata()) == 1
 
 
-def test_a_point_dropped_on_the_sine_is_on_it_again(p):
+def test_a_point_dropped_near_the_sine_snaps_to_it(p):
     drag(p, 3, 0.5, -4.0)
     drag(p, 3, 1.0, p.true(1.0) + 0.1)
     assert p.on.all() and p.y[3] == p.true(p.x[3])
 
 
-def test_a_drag_ends_with_the_button_and_stays_within_the_axes(p):
+def test_a_drag_ends_when_the_button_is_released_and_stays_within_the_axes(p):
     mouse(p, "button_press", p.x[3], p.y[3], 1)
     mouse(p, "motion_notify", 4.0, 5.0, 1)
     mouse(p, "motion_notify", 5.5, 5.0, 1)  # outside
@@ -149,7 +149,7 @@ def test_a_drag_ends_with_the_button_and_stays_within_the_axes(p):
 @pytest.mark.parametrize(
     "x, y, button", [(5.5, 0, 1), (0, 8, 1), (5.5, 0, 3), (0, -8, 1), (0.3, 5, 3), (0.3, 5, 2)]
 )
-def test_a_click_outside_or_on_nothing_changes_nothing(p, x, y, button):
+def test_a_click_outside_the_axes_or_on_no_point_changes_nothing(p, x, y, button):
     points, before, drawn = (p.x.copy(), p.y.copy()), curves(p), picture(p)
     click(p, x, y, button)
     assert (
@@ -159,7 +159,7 @@ def test_a_click_outside_or_on_nothing_changes_nothing(p, x, y, button):
     )
 
 
-def test_the_toolbars_zoom_draws_its_box_and_moves_no_point(p):
+def test_no_point_moves_while_the_toolbars_zoom_is_active(p):
     x, y = p.x.copy(), p.y.copy()
     p.figure.canvas.widgetlock(toolbar := object())
     drag(p, 3, 0.5, -4.0)
@@ -183,7 +183,7 @@ def test_a_slider_follows_the_mouse_and_changes_the_fits(p, name, value):
     assert not np.array_equal(curves(p), before) and (picture(p) != drawn).any()
 
 
-def test_arrows_are_steps_and_stop_at_the_ends(p):
+def test_arrow_keys_change_the_steps_within_their_range(p):
     press(p, "left")
     assert p.steps.val == 9
     p.steps.set_val(playground.MOST_STEPS - 1)
@@ -198,13 +198,13 @@ def test_arrows_are_steps_and_stop_at_the_ends(p):
     )
 
 
-def test_o_moves_all_points_to_one_side(p):
+def test_key_o_moves_all_points_to_one_side(p):
     x = p.x.copy()
     press(p, "o")
     assert np.array_equal(p.x, abs(x)) and np.allclose(p.y, p.true(p.x)) and (x < 0).any()
 
 
-def test_n_is_a_new_task_of_ten_points_on_the_sine(p):
+def test_key_n_starts_a_new_task_of_ten_points_on_the_sine(p):
     click(p, 1.0, -5.0)
     seen = {(p.amplitude.val, p.phase.val)}
     for _ in range(3):
@@ -214,14 +214,14 @@ def test_n_is_a_new_task_of_ten_points_on_the_sine(p):
     assert len(seen) == 4
 
 
-def test_another_key_does_nothing_without_a_window(p):
+def test_other_keys_do_nothing_without_a_window(p):
     before = curves(p)
     press(p, "x")
     press(p, "s")
     assert np.array_equal(curves(p), before)
 
 
-# What is drawn
+# The drawing
 
 HELP = (
     "drag a point, click to add one, right-click to remove one\n"
@@ -229,8 +229,8 @@ HELP = (
 )
 
 
-def test_sine_curves_points_and_labels_are_drawn_from_the_numbers(p):
-    """`fits` is replaced by curves and losses unlike each other, the ends of the curves apart."""
+def test_sine_curves_points_and_labels_show_the_computed_numbers(p):
+    """Replace `fits` by curves and losses that differ, with curves whose ends are far apart."""
     rng = np.random.default_rng(0)
     outs, losses = 4 * rng.standard_normal((4, 200)), np.array([1.234, 999.994, 31415.0, np.inf])
     outs[:, -1] = [5.0, 0.5, -6.0, 3.0]
@@ -257,7 +257,7 @@ def test_sine_curves_points_and_labels_are_drawn_from_the_numbers(p):
     check(p.ax, curves, labels=labels, within=1e-6, **names)  # the grid is of single precision
 
 
-def test_what_left_for_infinity_is_drawn_out_of_sight(p):
+def test_outputs_that_are_not_finite_are_drawn_out_of_sight(p):
     outs = np.full((4, 200), 1.0)
     outs[0, 7], outs[1, 8], outs[2, 9], outs[3, 10] = np.nan, np.inf, -np.inf, 1e9
     p.fits = lambda: (outs, np.ones(4))
@@ -266,7 +266,7 @@ def test_what_left_for_infinity_is_drawn_out_of_sight(p):
     assert (np.sort(curves(p), axis=1)[:, 1:-1] == 1).all()
 
 
-def test_the_curves_and_losses_are_those_of_gradient_descent_written_out(p):
+def test_curves_and_losses_agree_with_gradient_descent_written_out(p):
     drag(p, 3, 0.5, -4.0)
     p.alpha.set_val(0.02)
     p.steps.set_val(7)
@@ -282,14 +282,14 @@ def test_the_curves_and_losses_are_those_of_gradient_descent_written_out(p):
         assert loss == pytest.approx((errors**2).sum() / 50, abs=0.006)
 
 
-def test_the_first_task_is_the_sine_of_the_lessons_with_all_points_on_it(p):
+def test_the_first_task_is_the_lessons_sine_with_all_points_on_it(p):
     x = np.linspace(-5, 5, 200)
     assert np.allclose(np.ravel(p.sine.get_ydata()), 3 * np.sin(x + 1), atol=1e-5)
     assert np.allclose(p.filled.get_ydata(), 3 * np.sin(p.filled.get_xdata() + 1))
     assert (len(p.filled.get_xdata()), len(p.rings.get_xdata())) == (10, 0)
 
 
-def test_the_sliders_say_what_they_are_and_how_far_they_go(p):
+def test_the_sliders_have_their_labels_ranges_and_places(p):
     sliders = p.amplitude, p.phase, p.steps, p.alpha
     said = [
         (s.label.get_text(), s.valmin, s.valmax, s.val, s.valtext.get_text(), s.valstep)
@@ -308,7 +308,7 @@ def test_the_sliders_say_what_they_are_and_how_far_they_go(p):
     assert p.figure.axes == [p.ax, *(s.ax for s in sliders)]
 
 
-def test_the_tour_goes_step_by_step_then_drags_a_point_then_moves_all(p):
+def test_the_tour_adapts_step_by_step_then_drags_a_point_then_moves_all_points(p):
     titles, steps, xs, ys = [], [], [], []
     first = p.x.copy()
     for _ in playground.tour(p):
@@ -335,7 +335,7 @@ def test_the_tour_goes_step_by_step_then_drags_a_point_then_moves_all(p):
 # Numbers
 
 
-def test_the_curves_and_losses_are_those_of_the_library(p):
+def test_curves_and_losses_agree_with_adapt_and_adaptation_curve(p):
     drag(p, 3, 0.5, -4.0)
     p.alpha.set_val(0.02)
     x, y = p.x[None, :, None], p.y[None, :, None]
@@ -354,7 +354,7 @@ def test_the_curves_and_losses_are_those_of_the_library(p):
         ) == pytest.approx(loss, abs=0.006)
 
 
-def test_a_rate_that_is_too_large_is_said_and_not_a_crash(p):
+def test_a_rate_that_is_too_large_is_labelled_as_diverged(p):
     p.alpha.set_val(0.1)
     p.steps.set_val(32)
     assert "MAML  diverged" in [label.get_text() for label in p.labels]
@@ -363,14 +363,14 @@ def test_a_rate_that_is_too_large_is_said_and_not_a_crash(p):
     assert not any("diverged" in label.get_text() for label in p.labels)
 
 
-def test_no_two_labels_are_on_each_other(p):
+def test_labels_do_not_overlap(p):
     boxes = sorted((label.get_window_extent() for label in p.labels), key=lambda box: box.y0)
     assert all(below.y1 <= above.y0 + 1 for below, above in zip(boxes, boxes[1:]))
     assert all(box.x1 <= p.figure.bbox.x1 and box.y1 <= p.figure.bbox.y1 for box in boxes)
 
 
-def test_a_saved_picture_has_what_changes_too(p, tmp_path):
-    """What is drawn over the rest is left out of an ordinary draw."""
+def test_a_saved_picture_contains_the_artists_that_change(p, tmp_path):
+    """Save with and without the curves, which matplotlib leaves out of an ordinary draw."""
     p.figure.canvas.print_figure(tmp_path / "with.png", dpi=p.figure.dpi)
     for line in p.curves:
         line.set_visible(False)
@@ -380,7 +380,7 @@ def test_a_saved_picture_has_what_changes_too(p, tmp_path):
 
 @pytest.mark.slow
 def test_a_drag_takes_less_than_a_full_redraw(p):
-    """In turn, and by the median of the ratios: the machine may be busy."""
+    """Compare interleaved times by the median of their ratios: the machine may be busy."""
     ratios = []
     mouse(p, "button_press", p.x[3], p.y[3], 1)
     for i in range(9):
@@ -407,9 +407,9 @@ def test_a_drag_is_drawn_within_50_ms(p):
     assert min(median_of(9) for _ in range(5)) < 0.05  # others use the machine too
 
 
-# What is shipped
+# The shipped initialisations
 
-BOUNDS = {  # of one network, as lessons 03 and 05 promise them for the mean of five
+BOUNDS = {  # for one network; lessons 03 and 05 have those for the mean of five
     "random": {1: (3.8, 4.15), 10: (3.7, 4.4)},
     "transfer": {1: (3.8, 4.25), 10: (3.7, 4.4)},
     "MAML": {1: (1.2, 1.7), 10: (0.45, 0.85)},
@@ -418,7 +418,8 @@ BOUNDS = {  # of one network, as lessons 03 and 05 promise them for the mean of 
 
 
 def keeps_its_bounds(folder):
-    """Whether the four files of a folder score on the lessons' test tasks what the lessons say."""
+    """Return whether the losses of a folder's four files on the lessons' test tasks are within
+    BOUNDS."""
     model, thetas = playground.load(folder)
     test = SineTasks().sample(named_rng(0, "test tasks"), 1000, 10, query=50, grid=True)
     losses = adaptation_curve(model, thetas, test, 0.01, 10).mean(axis=-1)
@@ -435,7 +436,7 @@ def keeps_its_bounds(folder):
     )
 
 
-def test_the_shipped_initialisations_are_small_and_as_good_as_the_lessons():
+def test_the_shipped_initialisations_are_small_and_their_losses_within_bounds():
     files = sorted(playground.SHIPPED.iterdir())
     assert [path.name for path in files] == [
         "maml.npz",
@@ -449,14 +450,14 @@ def test_the_shipped_initialisations_are_small_and_as_good_as_the_lessons():
 
 
 @pytest.mark.slow
-def test_a_short_training_writes_the_four_files_and_is_not_as_good(tmp_path, capsys):
+def test_a_short_training_writes_four_files_with_losses_out_of_bounds(tmp_path, capsys):
     playground.train(20, 0, tmp_path / "new")
     assert len(list((tmp_path / "new").iterdir())) == 4 and "MAML: 100 %" in capsys.readouterr().err
     assert not keeps_its_bounds(tmp_path / "new")
 
 
 @pytest.mark.slow
-def test_the_command_that_made_them_makes_them_again(tmp_path):
+def test_train_makes_initialisations_with_losses_within_bounds(tmp_path):
     done = run("--train", "--out", str(tmp_path), timeout=600)
     assert done.returncode == 0, done.stderr
     assert keeps_its_bounds(tmp_path)
@@ -480,14 +481,14 @@ def test_save_writes_an_animation(tmp_path):
     )
     data = (tmp_path / "tour.gif").read_bytes()
     assert data.startswith(b"GIF89a") and len(data) < 400_000
-    assert 20 < data.count(b"!\xf9\x04") < 60  # pictures; those that are the same are one
+    assert 20 < data.count(b"!\xf9\x04") < 60  # pictures; equal ones in a row are stored once
 
 
-def test_the_animation_that_is_shown_is_small():
+def test_the_committed_animation_is_small():
     assert (PATH.parent / "figures" / "playground.gif").stat().st_size <= 300_000
 
 
-def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path):
+def test_a_file_that_cannot_be_written_gives_a_one_line_message(tmp_path):
     done = run("--save", str(tmp_path / "nowhere" / "tour.gif"))
     assert (
         done.returncode == 1
@@ -499,7 +500,7 @@ def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path):
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="elsewhere there is always a screen"
 )
-def test_without_a_screen_it_says_what_to_do():
+def test_without_a_screen_the_message_says_how_to_save_an_animation():
     done = run()
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
     assert (
@@ -526,7 +527,9 @@ def test_a_wrong_flag_is_named(flags, message, monkeypatch, capsys):
     assert stopped.value.code == 2 and message in capsys.readouterr().err
 
 
-def test_a_missing_initialisation_is_said_in_words(monkeypatch, tmp_path, capsys):
+def test_a_missing_initialisation_gives_a_message_that_mentions_train(
+    monkeypatch, tmp_path, capsys
+):
     monkeypatch.setattr(playground.load, "__defaults__", (tmp_path,))
     monkeypatch.setattr(sys, "argv", ["playground.py", "--save", str(tmp_path / "tour.gif")])
     monkeypatch.setattr(playground, "configure_terminal", lambda: None)
@@ -534,12 +537,12 @@ def test_a_missing_initialisation_is_said_in_words(monkeypatch, tmp_path, capsys
         playground.main()
     assert (
         "random.npz" in stopped.value.code
-        and "--train makes the initialisations anew" in stopped.value.code
+        and "--train trains the initialisations again" in stopped.value.code
     )
 
 
 @pytest.mark.slow
-def test_it_starts_within_a_second():
+def test_the_playground_starts_within_a_second():
     start = time.perf_counter()
     made = playground.Playground(*playground.load())
     FigureCanvasAgg(made.figure).draw()

@@ -1,4 +1,4 @@
-"""Figures for pages and for slides: their size, their type, and labels that can be read."""
+"""Figures for pages and for slides: their size, their type, and whether labels can be read."""
 
 import os
 import re
@@ -29,8 +29,7 @@ def slides():
 
 
 def hard_to_read(figure):
-    """Of the titles, labels and annotations of a figure, which leave it and which are on each
-    other."""
+    """Return the titles, labels and annotations of a figure that leave it or overlap."""
     figure.draw_without_rendering()
     of_ticks = {
         id(tick)
@@ -64,7 +63,7 @@ def hard_to_read(figure):
 
 
 def curves(*methods, ends=1.0):
-    """An adaptation curve (S, steps + 1, T) for each method, all of which end in one place."""
+    """Return an adaptation curve (S, steps + 1, T) for each method; all end at the same height."""
     return {
         method: np.broadcast_to(np.linspace(4, ends, 11)[:, None], (2, 11, 3)) for method in methods
     }
@@ -128,18 +127,18 @@ def test_a_figure_for_slides_is_16_to_9_and_readable(make, slides):
     assert min(sizes) >= 11
 
 
-def test_a_figure_for_pages_is_readable_too():
+def test_a_figure_for_a_page_is_readable():
     assert not hard_to_read(FIGURES["learning curves"]()) and not hard_to_read(
         FIGURES["mean and median"]()
     )
 
 
-def test_labels_too_close_for_their_type_would_be_found(slides, monkeypatch):
+def test_labels_that_overlap_would_be_found(slides, monkeypatch):
     monkeypatch.setattr(style, "LINE_HEIGHT", 0.5)
     assert hard_to_read(FIGURES["learning curves"]())
 
 
-def test_type_is_larger_on_slides_and_a_page_stays_as_it_was():
+def test_type_is_larger_on_slides_and_pages_stay_as_they_were():
     def relative(figure):
         return {
             t.get_fontsize() / figure.get_figwidth() for t in figure.findobj(Text) if t.get_text()
@@ -163,7 +162,7 @@ def test_type_is_larger_on_slides_and_a_page_stays_as_it_was():
         ("pdf", rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]"),
     ],
 )
-def test_a_slide_is_saved_as_asked_and_the_same_bytes_again(kind, size, slides, tmp_path):
+def test_a_slide_has_its_format_and_size_and_reproducible_bytes(kind, size, slides, tmp_path):
     style.use(slides=kind)
     for name in ("first", "again"):
         style.save(FIGURES["learning curves"](), tmp_path / name)

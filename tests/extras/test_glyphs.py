@@ -1,5 +1,6 @@
-"""Letters to tell apart: the file, the drawings, the tasks, and the promises made of them."""
+"""The letters: the file, the drawings, the tasks, and the time that they take."""
 
+import doctest
 import itertools
 import subprocess
 import sys
@@ -33,15 +34,20 @@ def rng(seed=0):
 
 
 def looks(images):
-    """Each image (C, h, w) less its mean, of unit length: their products are correlations."""
+    """Return each image (C, h, w) minus its mean, of unit length: products are correlations."""
     flat = images.reshape(len(images), -1) - images.mean(axis=(1, 2), keepdims=True)[:, :, 0]
     return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+
+def test_the_examples_of_the_docstrings_run():
+    failed, attempted = doctest.testmod(glyphs)
+    assert failed == 0 and attempted >= 10
 
 
 # The file
 
 
-def test_the_letters_are_small_clean_bitmaps_with_a_frame_of_two_pixels():
+def test_the_letters_are_small_bitmaps_with_an_empty_border_of_two_pixels():
     clean = letters().clean
     assert (
         clean.dtype == np.uint8
@@ -56,7 +62,7 @@ def test_the_letters_are_small_clean_bitmaps_with_a_frame_of_two_pixels():
     assert (DATA / "glyphs.npz").stat().st_size < 120_000
 
 
-def test_every_alphabet_is_in_one_split_alone():
+def test_every_alphabet_is_in_exactly_one_split():
     alphabets = list(itertools.chain(*SPLITS.values()))
     assert (
         sorted(alphabets) == sorted(set(letters().alphabets))
@@ -66,17 +72,17 @@ def test_every_alphabet_is_in_one_split_alone():
     assert sorted(rows) == list(range(len(letters().code_points)))
 
 
-def test_no_letter_has_a_twin_in_any_alphabet():
+def test_no_two_letters_have_a_correlation_of_085_or_more():
     clean = letters().clean
     products = looks(clean) @ looks(clean).T
     np.fill_diagonal(products, 0)
     assert products.max() < 0.85
     twins = np.concatenate((clean, np.roll(clean[:1], 0, axis=2)))
-    assert (looks(twins) @ looks(twins[:1]).T > 0.85).sum() == 2  # one more would be found
+    assert (looks(twins) @ looks(twins[:1]).T > 0.85).sum() == 2  # a second copy would be found
 
 
 @pytest.mark.slow
-def test_the_script_makes_the_file_again(tmp_path):
+def test_the_script_reproduces_the_file(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", DATA / "make_glyphs.py", tmp_path / "again.npz"],
         capture_output=True,
@@ -92,7 +98,7 @@ def test_the_script_makes_the_file_again(tmp_path):
     assert np.median([ours[code] @ again[code] for code in both]) > 0.98
 
 
-def test_the_fonts_licence_is_beside_its_letters():
+def test_the_fonts_licence_is_in_the_folder_of_the_letters():
     text = (DATA / "LICENSE_DEJAVU").read_text(encoding="utf-8")
     assert "Bitstream Vera" in text and "this permission notice shall" in text
 
@@ -100,7 +106,7 @@ def test_the_fonts_licence_is_beside_its_letters():
 # The drawings
 
 
-def test_a_drawing_that_does_not_move_is_the_letter(monkeypatch):
+def test_a_drawing_without_displacement_is_the_clean_letter(monkeypatch):
     monkeypatch.setattr(glyphs, "REACH", np.zeros_like(glyphs.REACH))
     still = draw(rng(), classes("train")).reshape(-1, SIDE, SIDE)
     centres = ((np.arange(SIDE) + 0.5) * FINE / SIDE).astype(int)
@@ -109,8 +115,8 @@ def test_a_drawing_that_does_not_move_is_the_letter(monkeypatch):
     )
 
 
-def test_a_drawing_samples_its_letter_where_its_map_says():
-    """The same random numbers, one pixel at a time."""
+def test_each_pixel_of_a_drawing_is_sampled_at_its_displaced_place():
+    """Draw the same random numbers, and compute one pixel at a time."""
     chosen = np.array([3, 700, 1400])
     moves = rng(5).random((3, 2, 11), np.float32) * 2 * glyphs.REACH - glyphs.REACH
     drawn = draw(rng(5), chosen).reshape(3, SIDE, SIDE)
@@ -127,10 +133,10 @@ def test_a_drawing_samples_its_letter_where_its_map_says():
         agree += (
             abs(drawn[n, row, column] - letters().fine[chosen[n], at_row, at_column] / 255) < 1e-6
         )
-    assert agree >= 0.99 * drawn.size  # but for rounding at the border of two pixels
+    assert agree >= 0.99 * drawn.size  # rounding may differ at the border of two pixels
 
 
-def test_drawings_are_all_different_and_the_same_again_for_a_seed():
+def test_drawings_of_a_letter_differ_and_a_seed_reproduces_them():
     drawn = draw(rng(), np.full((4, 5), 10))
     assert (
         drawn.shape == (4, 5, SIDE * SIDE)
@@ -142,10 +148,10 @@ def test_drawings_are_all_different_and_the_same_again_for_a_seed():
     assert np.array_equal(drawn, draw(rng(), np.full((4, 5), 10)))
 
 
-def test_drawings_differ_less_within_a_letter_than_between_letters_but_not_by_much():
+def test_nearest_neighbours_find_the_letter_of_most_drawings_but_not_of_all():
     tasks = GlyphTasks("test").sample(rng(), 300, 1, 5)
     distance = ((tasks.x_query[:, :, None] - tasks.x_support[:, None]) ** 2).sum(axis=-1)
-    # nearest neighbours: no trivial task
+    # the task is neither trivial nor hopeless; chance is 0.2
     assert 0.6 < (distance.argmin(axis=-1) == tasks.y_query.argmax(axis=-1)).mean() < 0.75
 
 
@@ -153,7 +159,7 @@ def test_drawings_differ_less_within_a_letter_than_between_letters_but_not_by_mu
 
 
 def label_counts(chosen, n):
-    """How often each of n classes got each label: (n, ways)."""
+    """Return the number of times that each of n classes got each label, (n, ways)."""
     return np.stack([np.bincount(labels, minlength=n) for labels in chosen.T], axis=1)
 
 
@@ -161,20 +167,22 @@ def chi_square(counts):
     return ((counts - counts.mean()) ** 2 / counts.mean()).sum() / counts.size
 
 
-def test_classes_are_different_and_in_random_order():
+def test_the_classes_of_a_task_are_different_and_in_random_order():
     chosen = choose(rng(), np.arange(12), (2, 5000), 5).reshape(-1, 5)
     assert (np.diff(np.sort(chosen), axis=1) > 0).all()
-    # every class as often, under every label
+    # every class gets every label equally often
     assert 0.5 < chi_square(label_counts(chosen, 12)) < 1.6
-    assert chi_square(label_counts(np.sort(chosen), 12)) > 100  # in order they would not be
+    assert (
+        chi_square(label_counts(np.sort(chosen), 12)) > 100
+    )  # the negative control: sorted classes
     orders = np.unique(choose(rng(), np.arange(3), (6000,), 3), axis=0, return_counts=True)
-    # all of them: a shuffled deck
+    # all six orders occur, equally often
     assert len(orders[0]) == 6 and abs(orders[1] / 1000 - 1).max() < 0.15
 
 
 @pytest.mark.parametrize("n_tasks, lead", [(3, (3,)), ((2, 3), (2, 3))])
 @pytest.mark.parametrize("ways, shots, query", [(5, 1, 5), (2, 3, None), (20, 2, 1)])
-def test_shapes_labels_and_letters_of_a_task(n_tasks, lead, ways, shots, query):
+def test_a_batch_has_its_shapes_and_each_letter_once_per_shot(n_tasks, lead, ways, shots, query):
     batch = GlyphTasks("validation", ways).sample(rng(), n_tasks, shots, query)
     for x, y, n in ((*batch[:2], shots), (*batch[2:], query or shots)):
         assert (
@@ -185,7 +193,7 @@ def test_shapes_labels_and_letters_of_a_task(n_tasks, lead, ways, shots, query):
         assert (y.reshape(*lead, n, ways, ways) == np.eye(ways)).all()
 
 
-def test_support_and_query_are_other_drawings_of_the_same_letters_of_the_split(monkeypatch):
+def test_support_and_query_set_are_different_drawings_of_the_same_letters(monkeypatch):
     different = GlyphTasks("test").sample(rng(), 3, 1, 2)
     assert (
         not (different.x_support[:, None] == different.x_query.reshape(3, 2, 5, -1))
@@ -199,7 +207,7 @@ def test_support_and_query_are_other_drawings_of_the_same_letters_of_the_split(m
     assert {image.tobytes() for image in still.x_support.reshape(-1, SIDE * SIDE)} <= known
 
 
-def test_all_letters_are_the_same_drawings_with_the_letters_as_labels(monkeypatch):
+def test_all_letters_has_the_same_drawings_with_the_letters_as_labels(monkeypatch):
     monkeypatch.setattr(glyphs, "REACH", np.zeros_like(glyphs.REACH))
     tasks = GlyphTasks("validation", 4)
     batch, together = (
@@ -244,7 +252,7 @@ def test_all_letters_are_the_same_drawings_with_the_letters_as_labels(monkeypatc
         ),
     ],
 )
-def test_what_is_not_meant_is_said(make, named):
+def test_a_wrong_argument_is_named(make, named):
     with pytest.raises(ValueError) as error:
         make()
     assert str(error.value).startswith(named)
@@ -258,7 +266,7 @@ def test_each_part_of_all_letters_has_every_letter(ways, shots, query):
     ] == 4 * [ways]
 
 
-def test_a_new_head_keeps_what_the_layers_before_it_see():
+def test_a_new_head_leaves_the_layers_before_it_as_they_are():
     many, few = (
         tm.MLP([6, 5, 4, 9], criterion="cross_entropy"),
         tm.MLP([6, 5, 4, 3], criterion="cross_entropy"),
@@ -283,14 +291,14 @@ def test_a_new_head_keeps_what_the_layers_before_it_see():
     assert with_head(few, tm.MLP([6, 5, 4, 1]).init(rng()), head).shape == (few.n_params,)
 
 
-def test_the_letters_that_all_share_cannot_be_written_to():
+def test_the_shared_arrays_of_letters_cannot_be_written_to():
     for shared in (*letters(), classes("test")):
         with pytest.raises(ValueError, match="read-only"):
             shared[0] = 0
 
 
 @pytest.mark.parametrize("n_out, n_in", [(40, 20), (7, 3), (3, 7), (5, 5)])
-def test_stretching_is_linear_interpolation_between_the_middles_of_pixels(n_out, n_in):
+def test_stretch_interpolates_linearly_between_the_centres_of_pixels(n_out, n_in):
     pixels = rng().random(n_in)
     middles = [(np.arange(n) + 0.5) / n for n in (n_out, n_in)]
     np.testing.assert_allclose(
@@ -298,8 +306,8 @@ def test_stretching_is_linear_interpolation_between_the_middles_of_pixels(n_out,
     )
 
 
-def test_maml_learns_to_learn_letters():
-    """In a few seconds, and in float32: one step then does more than ten did before."""
+def test_maml_training_improves_accuracy_on_new_letters():
+    """Train in float32: one step then adapts better than ten steps did before."""
     tasks, model = GlyphTasks("train"), tm.MLP([SIDE * SIDE, 32, 32, 5], criterion="cross_entropy")
     theta = model.init(rng(), np.float32)
     trained, _ = tm.meta_train(
@@ -332,7 +340,7 @@ def test_maml_learns_to_learn_letters():
 
 
 @pytest.mark.slow
-def test_the_first_batch_is_there_within_five_seconds_of_the_start_of_a_process():
+def test_a_new_process_has_its_first_batch_within_five_seconds():
     began = time.perf_counter()
     code = """
 import numpy
@@ -353,7 +361,7 @@ def test_sampling_takes_at_most_three_tenths_of_a_meta_step():
     )
     theta = model.init(rng(), np.float32)
     shares = []
-    for _ in range(15):  # in turn, and the median of the ratios: the machine may be busy
+    for _ in range(15):  # interleaved, with the median of the ratios: the machine may be busy
         began = time.perf_counter()
         for _ in range(20):
             batch = tasks.sample(source, 16, 1, 5)
