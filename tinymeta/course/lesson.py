@@ -180,7 +180,7 @@ class Lesson:
             display(Image(filename=str(path)))
 
     def expect(self, name, value, low, high):
-        """Record a result under a name, with its bounds, which follow from the spread over seeds."""
+        """Record a result and its bounds, which follow from the spread over seeds, under a name."""
         self.results[name] = {
             "value": float(value),
             "low": low,
