@@ -37,8 +37,6 @@ BOTH_CRITERIA = pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
 DEPTHS = pytest.mark.parametrize(
     "sizes", [(2, 3), (2, 5, 3), (1, 5, 4, 2), (3, 4, 1, 4, 2)], ids=str
 )
-
-
 IN_PLAIN_PYTHON = {
     "relu": lambda z: max(z, 0.0),
     "tanh": math.tanh,
@@ -378,7 +376,7 @@ def test_an_entry_that_is_not_three_functions_is_named(entry, monkeypatch):
 
 # Leading axes
 
-# Leading axes of theta, of x and y, of v, and of the result
+# those of theta, of x and y, of v, and of the result
 LEADING = {
     "one theta per row": ((3,), (), (), (3,)),
     "one data set per row": ((), (3,), (), (3,)),
