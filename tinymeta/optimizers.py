@@ -55,12 +55,21 @@ class SGD:
         ------
         ValueError
             If the two shapes differ, or an entry is not a number.
+
+        Examples
+        --------
+        >>> SGD(2.0).step(np.ones(2), np.array([0.5, 0.0])).tolist()
+        [0.0, 1.0]
         """
         theta, grad = _validate.as_theta_and_grad(theta, grad)
         return theta - self.lr * grad
 
     def state(self):
-        """Return a dict of all attributes: the rate.
+        """Return all attributes: the rate.
+
+        Returns
+        -------
+        state : dict
 
         Examples
         --------
@@ -72,10 +81,21 @@ class SGD:
     def restore(self, state):
         """Set all attributes to those of a `state()`.
 
+        Parameters
+        ----------
+        state : dict
+
         Raises
         ------
         ValueError
             If the state lacks an attribute or has another one, or the rate is not one.
+
+        Examples
+        --------
+        >>> sgd = SGD(0.5)
+        >>> sgd.restore({"lr": 0.25})
+        >>> sgd
+        SGD(0.25)
         """
         check_names(self, state)
         _validate.as_number("lr", state["lr"])
@@ -142,6 +162,12 @@ class Adam:
         ValueError
             If the shapes differ from each other or from those of the steps before, or an entry is
             not a number.
+
+        Examples
+        --------
+        >>> adam = Adam(lr=0.01)
+        >>> adam.step(np.zeros(2), np.array([3.0, 0.0])).round(6).tolist()
+        [-0.01, 0.0]
         """
         theta, grad = _validate.as_theta_and_grad(theta, grad)
         old_m, old_v, t = self.m, self.v, self.t + 1
@@ -168,8 +194,13 @@ class Adam:
         return theta - step
 
     def state(self):
-        """Return a dict of all attributes: the constants, the number t of steps, and the moments m
-        and v (..., P), which are None before the first step. Later steps do not change it.
+        """Return all attributes: the constants, the number t of steps, and the moments m and v
+        (..., P), which are None before the first step.
+
+        Returns
+        -------
+        state : dict
+            Later steps do not change it.
 
         Examples
         --------
@@ -185,11 +216,22 @@ class Adam:
     def restore(self, state):
         """Set all attributes to those of a `state()`.
 
+        Parameters
+        ----------
+        state : dict
+
         Raises
         ------
         ValueError
             If the state lacks an attribute or has another one, a constant or t is not one, or m and
             v are not moments after t steps.
+
+        Examples
+        --------
+        >>> adam = Adam(lr=0.5)
+        >>> adam.restore(Adam(lr=0.25).state())
+        >>> adam
+        Adam(0.25)
         """
         check_names(self, state)
         for name in ("lr", "eps", "beta1", "beta2"):
