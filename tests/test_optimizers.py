@@ -193,6 +193,17 @@ def test_adam_takes_back_moments_of_any_number_of_replicas_and_complex_ones():
         assert np.array_equal(other.step(theta, theta), optimizer.step(theta, theta))
 
 
+def test_adam_refuses_a_gradient_of_another_shape_than_before():
+    optimizer = tm.Adam()
+    optimizer.step(ONES, ONES)
+    kept = optimizer.state()
+    with pytest.raises(
+        ValueError, match=r"^grad: .* steps before, \(3,\); got \(2, 3\); take a new"
+    ):
+        optimizer.step(np.ones((2, 3)), np.ones((2, 3)))
+    assert optimizer.t == 1 and optimizer.m is kept["m"]
+
+
 def test_an_interrupt_inside_of_adams_step_changes_nothing(monkeypatch):
     optimizer = tm.Adam()
     optimizer.step(np.ones(3), np.ones(3))

@@ -1000,6 +1000,14 @@ def test_a_damaged_checkpoint_is_a_badfile_or_identical(tmp_path, n):
     assert bad > 0.6 * n
 
 
+def test_a_damaged_header_is_found_before_numpy_warns_of_it(path):
+    data = path.read_bytes()
+    assert data.count(b"(18,), }") == 1
+    path.write_bytes(data.replace(b"(18,), }", b"(18L,),}"))  # as Python 2 wrote it: a warning
+    with pytest.raises(BadFile, match="its part theta.npy is damaged"):
+        load_init(path)
+
+
 def damaged(data, draws):
     """The bytes with up to four of them changed, or cut off, or with a piece moved or lost."""
     data = bytearray(data)
