@@ -71,6 +71,10 @@ class SGD:
         -------
         state : dict
 
+        Returns
+        -------
+        state : dict
+
         Examples
         --------
         >>> SGD(0.5).state()

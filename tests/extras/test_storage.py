@@ -764,13 +764,28 @@ def test_methods_state_and_restore_are_used_where_there_are_any(tmp_path):
     assert np.array_equal(fresh.momentum, optimizer.momentum) and fresh.function is print
 
 
-def test_a_restore_that_does_not_restore_is_found_when_it_is_saved(tmp_path):
+@pytest.mark.parametrize(
+    "right, wrong",
+    [
+        (1.0, 0.0),
+        (1.0, 1),
+        ((1, 2), (1, 3)),
+        ((1, 2), (1, 2, 3)),
+        ({"a": 1, "b": [2]}, {"a": 1, "b": [3]}),
+        ({"a": 1, "b": 2}, {"a": 1, "c": 2}),
+        (np.ones(2), np.array([1.0, 2.0])),
+        (np.ones(2), np.ones((2, 1))),
+        (np.ones(2), np.ones(2, np.float32)),
+    ],
+    ids=repr,
+)
+def test_a_restore_that_does_not_restore_is_found_when_it_is_saved(tmp_path, right, wrong):
     class Forgetful(WithMethods):
         def restore(self, state):
-            self.momentum = 0.0
+            self.momentum = wrong
 
     optimizer, rng = Forgetful(), np.random.default_rng(0)
-    optimizer.momentum = 1.0
+    optimizer.momentum = right
     with pytest.raises(ValueError, match=r"optimizer: expected restore\(state\) to set what "):
         save_checkpoint(tmp_path / "c.npz", SINE_MODEL, np.ones(13), optimizer, rng, 3)
     assert not os.listdir(tmp_path)
