@@ -102,7 +102,7 @@ def dissect(theta):
         "MAML": maml_grad(model, theta, probe, INNER_LR)[1],
     }
     vectors["second-order term"] = vectors["MAML"] - vectors["first-order MAML"]
-    by_layer = autopsy.layers(model, vectors, vectors["MAML"])
+    by_layer = autopsy.per_layer_cosines(model, vectors, vectors["MAML"])
     return {name: np.array(rows) for name, rows in by_layer.items()}
 
 
@@ -166,7 +166,7 @@ the questions of those who use it.
 smooth = MLP([1, 40, 40, 1], activation="tanh")
 no_curvature = MLP([1, 40, 40, 1], activation="tanh")
 # now its hvp leaves f'' out; forward and backward are still tanh's
-no_curvature.activation = "relu"
+no_curvature.activation_fn = smooth.activation_fn._replace(curvature=lambda z: 0)
 few = tasks.sample(lesson.rng("validation tasks"), 4, SHOTS)
 
 
@@ -204,7 +204,7 @@ print(
 )
 for name, found in findings.items():
     parts = "".join(f"{round(part, 2) + 0.0:6.2f}" for part in found.parts.values())
-    print(f"  {name:24s}{parts}   {found.left_over:.0e}   {found.verdict}")
+    print(f"  {name:24s}{parts}   {found.residual:.0e}   {found.verdict}")
 right_verdicts = sum(findings[name].verdict == says for name, (_, says) in candidates.items())
 
 # %% [markdown]

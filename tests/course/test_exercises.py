@@ -158,7 +158,7 @@ def reptile_by_gradients(model, theta, batch, inner_lr, inner_steps):
 
 
 def rates_by_variants(model, theta, alpha, batch, inner_steps):
-    learned = variants.LearnedRates(model)
+    learned = variants.MetaSGDModel(model)
     return learned.split(
         variants.meta_sgd_grad(learned, learned.join(theta, alpha), batch, 0.0, inner_steps)[1]
     )[1]

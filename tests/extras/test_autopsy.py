@@ -72,11 +72,13 @@ WRONG = {  # what the verdict must say: the meta-gradient
 @BOTH_CRITERIA
 def test_the_right_meta_gradient_is_found_right(criterion, steps):
     found = verdict(tm.maml_grad, steps, criterion)
-    assert found.right is True and found.verdict == "yes: this is MAML, second order included"
+    says = "yes: this is MAML, second order included"
+    assert found.right is True and found.verdict.startswith(says)
+    assert ("pass inner_steps=2" in found.verdict) is (steps == 1)
     assert list(found.parts) == ["first order", "second order", "support"]
     assert (
         list(found.parts.values()) == pytest.approx([1, 1, 0], abs=1e-9)
-        and found.left_over < 1e-9
+        and found.residual < 1e-9
         and found.errors["MAML"] < 1e-9
     )
 
@@ -235,11 +237,11 @@ def test_someone_elses_model_needs_loss_and_grad_alone():
         return np.mean([meta_loss(theta, *task) for task in zip(*batch)]), np.mean(each, axis=0)
 
     found = autopsy.examine(
-        by_differences, model, theta, batch, 0.1, derivative=checks.central_difference
+        by_differences, model, theta, batch, 0.1, 1, derivative=checks.central_difference
     )
     assert found.right is True and "is not the query loss" not in str(found), found
     found = autopsy.examine(
-        first_order, model, theta, batch, 0.1, derivative=checks.central_difference
+        first_order, model, theta, batch, 0.1, 1, derivative=checks.central_difference
     )
     assert found.verdict == "no: this is first-order MAML"
 
@@ -277,17 +279,30 @@ def test_a_wrong_loss_is_noted():
     assert "is not the query loss" not in str(verdict(tm.maml_grad))
 
 
-def test_nothing_of_the_callers_is_written_to():
+@pytest.mark.parametrize("name", ["theta", "inner_lr", *tm.TaskBatch._fields])
+def test_a_meta_gradient_that_writes_into_its_arguments_is_told_and_the_callers_are_untouched(name):
     model, theta, batch = example()
-    kept = theta.copy()
+    rates = np.full(theta.shape, 0.1)
+    callers = {"theta": theta, "inner_lr": rates, **batch._asdict()}
+    kept = {key: array.copy() for key, array in callers.items()}
 
-    def writing(m, t, b, *rest):
-        result = tm.maml_grad(m, t, b, *rest)
-        t += 1.0
+    def writing(m, t, b, rate, *rest):
+        result = tm.maml_grad(m, t, b, rate, *rest)
+        {"theta": t, "inner_lr": rate, **b._asdict()}[name][...] = 0
         return result
 
-    assert autopsy.examine(writing, model, theta, batch, 0.1).right is True
-    assert np.array_equal(theta, kept)
+    found = autopsy.examine(writing, model, theta, batch, rates)
+    assert found.right is False
+    assert found.verdict == f"no: it writes into {name}, which others use too"
+    assert all(np.array_equal(callers[key], kept[key]) for key in kept)
+
+
+def test_a_meta_gradient_that_writes_into_the_model_is_told():
+    def writing(m, *rest):
+        m.latest = result = tm.maml_grad(m, *rest)
+        return result
+
+    assert verdict(writing).verdict == "no: it writes into model.latest, which others use too"
 
 
 def test_arguments_that_make_no_sense():
@@ -306,7 +321,7 @@ def test_arguments_that_make_no_sense():
 
 def test_layers_are_lengths_and_cosines():
     model, theta, _ = example()
-    table = autopsy.layers(model, {"twice": 2 * theta, "against": -theta}, theta)
+    table = autopsy.per_layer_cosines(model, {"twice": 2 * theta, "against": -theta}, theta)
     assert [len(rows) for rows in table.values()] == [4, 4]  # three layers, and all
     assert table["twice"][-1] == pytest.approx((2 * np.linalg.norm(theta), 1)) and table["against"][
         0

@@ -26,7 +26,7 @@ def problem(activation="tanh", criterion="mse"):
 
 def learned_problem(*kind):
     model, theta, batch, rng = problem(*kind)
-    learned = variants.LearnedRates(model)
+    learned = variants.MetaSGDModel(model)
     # learned rates may be negative
     phi = learned.join(theta, rng.uniform(-ALPHA / 2, ALPHA, theta.shape))
 
@@ -51,7 +51,7 @@ def test_meta_sgd_is_the_gradient_in_theta_and_in_the_rates(activation, criterio
 
 def test_meta_sgd_with_equal_rates_is_maml():
     model, theta, batch, _ = problem()
-    learned = variants.LearnedRates(model)
+    learned = variants.MetaSGDModel(model)
     grad = variants.meta_sgd_grad(learned, learned.join(theta, ALPHA), batch, 0.0, 2)[1]
     assert (
         relative_error(learned.split(grad)[0], tm.maml_grad(model, theta, batch, ALPHA, 2)[1])
@@ -88,7 +88,7 @@ def test_replicas_learn_rates_of_their_own():
 
 def test_learned_rates_train_stay_float32_and_above_their_floor():
     model = tm.MLP([1, 8, 1])
-    learned, rng = variants.LearnedRates(model), np.random.default_rng(0)
+    learned, rng = variants.MetaSGDModel(model), np.random.default_rng(0)
     start = learned.join(np.stack([model.init(rng, np.float32)] * 2), 0.001)
     optimizer = variants.AdamWithRates(learned, rates_lr=0.01, least=0.0)
     phi, _ = tm.meta_train(
@@ -158,23 +158,21 @@ def test_as_many_weights_as_inner_steps():
 
 def test_the_implicit_gradient_is_that_of_the_minimum():
     model, theta, batch, _ = problem()
-    strength, rate, steps = 5.0, 0.1, 300
+    lam, rate, steps = 5.0, 0.1, 300
 
     def loss(t):
         t = t[..., None, :]
         phi = t
         for _ in range(steps):
-            phi = phi - rate * (
-                model.grad(phi, batch.x_support, batch.y_support) + strength * (phi - t)
-            )
+            phi = phi - rate * (model.grad(phi, batch.x_support, batch.y_support) + lam * (phi - t))
         return model.loss(phi, batch.x_query, batch.y_query).mean(axis=-1)
 
     proof = complex_step(loss, theta)
-    value, grad = variants.imaml_grad(strength, 40)(model, theta, batch, rate, steps)
+    value, grad = variants.imaml_grad(lam, 40)(model, theta, batch, rate, steps)
     assert relative_error(grad, proof) <= 1e-8 and value == pytest.approx(loss(theta), rel=1e-12)
-    unsolved = variants.imaml_grad(strength, 1)(model, theta, batch, rate, steps)[1]
-    other_strength = variants.imaml_grad(2 * strength, 40)(model, theta, batch, rate, steps)[1]
-    assert relative_error(unsolved, proof) > 1e-3 and relative_error(other_strength, proof) > 1e-3
+    unsolved = variants.imaml_grad(lam, 1)(model, theta, batch, rate, steps)[1]
+    other_lam = variants.imaml_grad(2 * lam, 40)(model, theta, batch, rate, steps)[1]
+    assert relative_error(unsolved, proof) > 1e-3 and relative_error(other_lam, proof) > 1e-3
 
 
 def test_conjugate_gradients_solve_in_as_many_steps_as_unknowns_and_stop_where_solved():

@@ -34,7 +34,7 @@ class Slip(NamedTuple):
 WRONG = {
     "01_backward": [
         Slip("residual the wrong way round", "model.loss_fn.grad(tape.z[-1], y)",
-             "-model.loss_fn.grad(tape.z[-1], y)", "sign is turned"),
+             "-model.loss_fn.grad(tape.z[-1], y)", "sign is wrong"),
         Slip("f' forgotten", " * model.activation_fn.slope(tape.z[l - 1])",
              "", "slope f'(z) missing"),
         Slip("f for f'", " * model.activation_fn.slope(tape.z[l - 1])",
@@ -75,7 +75,7 @@ WRONG = {
         Slip("first order", "v - inner_lr * model.hvp(thetas[s], x, y, v)",
              "v", "first-order MAML"),
         Slip("plus for minus", "v - inner_lr * model.hvp",
-             "v + inner_lr * model.hvp", "second-order term: its sign is turned"),
+             "v + inner_lr * model.hvp", "second-order term: its sign is wrong"),
         Slip("alpha twice", "model.hvp(thetas[s], x, y, v)",
              "model.hvp(thetas[s], x, y, inner_lr * v)", "multiplied by 0.1, alpha"),
         Slip("support gradient leaks", "each.append(v)",
@@ -113,7 +113,7 @@ WRONG = {
              "inner_lr * np.mean(each, axis=0)", "multiplied by 0.1, alpha"),
     ],
     "05_reptile": [
-        Slip("the wrong way", "theta - adapted", "adapted - theta", "sign is turned"),
+        Slip("the wrong way", "theta - adapted", "adapted - theta", "sign is wrong"),
         Slip("not divided by alpha", "(theta - adapted) / inner_lr",
              "theta - adapted", "multiplied by 0.1, alpha"),
         Slip("tasks: sum for mean", "np.mean(each, axis=0)",
@@ -131,7 +131,7 @@ WRONG = {
         Slip("theta_k returned", "(theta - adapted) / inner_lr", "adapted", "theta_k itself"),
     ],
     "06_meta_sgd": [
-        Slip("plus for minus", "total -= v", "total += v", "sign is turned"),
+        Slip("plus for minus", "total -= v", "total += v", "sign is wrong"),
         Slip("v one step off",
              "total -= v * gs[s]\n            v = v - model.hvp(thetas[s], x, y, alpha * v)",
              "v = v - model.hvp(thetas[s], x, y, alpha * v)\n            total -= v * gs[s]",

@@ -1,10 +1,10 @@
-"""What is wrong with an answer to an exercise, in a sentence: the likeliest cause, and the layers
-that it shows in.
+"""Say in a sentence what is wrong with an answer to an exercise: the likeliest cause, and the
+layers affected.
 
-An answer is held against the known mistakes of its exercise, computed here: the right formula with
-one term changed, or what tinymeta.autopsy takes for a meta-gradient. If it is a multiple of one of
-them, that is the cause, and the factor is put into words. Nothing here decides whether an answer is
-right: numerical derivatives do that, in tinymeta.exercises."""
+An answer is compared with the known mistakes of its exercise, which are computed here: the right
+formula with one term changed, or the gradients that tinymeta.extras.autopsy knows. If it is a
+multiple of one of them, that is the cause, and the factor is put into words. Nothing here decides
+whether an answer is right: numerical derivatives do that, in tinymeta.course.grading."""
 
 import linecache
 import traceback
@@ -14,36 +14,39 @@ import numpy as np
 from ..checks import block_errors, complex_step
 from ..extras import autopsy
 
-SQUARE = "which a square leaves in its derivative"
-NEAR = 1e-6  # as near as an answer has to be, to the truth or to a known mistake
+OF_A_SQUARE = "which a square leaves in its derivative"
+TOLERANCE = 1e-6  # the largest relative error between an answer and the truth or a known mistake
 
 
-def in_words(factor, scales):
-    """What a factor of -1, n or 1/n is, or both, for an n of `scales` {n: what it counts}."""
+def describe_factor(factor, scales):
+    """Return a factor in words: its sign if it is negative, and which n of `scales` {n: the thing
+    it counts} multiplies or divides."""
     size = abs(factor)
-    words = "" if abs(size - 1) < NEAR else f"it is {size:.4g} times what it should be"
+    words = "" if abs(size - 1) < TOLERANCE else f"it is {size:.4g} times what it should be"
     for n, what in scales.items():
-        if words and n and min(abs(size / n - 1), abs(size * n - 1)) < NEAR:
+        if words and n and min(abs(size / n - 1), abs(size * n - 1)) < TOLERANCE:
             times, why = (
                 ("multiplied", "a sum for a mean?")
-                if abs(size / n - 1) < NEAR
+                if abs(size / n - 1) < TOLERANCE
                 else ("divided", "a mean for a sum?")
             )
             if n < 1:  # a rate
                 why = "once too often?" if times == "multiplied" else "is it missing?"
-            words = f"it is {times} by {n:.4g}, {what}" + (f": {why}" if what != SQUARE else "")
-    return " and ".join(filter(None, ("its sign is turned" if factor < 0 else "", words)))
+            words = f"it is {times} by {n:.4g}, {what}" + (
+                f": {why}" if what != OF_A_SQUARE else ""
+            )
+    return " and ".join(filter(None, ("its sign is wrong" if factor < 0 else "", words)))
 
 
-def named(got, known, right, scales):
-    """What `got` is, by `known` {name: vector}, where `right` names the right one; None if it is a
-    multiple of none."""
+def describe_match(got, known, right, scales):
+    """Identify `got` among the known vectors {name: vector}, of which `right` names the right one;
+    return None if it is a multiple of none of them."""
     if not np.any(got):
         return "every entry is 0"
-    name, factor = autopsy.match(got, known, NEAR)
+    name, factor = autopsy.match(got, known, TOLERANCE)
     if name is None:
         return None
-    words = "" if abs(factor - 1) < NEAR else in_words(factor, scales)
+    words = "" if abs(factor - 1) < TOLERANCE else describe_factor(factor, scales)
     return (
         (words or None)
         if name == right
@@ -51,23 +54,23 @@ def named(got, known, right, scales):
     )
 
 
-def in_blocks(model, got, truth, scales):
-    """Which parameter blocks are wrong, the layer that the way back meets first, and the factor if
-    they are all off by one."""
-    wrong = [block for block, error in block_errors(model, got, truth).items() if not error < NEAR]
+def locate_error(model, got, truth, scales):
+    """Return which parameter blocks are wrong, the first wrong layer in backward order, and the
+    factor if they are all off by the same one."""
+    errors = block_errors(model, got, truth)
+    wrong = [block for block, error in errors.items() if not error < TOLERANCE]
     layers = enumerate(zip(model.unpack(got), model.unpack(truth)), start=1)
     parts = {f"{kind}{layer}": pair for layer, two in layers for kind, *pair in zip("Wb", *two)}
     got_wrong, true_wrong = (
         np.concatenate([parts[block][side].ravel() for block in wrong]) for side in (0, 1)
     )
-    name, factor = autopsy.match(got_wrong, {"truth": true_wrong}, NEAR)
-    cause = (
-        ""
-        if name is None
-        else ": they are 0"
-        if not np.any(got_wrong)
-        else ": " + in_words(factor, scales)
-    )
+    name, factor = autopsy.match(got_wrong, {"truth": true_wrong}, TOLERANCE)
+    if not np.any(got_wrong):
+        cause = ": they are 0"
+    elif name:
+        cause = ": " + describe_factor(factor, scales)
+    else:
+        cause = ""
     if len(wrong) == len(parts):
         return "every layer is wrong, from the last one on" + cause
     first = max(int(block[1:]) for block in wrong)
@@ -80,33 +83,39 @@ def in_blocks(model, got, truth, scales):
 # Exercises 1 and 2: the two passes, each term with a factor of its own
 
 
-def bent_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_output=False):
-    """The gradient with something else for the slopes, or with a slope at the output as well."""
+def perturbed_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_output=False):
+    """Return the gradient with something else for the slopes, or with a slope at the output too."""
     tape = model.forward(theta, x)
     grad, delta = np.empty_like(theta), model.loss_fn.grad(tape.z[-1], y)
     if at_output:
         delta = delta * model.activation_fn.slope(tape.z[-1])
-    for i, (gW, gb) in reversed([*enumerate(model.unpack(grad))]):
-        gW[...], gb[...] = tape.inputs[i].T @ delta, delta.sum(axis=0)
+    parts = model.unpack(grad)
+    for i in reversed(range(len(parts))):
+        gW, gb = parts[i]
+        gW[...], gb[...] = tape.h[i].T @ delta, delta.sum(axis=0)
         if i > 0:
             right = model.activation_fn.slope(tape.z[i - 1])
-            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.inputs[i])
+            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.h[i])
     return grad
 
 
 def backward(answer, got, truth, model, theta, x, y):
-    """Of a gradient."""
-    bent = {
+    """Explain a wrong gradient (exercise 1)."""
+    perturbed = {
         "the gradient with the slope f'(z) missing": dict(slope=lambda slope, h: 1.0),
         "the gradient with f(z) in place of the slope f'(z)": dict(slope=lambda slope, h: h),
         "the gradient with the slope f'(z) taken twice": dict(slope=lambda slope, h: slope * slope),
         "the gradient with a slope f'(z) at the output, where there is no f": dict(at_output=True),
     }
     known = {"truth": truth} | {
-        name: bent_gradient(model, theta, x, y, **slip) for name, slip in bent.items()
+        name: perturbed_gradient(model, theta, x, y, **slip) for name, slip in perturbed.items()
     }
-    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: SQUARE}
-    return named(got, known, "truth", scales) or in_blocks(model, got, truth, scales)
+    scales = {
+        len(x): "the number of points",
+        y.shape[-1]: "the width of the output",
+        2: OF_A_SQUARE,
+    }
+    return describe_match(got, known, "truth", scales) or locate_error(model, got, truth, scales)
 
 
 TERMS = (
@@ -123,19 +132,22 @@ TERMS = (
 )
 
 
-def bent_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=None):
-    """The Hessian-vector product with a `factor` on each term; Rx: of x, as if it moved; per_slope:
-    f'' = -2 f, without f'; Rdelta: another one at the output."""
+def perturbed_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=None):
+    """Return the Hessian-vector product with a `factor` {term: number} on its terms. Rx: x moves by
+    that multiple of itself. per_slope: f'' = -2 f, without f'. Rdelta: a function of Rout that
+    takes the place of Rdelta at the output."""
     c = dict.fromkeys(TERMS, 1.0) | (factor or {})
-    V, Rh, Rz, product = model.unpack(v), [Rx * tape.inputs[0]], [], np.empty_like(v)
+    V, Rh, Rz, product = model.unpack(v), [Rx * tape.h[0]], [], np.empty_like(v)
     for i, (W, _) in enumerate(tape.layers):
-        Rz.append(c["h V"] * tape.inputs[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
+        Rz.append(c["h V"] * tape.h[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
         if i + 1 < len(V):
             Rh.append(Rz[i] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[i] * Rz[i])
     Rdelta = model.loss_fn.hvp(tape.z[-1], tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
-    for i, (RgW, Rgb) in reversed([*enumerate(model.unpack(product))]):
+    parts = model.unpack(product)
+    for i in reversed(range(len(parts))):
+        RgW, Rgb = parts[i]
         RgW[...], Rgb[...] = (
-            c["h^T Rdelta"] * tape.inputs[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
+            c["h^T Rdelta"] * tape.h[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
             Rdelta.sum(axis=0),
         )
         if i > 0:
@@ -148,14 +160,14 @@ def bent_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=No
             )
             curvature = model.activation_fn.curvature(tape.z[i - 1])
             if per_slope and np.ndim(curvature):
-                curvature = -2.0 * tape.inputs[i]
+                curvature = -2.0 * tape.h[i]
             term = curvature * Rz[i - 1] * (tape.delta[i] @ W.T)
             Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * term
     return product
 
 
 def hvp(answer, got, truth, model, theta, x, y, v):
-    """Of a Hessian-vector product."""
+    """Explain a wrong Hessian-vector product (exercise 2)."""
     tape = model.backprop(theta, x, y).tape
     known = {
         "truth": truth,
@@ -168,13 +180,12 @@ def hvp(answer, got, truth, model, theta, x, y, v):
             2.0: "taken twice",
             0.5: "halved",
         }.items():
-            known[f"the product with the term {term} {words}"] = bent_product(
+            known[f"the product with the term {term} {words}"] = perturbed_product(
                 model, tape, v, {term: factor}
             )
-    known["the product with Rh of the input not 0 but x: the input does not move"] = bent_product(
-        model, tape, v, Rx=1.0
-    )
-    known["the product with f''(z) = -2 f(z), which lacks its factor f'(z)"] = bent_product(
+    moved = "the product with Rh of the input not 0 but x: the input does not move"
+    known[moved] = perturbed_product(model, tape, v, Rx=1.0)
+    known["the product with f''(z) = -2 f(z), which lacks its factor f'(z)"] = perturbed_product(
         model, tape, v, per_slope=True
     )
     starts = {
@@ -182,25 +193,29 @@ def hvp(answer, got, truth, model, theta, x, y, v):
         "delta": lambda Rout: tape.delta[-1],
     }
     for name, start in starts.items():
-        known[f"the product with Rdelta at the output equal to {name}"] = bent_product(
+        known[f"the product with Rdelta at the output equal to {name}"] = perturbed_product(
             model, tape, v, Rdelta=start
         )
-    scales = {len(x): "the number of points", y.shape[-1]: "the width of the output", 2: SQUARE}
-    return named(got, known, "truth", scales) or in_blocks(model, got, truth, scales)
+    scales = {
+        len(x): "the number of points",
+        y.shape[-1]: "the width of the output",
+        2: OF_A_SQUARE,
+    }
+    return describe_match(got, known, "truth", scales) or locate_error(model, got, truth, scales)
 
 
 # Exercises 3 to 6: meta-gradients, each the mean over the tasks
 
 
 def over_tasks(call, batch, got, each, right, scales):
-    """What a meta-gradient is, by the known ones of `each` task; `call` is the answer as a function
-    of the batch alone."""
+    """Identify a meta-gradient among the known ones of `each` task; `call` is the answer as a
+    function of the batch alone."""
     known = {name: np.mean([task[name] for task in each], axis=0) for name in each[0]}
-    found = named(got, known, right, scales)
+    found = describe_match(got, known, right, scales)
     if found is None:
-        ones = [call(one) for one in batch.split_tasks(1)]
+        ones = [call(one) for one in batch.blocks(1)]
         alone = {
-            named(one, task, right, scales) or autopsy.match(one, task, NEAR)[0]
+            describe_match(one, task, right, scales) or autopsy.match(one, task, TOLERANCE)[0]
             for one, task in zip(ones, each)
         }
         if len(alone) == 1 and None not in alone:
@@ -212,6 +227,7 @@ def over_tasks(call, batch, got, each, right, scales):
 
 
 def scales_of(batch, inner_lr, inner_steps):
+    """Return {n: the thing it counts} of the numbers by which a meta-gradient is often off."""
     return {
         len(batch.x_support): "the number of tasks",
         inner_steps: "the number of inner steps",
@@ -221,7 +237,7 @@ def scales_of(batch, inner_lr, inner_steps):
 
 
 def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
-    """Of a meta-gradient that should be MAML's: the autopsy's verdict."""
+    """Explain, by the autopsy's verdict, a meta-gradient that should be MAML's (exercise 3)."""
 
     def with_loss(model, theta, batch, inner_lr, inner_steps, minibatch):
         # its verdict is of the gradient alone
@@ -231,18 +247,18 @@ def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
     first, second, support = found.parts.values()
     if (
         found.verdict.startswith(autopsy.UNKNOWN)
-        and found.left_over < NEAR
-        and abs(first - 1) + abs(support) < NEAR
+        and found.residual < TOLERANCE
+        and abs(first - 1) + abs(support) < TOLERANCE
     ):
-        how = in_words(second, scales_of(batch, inner_lr, inner_steps))
+        how = describe_factor(second, scales_of(batch, inner_lr, inner_steps))
         return f"this is MAML but for its second-order term: {how}"
     return found.verdict.removeprefix("no: ")
 
 
 def first_order(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
-    """Of what should be first-order MAML."""
+    """Explain what should be first-order MAML's gradient (exercise 4)."""
     each = [
-        autopsy.suspects(model, theta, task, inner_lr, inner_steps, None, complex_step)
+        autopsy.candidate_gradients(model, theta, task, inner_lr, inner_steps, None, complex_step)
         for task in zip(*batch)
     ]
     # what is right comes first
@@ -258,24 +274,27 @@ def first_order(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
 
 
 def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
-    """Of what should be (theta - theta_k) / alpha."""
+    """Explain what should be (theta - theta_k) / alpha (exercise 5)."""
+
+    def sum_of_grads(points, rate):
+        inner_loop = rate, inner_steps, None
+        return sum(autopsy.inner_trajectory(model, theta, *points, *inner_loop)[2])
 
     def known(support, query):
-        thetas, _, grads = autopsy.way(model, theta, *support, inner_lr, inner_steps, None)
+        inner_loop = inner_lr, inner_steps, None
+        thetas, _, grads = autopsy.inner_trajectory(model, theta, *support, *inner_loop)
         end, q = (model.grad(thetas[-1], *points) for points in (support, query))
         return {
             "Reptile": sum(grads),
-            "Reptile on the query points": sum(
-                autopsy.way(model, theta, *query, inner_lr, inner_steps, None)[2]
-            ),
-            "Reptile of steps uphill, theta + alpha g": sum(
-                autopsy.way(model, theta, *support, -inner_lr, inner_steps, None)[2]
-            ),
+            "Reptile on the query points": sum_of_grads(query, inner_lr),
+            "Reptile of steps uphill, theta + alpha g": sum_of_grads(support, -inner_lr),
             "inner_steps times the support gradient at theta: every step starts there": inner_steps
             * grads[0],
-            "Reptile without the last gradient, one step short": sum(grads[:-1]),
+            "Reptile without the last gradient, one step short": sum(
+                grads[:-1], np.zeros_like(theta)
+            ),
             "Reptile with one step too many": sum(grads) + end,
-            "the way one step late: g_1 + ... + g_k": sum(grads[1:]) + end,
+            "Reptile one step late: g_1 + ... + g_k": sum(grads[1:], end),
             "the first step's gradient alone": grads[0],
             "the last step's gradient alone": grads[-1],
             "Reptile and the query gradient after the last step": sum(grads) + q,
@@ -295,56 +314,61 @@ def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
 
 
 def rates(answer, got, truth, model, theta, inner_lr, batch, inner_steps):
-    """Of the gradient in Meta-SGD's rates."""
+    """Explain what should be the gradient in Meta-SGD's rates (exercise 6)."""
 
     def known(support, query):
-        thetas, _, g = autopsy.way(model, theta, *support, inner_lr, inner_steps, None)
+        inner_loop = inner_lr, inner_steps, None
+        thetas, _, g = autopsy.inner_trajectory(model, theta, *support, *inner_loop)
         q, end = model.grad(thetas[-1], *query), model.grad(thetas[-1], *support)
 
-        def H(t, v):
+        def hessian_product(t, v):
             return model.hvp(t, *support, v)
 
-        def back(move, q=q, way=thetas[-2::-1]):
-            """v at each step of the way back, the last step first; the first is q."""
+        def backward_pass(step, q=q, thetas=thetas[-2::-1]):
+            """Return v at each step, the last step first; the first v is q."""
             vs = [q]
-            for t in way:
-                vs.append(move(vs[-1], t))
+            for t in thetas:
+                vs.append(step(vs[-1], t))
             return vs
 
-        def right(v, t):
-            return v - H(t, inner_lr * v)
+        def right_step(v, t):
+            return v - hessian_product(t, inner_lr * v)
 
-        def total(vs, gs=g[::-1]):
+        def rates_grad(vs, gs=g[::-1]):
             return -sum(v * g for v, g in zip(vs, gs))
 
-        v = back(right)
+        v = backward_pass(right_step)
         slips = {
-            "v one step off: taken back before it meets g": total(v[1:]),
-            "every v equal to q, which is first order": total([q] * inner_steps),
-            "v taken back with a plus for a minus": total(
-                back(lambda v, t: v + H(t, inner_lr * v))
+            "v one step off: propagated back before it is multiplied by g": rates_grad(v[1:]),
+            "every v equal to q, which is first order": rates_grad([q] * inner_steps),
+            "v propagated back with a plus for a minus": rates_grad(
+                backward_pass(lambda v, t: v + hessian_product(t, inner_lr * v))
             ),
-            "v taken back with alpha outside the product, as if all rates were equal": total(
-                back(lambda v, t: v - inner_lr * H(t, v))
+            "v propagated back with alpha outside the product, as if rates were equal": rates_grad(
+                backward_pass(lambda v, t: v - inner_lr * hessian_product(t, v))
             ),
-            "v taken back first step first": total(back(right, way=thetas[:-1]), g),
-            "the query gradient taken before adaptation": total(
-                back(right, model.grad(theta, *query))
+            "v propagated back first step first": rates_grad(
+                backward_pass(right_step, thetas=thetas[:-1]), g
             ),
-            "every g taken at theta": total(v, [g[0]] * inner_steps),
-            "g one step late, at theta_s+1": total(v, [end, *g[:0:-1]]),
-            "the query gradient for g": total(v, [model.grad(t, *query) for t in thetas[-2::-1]]),
-            "the last step's part alone": total(v[:1]),
-            "the first step's part alone": total(v[-2:-1], g[:1]),
-            "alpha as one factor too many": inner_lr * total(v),
+            "the query gradient taken before adaptation": rates_grad(
+                backward_pass(right_step, model.grad(theta, *query))
+            ),
+            "every g taken at theta": rates_grad(v, [g[0]] * inner_steps),
+            "g one step late, at theta_s+1": rates_grad(v, [end, *g[:0:-1]]),
+            "the query gradient for g": rates_grad(
+                v, [model.grad(t, *query) for t in thetas[-2::-1]]
+            ),
+            "the last step's part alone": rates_grad(v[:1]),
+            "the first step's part alone": rates_grad(v[-2:-1], g[:1]),
+            "alpha as one factor too many": inner_lr * rates_grad(v),
             "a sum over all parameters: v and g are multiplied entry by entry": np.full_like(
-                theta, total(v).sum()
+                theta, rates_grad(v).sum()
             ),
         }
-        named = {f"the gradient in alpha with {slip}": vector for slip, vector in slips.items()}
+        wrong = {f"the gradient in alpha with {slip}": vector for slip, vector in slips.items()}
         return {
-            "the gradient in alpha": total(v),
-            **named,
+            "the gradient in alpha": rates_grad(v),
+            **wrong,
             "the gradient in theta, not in alpha": v[-1],
         }
 
@@ -360,12 +384,12 @@ def rates(answer, got, truth, model, theta, inner_lr, batch, inner_steps):
     )
 
 
-# What does not even return
+# Answers that do not even return
 
 
-def crash(answer, error):
-    """Where in the student's file it stopped, and with what: the line, and the whole numbers there
-    (which layer was it?)."""
+def explain_exception(answer, error):
+    """Return the line of the student's file at which the answer stopped, the error, and the whole
+    numbers there (which layer was it?)."""
     source = getattr(getattr(answer, "__code__", None), "co_filename", None)
     frames = [*traceback.walk_tb(error.__traceback__)]
     frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]

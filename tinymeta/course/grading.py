@@ -1,14 +1,15 @@
-"""The checks of the exercises in lessons/exercises: an answer is held against numerical
-derivatives, never against a solution.
+"""The checks of the exercises in lessons/exercises: an answer is compared with numerical
+derivatives, never with a solution.
 
-    # what an exercise does when it is run
-    exercises.check("03_maml", maml_grad)
+    # an exercise calls this when it is run
+    grading.check("03_maml", maml_grad)
     # in a notebook; on the command line: --hint 1
-    exercises.hint("03_maml", 1)
-    # what the grader does: on the problems of seeds 1 and 2
-    python -m tinymeta.exercises lessons/exercises/03_maml.py 1 2
+    grading.hint("03_maml", 1)
+    # the grader, on the problems of seeds 1 and 2
+    python -m tinymeta.course.grading lessons/exercises/03_maml.py 1 2
 
-What is asked is in tinymeta.problems, what is said of a wrong answer in tinymeta.diagnosis.
+The problems are in tinymeta.course.problems, the explanations of wrong answers in
+tinymeta.course.diagnosis.
 """
 
 import ast
@@ -28,7 +29,7 @@ from ..mlp import MLP
 from . import diagnosis
 from .problems import EXERCISES
 
-BOUND = diagnosis.NEAR
+BOUND = diagnosis.TOLERANCE
 
 
 class Blank(Exception):
@@ -43,16 +44,16 @@ def hint(name, number):
     print(f"{name}, hint {number} of {len(hints)}: {hints[number - 1]}")
 
 
-def same(before, after):
-    """Whether an argument is what it was: an array, a number, a batch of arrays; a model is not
-    looked at."""
+def is_unchanged(before, after):
+    """Return whether an argument (an array, a number, a batch of arrays) is unchanged; a model is
+    not looked at."""
     if isinstance(before, tuple):
-        return all(map(same, before, after))
+        return all(map(is_unchanged, before, after))
     return isinstance(before, MLP) or np.array_equal(before, after)
 
 
 def attempt(answer, case):
-    """(result, "") of an answer in one case, or (None, what is wrong with it at once)."""
+    """Return (result, "") of an answer in one case, or (None, why there is no result)."""
     given = copy.deepcopy(case.arguments)
     try:
         with np.errstate(all="ignore"):
@@ -60,7 +61,7 @@ def attempt(answer, case):
     except NotImplementedError:
         raise Blank from None
     except (Exception, SystemExit) as error:
-        return None, diagnosis.crash(answer, error)
+        return None, diagnosis.explain_exception(answer, error)
     shape = case.truth.shape
     if got is None:
         return None, "it returns None; is there a `return` at its end?"
@@ -81,7 +82,7 @@ def attempt(answer, case):
             f"{np.sum(~np.isfinite(array))} of its {array.size} numbers are nan or infinite",
         )
     for name, before, after in zip(inspect.signature(answer).parameters, case.arguments, given):
-        if not same(before, after):
+        if not is_unchanged(before, after):
             return (
                 None,
                 f"it writes into its argument {name}, which others use too; did you mean a copy "
@@ -91,7 +92,8 @@ def attempt(answer, case):
 
 
 def judge(answer, case):
-    """(relative error, what is wrong) of an answer in one case; nothing is wrong: ""."""
+    """Return (relative error, explanation) of an answer in one case; the explanation of a right one
+    is ""."""
     got, wrong = attempt(answer, case)
     if wrong:
         return np.inf, wrong
@@ -112,7 +114,8 @@ def judge(answer, case):
 
 
 def report(name, answer, seed=0):
-    """Print a line for each case, and what is wrong in the first that is; True if all are right."""
+    """Print a line for each case, and why the first wrong one is wrong; return whether all are
+    right."""
     lines, right = [], True
     for case in EXERCISES[name].cases(seed):
         error, wrong = judge(answer, case)
@@ -129,8 +132,8 @@ def report(name, answer, seed=0):
 
 
 def claimed(answer, first_to_fail, by):
-    """Print whether that is the check of exercise 3 that first fails for first-order MAML, and that
-    its relative error; True if so."""
+    """Print whether `first_to_fail` is the first check of exercise 3 that first-order MAML fails,
+    and `by` its relative error; return whether both are."""
     cases = sorted(EXERCISES["03_maml"].cases(0), key=lambda case: case.arguments[-1])
     errors = {case.label: relative_error(answer(*case.arguments), case.truth) for case in cases}
     first = next(label for label, error in errors.items() if error > BOUND)
@@ -168,8 +171,8 @@ KEY = {
 
 
 def name_bugs(answers):
-    """Print how many of exercise 7's answers {"A": "right", ...} are right, not which; True if all
-    are."""
+    """Print how many of exercise 7's answers {"A": "right", ...} are right, not which; return
+    whether all are."""
     if not isinstance(answers, dict) or not any(answers.values()):
         print("07_bug_hunt: still blank: fill in ANSWERS")
         return False
@@ -194,9 +197,9 @@ def name_bugs(answers):
     return right == len(KEY)
 
 
-def literal(path, name):
-    """The value that a file gives to a name in its own words, without running it: exercise 7 trains
-    for some seconds."""
+def read_literal(path, name):
+    """Return the literal that a file assigns to a name, without running it: exercise 7 trains for
+    several seconds."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and [
             getattr(target, "id", None) for target in node.targets
@@ -205,8 +208,8 @@ def literal(path, name):
 
 
 def grade(name, values, seeds):
-    """Report on the answers among `values` {name: what the file holds}; True if all are right on
-    the problems of all seeds."""
+    """Report on an exercise's answer among `values`, the names of its file; return whether it is
+    right on the problems of all seeds."""
     if name == "07_bug_hunt":
         return name_bugs(values.get("ANSWERS"))
     if name not in EXERCISES:
@@ -232,8 +235,8 @@ def grade(name, values, seeds):
 
 
 def check(name, answer, **claims):
-    """What an exercise does when it is run: a hint if one is asked for (--hint 1), otherwise the
-    report; not right: exit code 1."""
+    """Print a hint if the command line asks for one (--hint 1), otherwise the report; exit with
+    code 1 if the answer is wrong."""
     in_kernel = "ipykernel" in sys.modules
     flags = [] if in_kernel else sys.argv[1:]
     if flags in (["--hint", "1"], ["--hint", "2"]):
@@ -244,10 +247,10 @@ def check(name, answer, **claims):
         sys.exit(1)
 
 
-if __name__ == "__main__":  # the grader: python -m tinymeta.exercises FILE SEED ...
+if __name__ == "__main__":  # the grader: python -m tinymeta.course.grading FILE SEED ...
     path = Path(sys.argv[1])
     values = (
-        {"ANSWERS": literal(path, "ANSWERS")}
+        {"ANSWERS": read_literal(path, "ANSWERS")}
         if path.stem == "07_bug_hunt"
         else runpy.run_path(str(path))
     )

@@ -1,9 +1,9 @@
-"""The problems that the exercises are checked on: arguments, what should come back by numerical
+"""The problems that the exercises are checked on: arguments, the right result by numerical
 derivatives, and hints.
 
 A problem is a tanh network of widths that all differ, with several tasks whose support and query
-sets are not equally many: what is transposed does not fit, and what is of another layer, or divided
-by another number, shows."""
+sets have different sizes: a transposed array does not fit, and an array of another layer, or a
+division by another number, shows."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,17 +20,16 @@ INNER_LR = 0.1  # large enough for the second-order term to show
 
 
 class Case(NamedTuple):
-    """One check: what it is called, the answer's arguments, what it should return, and what says
-    why it does not."""
+    """One check of an answer."""
 
     label: str
-    arguments: tuple
-    truth: np.ndarray
-    explain: Callable
+    arguments: tuple  # of the answer
+    truth: np.ndarray  # the result that it should return
+    explain: Callable  # a function of tinymeta.course.diagnosis, for a wrong result
 
 
 def problem(seed, activation="tanh", criterion="mse"):
-    """A model, a theta (P,) and a TaskBatch of numbers that mean nothing."""
+    """Return a model, a theta (P,) and a TaskBatch of random data."""
     rng = np.random.default_rng([7, seed])
     widths = rng.permutation([2, 3, 4, 5, 6]).tolist()[: 4 + seed % 2]  # three layers or four
     shots, query = rng.permutation([7, 8, 9])[:2].tolist()
@@ -53,6 +52,7 @@ NETWORKS = {
 
 
 def backward_cases(seed):
+    """Yield the cases of exercise 1."""
     for label, kind in NETWORKS.items():
         model, theta, (x, y, *_) = problem(seed, *kind)
         truth = complex_step(lambda t: model.loss(t, x[0], y[0]), theta)
@@ -60,6 +60,7 @@ def backward_cases(seed):
 
 
 def hvp_cases(seed):
+    """Yield the cases of exercise 2."""
     for label, kind in NETWORKS.items():
         model, theta, (x, y, *_) = problem(seed, *kind)
         v = np.random.default_rng([8, seed]).standard_normal(theta.shape)
@@ -67,66 +68,73 @@ def hvp_cases(seed):
         yield Case(label, (model, theta, x[0], y[0], v), truth, diagnosis.hvp)
 
 
-def plural(n):
+def count_steps(n):
+    """Return n inner steps in words."""
     return f"{n} inner step{'s' * (n != 1)}"
 
 
 def meta_cases(truth, explain, steps):
-    """Cases of a meta-gradient on `steps` numbers of inner steps; truth(model, theta, batch,
-    inner_lr, inner_steps)."""
+    """Return a function that yields the cases of a meta-gradient, one for each number of inner
+    steps; truth(model, theta, batch, inner_lr, inner_steps) is the right result."""
 
     def cases(seed):
         for n in steps:
             arguments = (*problem(seed), INNER_LR, n)
-            yield Case(plural(n), arguments, truth(*arguments), explain)
+            yield Case(count_steps(n), arguments, truth(*arguments), explain)
 
     return cases
 
 
 def true_maml(model, theta, batch, inner_lr, inner_steps):
+    """Return the numerical gradient of the meta-loss."""
     return complex_step(lambda t: meta_loss(model, t, batch, inner_lr, inner_steps), theta)
 
 
-def way_down(model, theta, x, y, inner_lr, inner_steps):
-    """theta_k of one task, by the numerical gradient of its loss."""
+def descend_numerically(model, theta, x, y, inner_lr, inner_steps):
+    """Return theta_k of one task, by the numerical gradient of its loss."""
     for _ in range(inner_steps):
         theta = theta - inner_lr * complex_step(lambda t: model.loss(t, x, y), theta)
     return theta
 
 
 def true_first_order(model, theta, batch, inner_lr, inner_steps):
+    """Return the mean over the tasks of the query loss's numerical gradient at theta_k."""
     each = []
     for x, y, x_query, y_query in zip(*batch):
-        end = way_down(model, theta, x, y, inner_lr, inner_steps)
+        end = descend_numerically(model, theta, x, y, inner_lr, inner_steps)
         each.append(complex_step(lambda t: model.loss(t, x_query, y_query), end))
     return np.mean(each, axis=0)
 
 
 def true_reptile(model, theta, batch, inner_lr, inner_steps):
-    ends = [way_down(model, theta, x, y, inner_lr, inner_steps) for x, y, *_ in zip(*batch)]
+    """Return the mean over the tasks of (theta - theta_k) / inner_lr."""
+    inner_loop = inner_lr, inner_steps
+    ends = [descend_numerically(model, theta, x, y, *inner_loop) for x, y, *_ in zip(*batch)]
     return np.mean([(theta - end) / inner_lr for end in ends], axis=0)
 
 
 def rates_cases(seed):
+    """Yield the cases of exercise 6."""
     model, theta, batch = problem(seed)
     rates = np.random.default_rng([9, seed]).uniform(0.5, 1.5, theta.shape) * INNER_LR
 
     def loss_of(rates, n):  # a meta-loss whose rates may be complex
-        ends = (descend_at(model, theta, rates, x, y, n) for x, y, *_ in zip(*batch))
+        ends = (descend_at_rates(model, theta, rates, x, y, n) for x, y, *_ in zip(*batch))
         return np.mean(
             [model.loss(end, *query) for end, query in zip(ends, zip(*batch[2:]))], axis=0
         )
 
     for n in (2, 3, 1):
         yield Case(
-            plural(n),
+            count_steps(n),
             (model, theta, rates, batch, n),
             complex_step(lambda r: loss_of(r, n), rates),
             diagnosis.rates,
         )
 
 
-def descend_at(model, theta, rates, x, y, inner_steps):
+def descend_at_rates(model, theta, rates, x, y, inner_steps):
+    """Return theta_k of one task, each entry of theta at a rate of its own."""
     for _ in range(inner_steps):
         theta = theta - rates * model.grad(theta, x, y)
     return theta
@@ -170,8 +178,8 @@ EXERCISES = {
         "maml_grad",
         meta_cases(true_maml, diagnosis.maml, (1, 2, 3, 0)),
         (
-            "Take one task first: descend on its support points and keep every theta_s on the "
-            "way. Then v is the query gradient at theta_k.",
+            "Take one task first: descend on its support points and keep every theta_s. "
+            "Then v is the query gradient at theta_k.",
             "A step theta - alpha g(theta) has the Jacobian I - alpha H. The chain rule takes v "
             "back through the steps, last step first: "
             "v - alpha H v, with H that of the support loss at the theta_s where the step began. "
@@ -184,9 +192,8 @@ EXERCISES = {
         (
             "First-order MAML says that theta_k does not depend on theta. Which lines of MAML "
             "exist only because it does?",
-            "Without the way back, nothing but theta_k is needed of the way down. Once that is "
-            "right, running the file prints what the claims "
-            "are about.",
+            "Without the backward pass through the steps, only theta_k is needed. Once that is "
+            "right, running the file prints the numbers for the claims.",
         ),
     ),
     "05_reptile": Exercise(
