@@ -1,13 +1,15 @@
 """The autopsy: its verdict on the right meta-gradient, on every wrong one that it can see, and on
 what it cannot."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from helpers import WithoutSecondDerivative, problem
 
 import tinymeta as tm
 from tinymeta import checks
-from tinymeta.extras import autopsy
+from tinymeta.extras import autopsy, variants
 
 TANH = dict(sizes=(2, 6, 5, 2), tasks=3, shots=5, query=5)
 BOTH_CRITERIA = pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
@@ -328,3 +330,370 @@ def test_layers_are_lengths_and_cosines():
     ][1] == pytest.approx(-1)
     W, b = model.unpack(theta)[1]
     assert table["twice"][1][0] == pytest.approx(2 * np.sqrt((W**2).sum() + (b**2).sum()))
+
+
+# What is reported most, by its name
+
+
+def scaled(method, factor):
+    return lambda *a: (0.0, factor * method(*a)[1])
+
+
+def at_rate(factor):
+    return lambda m, t, b, rate, *rest: tm.maml_grad(m, t, b, factor * rate, *rest)
+
+
+def on_task(pick, divided_by=1):
+    def meta_grad(m, t, batch, *rest):
+        one = tm.TaskBatch(*(array[[pick]] for array in batch))
+        return 0.0, tm.maml_grad(m, t, one, *rest)[1] / divided_by
+
+    return meta_grad
+
+
+UNEVEN = dict(sizes=(2, 6, 5, 2), tasks=4, shots=5, query=7)
+ALSO_WRONG = {  # T = 4 tasks, 5 support points, 7 query points, 2 outputs
+    "MAML with the inner loss summed over its 5 points": at_rate(5),
+    "MAML with the inner loss summed over its 5 points and 2 outputs": at_rate(10),
+    "MAML with the inner loss divided by its 5 points again": at_rate(1 / 5),
+    "MAML with the inner loss halved (1/2)": at_rate(1 / 2),
+    "MAML with the inner loss doubled": at_rate(2),
+    "MAML at -1 times the inner rate": lambda m, t, b, rate, *rest: tm.maml_grad(
+        m, t, b, np.full(t.shape, -rate), *rest
+    ),
+    "MAML, times 7: 7 is the number of query points": scaled(tm.maml_grad, 7),
+    "MAML, times 14: 14 is the number of query points times that of outputs": scaled(
+        tm.maml_grad, 14
+    ),
+    "MAML, times 28: 28 is the number of query points times that of tasks": scaled(
+        tm.maml_grad, 28
+    ),
+    "MAML, times 0.25: 1/4, and 4 is the number of tasks": scaled(tm.maml_grad, 1 / 4),
+    "MAML, times 0.1429: 1/7, and 7 is the number of query points": scaled(tm.maml_grad, 1 / 7),
+    "MAML, times 3": scaled(tm.maml_grad, 3),
+    "MAML, of the first task of 4 alone": on_task(0),
+    "MAML, of task 3 of 4 alone": on_task(2),
+    "MAML, of the last task of 4 alone": on_task(3),
+    "MAML, times 0.25: 1/4, and 4 is the number of tasks, of the last task of 4 alone": on_task(
+        3, divided_by=4
+    ),
+    "MAML, the sum over 4 tasks for their mean": scaled(tm.maml_grad, 4),
+}
+
+
+@pytest.mark.parametrize("says", ALSO_WRONG)
+def test_a_scale_or_a_single_task_is_named(says):
+    model, theta, batch = example(**UNEVEN)
+    found = autopsy.examine(ALSO_WRONG[says], model, theta, batch, 0.1)
+    assert (found.right, found.verdict) == (False, f"no: this is {says}")
+
+
+def test_with_as_many_tasks_as_query_points_both_are_named():
+    model, theta, batch = example(sizes=(2, 6, 5, 2), tasks=5, shots=6, query=5)
+    found = autopsy.examine(scaled(tm.maml_grad, 5), model, theta, batch, 0.1)
+    assert found.verdict.endswith("5 is the number of tasks or the number of query points")
+
+
+def test_a_minibatch_has_its_own_number_of_points():
+    model, theta, batch = example(**UNEVEN)
+    found = autopsy.examine(at_rate(3), model, theta, batch, 0.1, minibatch=3)
+    assert found.verdict == "no: this is MAML with the inner loss summed over its 3 points"
+
+
+def test_zeros_are_called_zeros():
+    found = verdict(lambda *a: (0.0, np.zeros_like(a[1])), 2)
+    assert found.right is False
+    assert found.verdict == "no: every entry is 0; nothing is connected to theta"
+
+
+def hand_made(model, theta, batch, inner_lr, steps, hessian_at):
+    """MAML with the Hessian of step s taken at hessian_at(s, thetas, support, query)."""
+    grads = []
+    for x, y, *query in zip(*batch):
+        thetas = [theta]
+        for _ in range(steps):
+            thetas.append(thetas[-1] - inner_lr * model.grad(thetas[-1], x, y))
+        v = model.grad(thetas[-1], *query)
+        for s in reversed(range(steps)):
+            t, points = hessian_at(s, thetas, (x, y), query)
+            v = v - inner_lr * (model.hvp(t, *points, v) if points else 0)
+        grads.append(v)
+    return 0.0, np.mean(grads, axis=0)
+
+
+@pytest.mark.parametrize(
+    "says, hessian_at",
+    {
+        "with each Hessian one step late": lambda s, t, support, query: (t[s + 1], support),
+        "with the query loss's Hessian": lambda s, t, support, query: (t[s], query),
+        "taken back first step first": lambda s, t, support, query: (t[2 - s], support),
+        "with the last step's Hessian alone": lambda s, t, support, query: (
+            t[s],
+            support if s == 2 else None,
+        ),
+        "with every Hessian at the start": lambda s, t, support, query: (t[0], support),
+    }.items(),
+)
+def test_a_hessian_of_another_loss_or_another_step_is_named(says, hessian_at):
+    found = verdict(lambda m, t, b, a, k, _: hand_made(m, t, b, a, k, hessian_at), 3)
+    assert found.verdict == f"no: this is MAML {says}"
+
+
+def test_the_query_gradient_before_adaptation_is_named_alone_and_propagated():
+    def propagated(model, theta, batch, inner_lr, steps, _):
+        grads = []
+        for x, y, *query in zip(*batch):
+            middle = theta - inner_lr * model.grad(theta, x, y)
+            v = model.grad(theta, *query)
+            for t in (middle, theta):
+                v = v - inner_lr * model.hvp(t, x, y, v)
+            grads.append(v)
+        return 0.0, np.mean(grads, axis=0)
+
+    found = verdict(propagated, 2)
+    assert found.verdict == "no: this is MAML with the query gradient taken before adaptation"
+    found = verdict(lambda m, t, b, a, *rest: tm.maml_grad(m, t, b, a, 0), 2)
+    assert found.verdict == "no: this is the query gradient before adaptation"
+
+
+# Numbers and forms
+
+
+def test_two_inner_steps_are_the_default():
+    model, theta, batch = example()
+    steps = []
+
+    def recording(m, t, b, rate, inner_steps, minibatch):
+        steps.append(inner_steps)
+        return tm.maml_grad(m, t, b, rate, inner_steps, minibatch)
+
+    assert autopsy.examine(recording, model, theta, batch, 0.1).verdict == autopsy.YES
+    assert set(steps) == {2}
+
+
+@pytest.mark.parametrize("broken", ["grad", "hvp", "loss"])
+def test_a_model_whose_derivatives_are_nan_does_not_pass(broken):
+    class Nan(tm.MLP):
+        pass
+
+    def nan(self, *arguments):
+        return np.nan * getattr(tm.MLP, broken)(self, *arguments)
+
+    if broken == "grad":  # where it is differentiated; at theta itself it is right
+
+        def nan(self, theta, *rest):
+            return tm.MLP.grad(self, theta, *rest) * (np.nan if theta.dtype == complex else 1)
+
+    setattr(Nan, broken, nan)
+    model, theta, batch = example()
+    nans = Nan(model.sizes, "tanh")
+    slips = autopsy.check_model(nans, theta, batch[0][0], batch[1][0], checks.complex_step, 1e-6)
+    assert slips[0] is False
+    assert ("model.hvp is nan" if broken != "loss" else "model.grad is nan") in slips[1]
+
+
+def confident(scale=60.0):
+    """A classifier that is sure, and right: its loss is about 1e-15."""
+    rng = np.random.default_rng(0)
+    model = tm.MLP([2, 6, 3], "tanh", "cross_entropy")
+    theta = 2 * model.init(rng)
+    model.unpack(theta)[-1][0][...] *= scale
+    x = rng.standard_normal((400, 2))
+    logits = model.predict(theta, x)
+    gaps = np.sort(logits, axis=-1)
+    sure = np.abs(gaps[:, 2] - gaps[:, 1] - 34) < 2
+    x, y = x[sure][:12], np.eye(3)[logits.argmax(axis=-1)][sure][:12]
+    assert len(x) == 12 and 1e-16 < model.loss(theta, x, y) < 1e-13
+    points = x.reshape(2, 6, 2), y.reshape(2, 6, 3)
+    return model, theta, tm.TaskBatch(*(a[:, :3] for a in points), *(a[:, 3:] for a in points))
+
+
+def test_a_confident_classifier_is_not_blamed_on_the_model():
+    model, theta, batch = confident()
+    for method in (tm.maml_grad, tm.fomaml_grad):
+        found = autopsy.examine(method, model, theta, batch, 0.01)
+        assert "model." not in found.verdict or found.verdict.startswith("cannot tell"), found
+    found = autopsy.examine(scaled(tm.maml_grad, np.pi), model, theta, batch, 0.01)
+    assert found.right is not True
+
+
+def test_a_wrong_model_is_blamed_on_labels_that_it_gets_right_too():
+    class WrongScale(tm.MLP):
+        def grad(self, *arguments):
+            return 1.01 * super().grad(*arguments)
+
+    model, theta, (x, y, *_) = example("cross_entropy")
+    wrong = WrongScale(model.sizes, "tanh", "cross_entropy")
+    sure = model.predict(theta, x[0]).argmax(axis=-1)
+    right_labels = np.eye(2)[sure]
+    slips = autopsy.check_model(wrong, theta, x[0], right_labels, checks.complex_step, 1e-6)
+    assert slips is not None and "model.grad is 9.9e-03" in slips[1]
+
+
+FORMS = {
+    "a list of 6; blocks are joined by np.concatenate": lambda m, g: [
+        part for pair in m.unpack(g) for part in pair
+    ],
+    "a tuple of 3; blocks are joined by np.concatenate": lambda m, g: tuple(m.unpack(g)),
+    "got dict": lambda m, g: {"W1": g},
+    "got NoneType": lambda m, g: None,
+    r"got shape \(1, 65\)": lambda m, g: g[None],
+    "got ndarray": lambda m, g: g * 1j,
+}
+
+
+@pytest.mark.parametrize("says", FORMS)
+def test_a_gradient_of_another_form_is_refused_with_what_was_expected(says):
+    form = FORMS[says]
+    with pytest.raises(ValueError, match=f"meta_grad: expected a gradient of theta's .*{says}"):
+        verdict(lambda m, *rest: (0.0, form(m, tm.maml_grad(m, *rest)[1])))
+
+
+def test_a_result_that_is_not_loss_and_gradient_is_refused():
+    with pytest.raises(TypeError, match="meta_grad: expected it to return .loss, grad.; got nda"):
+        verdict(lambda *a: tm.maml_grad(*a)[1])
+    with pytest.raises(ValueError, match="meta_grad: expected one loss, the mean over the tasks"):
+        verdict(lambda *a: (np.zeros(3), tm.maml_grad(*a)[1]))
+
+
+def test_a_batch_of_another_form_is_refused_and_one_in_another_order_is_read_by_name():
+    model, theta, batch = example()
+    for value in (batch._asdict(), list(batch), tuple(batch), None):
+        with pytest.raises(ValueError, match="batch: expected a TaskBatch.x_support.*; got"):
+            autopsy.examine(tm.maml_grad, model, theta, value, 0.1)
+    other = NamedTuple("Other", [(name, object) for name in tm.TaskBatch._fields[::-1]])
+    found = autopsy.examine(tm.maml_grad, model, theta, other(**batch._asdict()), 0.1)
+    assert found.right is True
+    fewer = batch._replace(x_query=batch.x_query[:2], y_query=batch.y_query[:2])
+    with pytest.raises(ValueError, match="batch: expected as many tasks in each of its arrays"):
+        autopsy.examine(tm.maml_grad, model, theta, fewer, 0.1)
+    with pytest.raises(ValueError, match="y_query: expected finite numbers"):
+        autopsy.examine(
+            tm.maml_grad, model, theta, batch._replace(y_query=batch.y_query * np.nan), 0.1
+        )
+
+
+def test_theta_of_any_real_dtype_is_examined_in_float64():
+    model, theta, batch = example()
+    for value in (theta.astype(np.float32), np.ones(theta.shape, int), theta.tolist()):
+        assert autopsy.examine(tm.maml_grad, model, value, batch, 0.1).right is True
+    for value in (theta * 1j, theta.astype(str)):
+        with pytest.raises(ValueError, match="theta: expected real numbers"):
+            autopsy.examine(tm.maml_grad, model, value, batch, 0.1)
+
+
+def test_a_rate_or_a_tolerance_that_makes_no_sense_is_refused():
+    model, theta, batch = example()
+    for rate in ("0.1", np.nan, -0.1, np.ones(3)):
+        with pytest.raises(ValueError, match="inner_lr: expected"):
+            autopsy.examine(tm.maml_grad, model, theta, batch, rate)
+    for tolerance in (0, np.nan, np.inf, "1", True):
+        with pytest.raises(ValueError, match="tolerance: expected a finite number above 0"):
+            autopsy.examine(tm.maml_grad, model, theta, batch, 0.1, tolerance=tolerance)
+
+
+def off_by(error, dtype):
+    """MAML's gradient with a relative error, in a dtype."""
+
+    def meta_grad(*arguments):
+        loss, grad = tm.maml_grad(*arguments)
+        noise = np.random.default_rng(0).standard_normal(grad.shape)
+        noise *= error * np.linalg.norm(grad) / np.linalg.norm(noise)
+        return loss, (grad + noise).astype(dtype)
+
+    return meta_grad
+
+
+def test_float32_may_be_off_by_more_than_float64():
+    assert verdict(off_by(1e-5, np.float32), 2).right is True
+    assert verdict(off_by(1e-5, np.float64), 2).right is False
+    assert verdict(off_by(1e-3, np.float32), 2).right is False
+    model, theta, batch = example()
+    found = autopsy.examine(off_by(1e-5, np.float64), model, theta, batch, 0.1, tolerance=1e-4)
+    assert found.right is True
+
+
+def test_adaptation_that_diverges_is_refused_by_the_rates_name():
+    model, theta, batch = example(activation="relu")
+    with np.errstate(all="ignore"):
+        with pytest.raises(ValueError, match="inner_lr: expected one at which adaptation stays f"):
+            autopsy.examine(
+                lambda *a: (0.0, np.ones_like(a[1])),
+                OnlyLossAndGradOf(model),
+                theta,
+                batch,
+                1e60,
+                9,
+            )
+
+
+class OnlyLossAndGradOf:
+    """A network without the checks of its arguments, and nothing but the two methods."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def loss(self, theta, x, y):
+        return self.model.backprop(theta, x, y).loss
+
+    def grad(self, theta, x, y):
+        return self.model.backprop(theta, x, y).grad
+
+
+def test_one_buffer_that_is_returned_every_time_is_copied():
+    kept = np.zeros(example()[1].shape)
+
+    def accumulating(*arguments):
+        kept[...] += tm.maml_grad(*arguments)[1]
+        return 0.0, kept
+
+    assert "called again, it gives another answer" in verdict(accumulating, 2).verdict
+
+
+# A model with learned rates
+
+
+def learned_example():
+    model, theta, batch = example()
+    learned = variants.MetaSGDModel(model)
+    rates = np.random.default_rng(2).uniform(0.05, 0.15, theta.shape)
+    return learned, learned.join(theta, rates), batch
+
+
+def examine_learned(meta_grad, inner_lr=1):
+    return autopsy.examine(meta_grad, *learned_example(), inner_lr)
+
+
+def test_meta_sgd_is_found_right_and_its_mistakes_are_named():
+    assert examine_learned(variants.meta_sgd_grad).verdict == autopsy.YES
+    assert examine_learned(tm.maml_grad).right is True
+    found = examine_learned(variants.first_order_meta_sgd_grad)
+    assert found.verdict == "no: this is first-order MAML"
+
+    def without_rates(learned, *rest):
+        loss, grad = variants.meta_sgd_grad(learned, *rest)
+        learned.split(grad)[1][...] *= 2
+        return loss, grad
+
+    found = examine_learned(without_rates)
+    assert found.right is False
+    assert found.verdict == "no: the gradient in the rates is off by 5.0e-01; in theta it is MAML's"
+
+
+@pytest.mark.parametrize("half, name", [(0, "theta"), (1, "inner_lr")])
+def test_writing_into_theta_and_its_rates_is_told(half, name):
+    def writing(learned, phi, *rest):
+        result = variants.meta_sgd_grad(learned, phi, *rest)
+        learned.split(phi)[half][...] = 0
+        return result
+
+    assert examine_learned(writing).verdict == f"no: it writes into {name}, which others use too"
+
+
+def test_the_rate_of_a_model_with_learned_rates_is_one():
+    with pytest.raises(
+        ValueError, match="inner_lr: expected 1, as the rates are in theta; got 0.1"
+    ):
+        examine_learned(variants.meta_sgd_grad, 0.1)
+    with pytest.raises(ValueError, match="meta_grad: expected a gradient of theta's shape"):
+        examine_learned(lambda *a: (0.0, np.zeros(3)))

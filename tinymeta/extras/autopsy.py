@@ -16,6 +16,7 @@ is 0 (ReLU); a sum for a mean over one task; wrong data; what happens to the gra
 optimiser that finds more than it in `.grad`; and whatever shows only at another theta. It looks at
 one theta and one batch: try several."""
 
+import copy
 import functools
 import warnings
 from collections.abc import Callable
@@ -176,7 +177,7 @@ class Call(NamedTuple):
     def on(self, batch):
         """Return (written, loss, grad) on a batch: it gets copies, and `written` names those of its
         arguments that it writes into."""
-        theta, inner_lr = self.theta.copy(), np.copy(self.inner_lr)[()]
+        theta, inner_lr = self.theta.copy(), copy.copy(self.inner_lr)
         given = TaskBatch(*(array.copy() for array in batch))
         attributes = dict(getattr(self.model, "__dict__", {}))
         result = self.meta_grad(self.model, theta, given, inner_lr, *self.rest)
