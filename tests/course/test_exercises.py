@@ -310,6 +310,45 @@ def test_what_is_claimed_of_first_order_maml_is_measured(change, says, capsys):
 # Grading
 
 
+def test_an_answer_that_is_right_on_one_problem_and_wrong_on_another_fails(capsys):
+    first = EXERCISES["05_reptile"].cases(1).__next__().arguments[0]
+
+    def sometimes(model, theta, batch, *rest):
+        return tm.reptile_grad(model, theta, batch, *rest)[1] * (1 if model == first else 2)
+
+    def always(model, theta, batch, *rest):
+        return tm.reptile_grad(model, theta, batch, *rest)[1]
+
+    assert grading.grade("05_reptile", {"reptile_grad": always}, [1, 2])
+    assert not grading.grade("05_reptile", {"reptile_grad": sometimes}, [1, 2])
+    assert not grading.grade("05_reptile", {"reptile_grad": sometimes}, [2, 1])
+    assert capsys.readouterr().out.endswith("05_reptile: not yet\n")
+
+
+@pytest.mark.parametrize("error, right", [(1e-4, False), (1e-5, False), (1e-8, True)])
+def test_an_answer_may_be_off_by_rounding_alone(error, right, capsys):
+    def nearly(model, theta, batch, *rest):
+        grad = tm.reptile_grad(model, theta, batch, *rest)[1]
+        grad[0] += error * np.linalg.norm(grad)
+        return grad
+
+    assert grading.report("05_reptile", nearly, 0) is right
+
+
+def test_what_is_wrong_after_one_inner_step_alone_is_explained():
+    answer = solution("05_reptile")["reptile_grad"]
+
+    def wrong_by(factor):
+        def sometimes(*arguments):
+            return answer(*arguments) * (factor if arguments[-1] == 1 else 1)
+
+        (case,) = (c for c in EXERCISES["05_reptile"].cases(0) if c.arguments[-1] == 1)
+        return grading.judge(sometimes, case)[1]
+
+    assert wrong_by(-1) == "its sign is wrong"
+    assert "the number of tasks: a sum for a mean?" in wrong_by(5)
+
+
 @pytest.mark.parametrize(
     "body, says, seconds",
     [

@@ -295,7 +295,8 @@ def examine(
         if name != "MAML" and relative_error(vector, maml) < 10 * tolerance
     ]
     if same:
-        notes.append("on this batch MAML is the same as: " + "; ".join(same))
+        more = [f"and {len(same) - 4} more"] if len(same) > 4 else []
+        notes.append("on this batch MAML is the same as: " + "; ".join(same[:4] + more))
     if len(each) == 1:
         notes.append("with one task, a sum over tasks is the same as their mean")
     true_loss = np.mean([task_loss(model, theta, task, *inner_loop) for task in zip(*batch)])
