@@ -696,3 +696,10 @@ def test_the_rate_of_a_model_with_learned_rates_is_one():
         examine_learned(variants.meta_sgd_grad, 0.1)
     with pytest.raises(ValueError, match="meta_grad: expected a gradient of theta's shape"):
         examine_learned(lambda *a: (0.0, np.zeros(3)))
+
+
+def test_at_most_four_of_the_same_are_listed_and_the_others_counted():
+    same = verdict(tm.maml_grad, inner_lr=0.0).notes[1].split("; ")
+    assert len(same) == 5 and same[-1].startswith("and ") and same[-1].endswith(" more")
+    assert len(verdict(tm.maml_grad, 1).notes) == 2
+    assert "more" not in verdict(tm.maml_grad, 1).notes[1]

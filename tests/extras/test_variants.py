@@ -492,3 +492,23 @@ def test_theta_and_its_rates_are_stepped_at_rates_of_their_own():
     floored = variants.AdamWithRates(learned, lr=0.5, rates_lr=0.25, least=-0.1)
     phi = floored.step(np.zeros(4), np.ones(4))
     assert np.allclose(phi, [-0.5, -0.5, -0.1, -0.1])  # the floor is the rates' alone
+
+
+@pytest.mark.parametrize("rate", ["0.1", np.nan, np.inf, -0.1, True, None])
+def test_a_rate_of_a_part_that_is_no_rate_is_refused(rate):
+    for name in ("body", "head"):
+        with pytest.raises(ValueError, match=f"{name}: expected a finite rate of at least 0; got"):
+            variants.rates_by_part(tm.MLP([1, 2, 1]), **{"body": 0.0, "head": 0.0, name: rate})
+
+
+def test_what_is_no_network_no_floor_and_no_function_is_refused():
+    learned = variants.MetaSGDModel(tm.MLP([1, 2, 1]))
+    for model in (learned, 3, None):
+        with pytest.raises(TypeError, match="model: expected a network, such as MLP"):
+            variants.MetaSGDModel(model)
+    for least in (np.nan, np.inf, "0", True):
+        with pytest.raises(ValueError, match="least: expected a finite number, or -inf; got"):
+            variants.AdamWithRates(learned, least=least)
+    for made in (leaked, variants.on_all_points):
+        with pytest.raises(TypeError, match="meta_grad: expected a function"):
+            made(None)

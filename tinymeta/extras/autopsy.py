@@ -29,7 +29,7 @@ from ..checks import complex_step, cosine, relative_error
 from ..meta import inner_batches, joint_grad, maml_grad, meta_loss
 from ..mlp import MLP
 from ..tasks import TaskBatch
-from .variants import MetaSGDModel, is_real
+from .variants import MetaSGDModel, check_meta_grad, is_real
 
 JOINT = "the joint gradient, which never adapts"
 UNKNOWN = "no: none of the mistakes known here"
@@ -72,6 +72,7 @@ def _leaked_grad(meta_grad, *arguments, **options):
 def leaked(meta_grad):
     """Return the meta-gradient with the support gradient added, as the post's notebook computes
     it: deliberately wrong; a negative control."""
+    check_meta_grad(meta_grad)
     return functools.partial(_leaked_grad, meta_grad)
 
 
@@ -254,6 +255,7 @@ def examine(
     """
     if tolerance is not None and not (is_real(tolerance) and tolerance > 0):
         raise ValueError(f"tolerance: expected a finite number above 0; got {tolerance!r}")
+    check_meta_grad(meta_grad)
     theta, batch, inner_lr = as_examined(theta, batch, inner_lr)
     _validate.check_inner_loop(inner_steps, minibatch, batch.x_support)
     if isinstance(model, MetaSGDModel):

@@ -25,7 +25,17 @@ import numpy as np
 
 from .. import _validate
 from ..meta import inner_batches, inner_loop, mean_over_tasks
+from ..mlp import MLP
 from ..optimizers import Adam
+
+
+def is_real(value):
+    """Return whether the value is one finite real number, and not a bool."""
+    return (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, (bool, np.bool_))
+        and math.isfinite(value)
+    )
 
 
 class RatesTape(NamedTuple):
@@ -85,6 +95,8 @@ class MetaSGDModel:
     """
 
     def __init__(self, model):
+        if not isinstance(model, MLP):
+            raise TypeError(f"model: expected a network, such as MLP([1, 40, 1]); got {model!r}")
         self.model, self.sizes, self.criterion = model, model.sizes, model.criterion
         self.loss_fn, self.n_params = model.loss_fn, 2 * model.n_params
 
@@ -188,6 +200,8 @@ class AdamWithRates:
 
     def __init__(self, model, lr=1e-3, rates_lr=1e-4, least=-np.inf):
         check_learned(model)
+        if not (least == -np.inf or is_real(least)):
+            raise ValueError(f"least: expected a finite number, or -inf; got {least!r}")
         self.model, self.least = model, least
         self.on_theta, self.on_rates = Adam(lr), Adam(rates_lr)
 
@@ -286,6 +300,12 @@ def _merged_grad(meta_grad, model, theta, batch, *inner_loop, **options):
     return meta_grad(model, theta, batch.joined(), *inner_loop, **options)
 
 
+def check_meta_grad(meta_grad):
+    """Refuse a value that cannot be called."""
+    if not callable(meta_grad):
+        raise TypeError(f"meta_grad: expected a function such as reptile_grad; got {meta_grad!r}")
+
+
 def on_all_points(meta_grad):
     """Return the meta-gradient with a batch's query points among its support points.
 
@@ -302,8 +322,7 @@ def on_all_points(meta_grad):
     >>> np.allclose(loss, model.loss(theta, x, y).mean())
     True
     """
-    if not callable(meta_grad):
-        raise TypeError(f"meta_grad: expected a function such as reptile_grad; got {meta_grad!r}")
+    check_meta_grad(meta_grad)
     return functools.partial(_merged_grad, meta_grad)
 
 
@@ -319,19 +338,13 @@ def rates_by_part(model, body, head):
     >>> rates_by_part(MLP([1, 2, 1]), body=0.0, head=0.1).tolist()
     [0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1]
     """
+    for name, rate in {"body": body, "head": head}.items():
+        if not is_real(rate) or rate < 0:
+            raise ValueError(f"{name}: expected a finite rate of at least 0; got {rate!r}")
     rates = np.full(model.n_params, float(body))
     for part in model.unpack(rates)[-1]:
         part[...] = head
     return rates
-
-
-def is_real(value):
-    """Return whether the value is one finite real number, and not a bool."""
-    return (
-        isinstance(value, numbers.Real)
-        and not isinstance(value, (bool, np.bool_))
-        and math.isfinite(value)
-    )
 
 
 @dataclass(frozen=True)
