@@ -15,7 +15,7 @@ from running import ROOT
 
 import tinymeta as tm
 from tinymeta.extras.statistics import summarize
-from tinymeta.extras.variants import AdamWithRates, LearnedRates, meta_sgd_grad
+from tinymeta.extras.variants import AdamWithRates, MetaSGDModel, meta_sgd_grad
 from tinymeta.tasks import Views
 from tinymeta.training import Diverged, Interrupted
 
@@ -604,7 +604,7 @@ class Slotted:
         return theta - 0.01 * self.mean + 1e-3 * self.rng.standard_normal(theta.shape)
 
 
-LEARNED = LearnedRates(MODEL)
+LEARNED = MetaSGDModel(MODEL)
 OPTIMIZERS = {  # how to make one, and its meta-gradient and model
     "Adam": (lambda: tm.Adam(0.01), tm.maml_grad, MODEL),
     "SGD": (lambda: tm.SGD(0.01), tm.maml_grad, MODEL),

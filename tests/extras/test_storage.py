@@ -840,7 +840,7 @@ def test_a_model_that_is_no_mlp_is_saved_and_has_to_be_given_again(tmp_path):
     save_init(tmp_path / "c.npz", LEARNED, phi)
     model, loaded, _ = load_init(tmp_path / "c.npz", LEARNED)
     assert model is LEARNED and np.array_equal(loaded, phi)
-    with pytest.raises(BadFile, match=r"it is for LearnedRates\(MLP\(.*: pass that model"):
+    with pytest.raises(BadFile, match=r"it is for MetaSGDModel\(MLP\(.*: pass that model"):
         load_init(tmp_path / "c.npz")
 
 

@@ -92,10 +92,10 @@ def perturbed_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_outp
     parts = model.unpack(grad)
     for i in reversed(range(len(parts))):
         gW, gb = parts[i]
-        gW[...], gb[...] = tape.h[i].T @ delta, delta.sum(axis=0)
+        gW[...], gb[...] = tape.inputs[i].T @ delta, delta.sum(axis=0)
         if i > 0:
             right = model.activation_fn.slope(tape.z[i - 1])
-            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.h[i])
+            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.inputs[i])
     return grad
 
 
@@ -137,9 +137,9 @@ def perturbed_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdel
     that multiple of itself. per_slope: f'' = -2 f, without f'. Rdelta: a function of Rout that
     takes the place of Rdelta at the output."""
     c = dict.fromkeys(TERMS, 1.0) | (factor or {})
-    V, Rh, Rz, product = model.unpack(v), [Rx * tape.h[0]], [], np.empty_like(v)
+    V, Rh, Rz, product = model.unpack(v), [Rx * tape.inputs[0]], [], np.empty_like(v)
     for i, (W, _) in enumerate(tape.layers):
-        Rz.append(c["h V"] * tape.h[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
+        Rz.append(c["h V"] * tape.inputs[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
         if i + 1 < len(V):
             Rh.append(Rz[i] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[i] * Rz[i])
     Rdelta = model.loss_fn.hvp(tape.z[-1], tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
@@ -147,7 +147,7 @@ def perturbed_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdel
     for i in reversed(range(len(parts))):
         RgW, Rgb = parts[i]
         RgW[...], Rgb[...] = (
-            c["h^T Rdelta"] * tape.h[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
+            c["h^T Rdelta"] * tape.inputs[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
             Rdelta.sum(axis=0),
         )
         if i > 0:
@@ -160,7 +160,7 @@ def perturbed_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdel
             )
             curvature = model.activation_fn.curvature(tape.z[i - 1])
             if per_slope and np.ndim(curvature):
-                curvature = -2.0 * tape.h[i]
+                curvature = -2.0 * tape.inputs[i]
             term = curvature * Rz[i - 1] * (tape.delta[i] @ W.T)
             Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * term
     return product
@@ -213,7 +213,7 @@ def over_tasks(call, batch, got, each, right, scales):
     known = {name: np.mean([task[name] for task in each], axis=0) for name in each[0]}
     found = describe_match(got, known, right, scales)
     if found is None:
-        ones = [call(one) for one in batch.blocks(1)]
+        ones = [call(one) for one in batch.split_tasks(1)]
         alone = {
             describe_match(one, task, right, scales) or autopsy.match(one, task, TOLERANCE)[0]
             for one, task in zip(ones, each)

@@ -257,7 +257,7 @@ def examine(
         raise ValueError(f"tolerance: expected a finite number above 0; got {tolerance!r}")
     check_meta_grad(meta_grad)
     theta, batch, inner_lr = as_examined(theta, batch, inner_lr)
-    _validate.check_inner_loop(inner_steps, minibatch, batch.x_support)
+    _validate.as_inner_loop(inner_steps, minibatch, batch.x_support)
     if isinstance(model, MetaSGDModel):
         rest = inner_steps, minibatch, derivative, tolerance
         return examine_learned(meta_grad, model, theta, batch, inner_lr, *rest)
@@ -388,7 +388,7 @@ def judge(call, batch, got, each, known, tolerance):
             return False, f"no: this is {name}, of {which} of {len(each)} alone"
     alone = {
         name_of(call.on(one)[-1], task, scales, tolerance)
-        for one, task in zip(batch.blocks(1), each)
+        for one, task in zip(batch.split_tasks(1), each)
     }
     if len(alone) == 1 and None not in alone:
         return (
@@ -418,7 +418,9 @@ def task_loss(model, theta, task, *inner_loop):
 
 def backprop_through_steps(model, thetas, points, q, inner_lr, derivative):
     """Return q propagated back through the steps: for each, one numerical derivative of model.grad
-    along a direction of unit length."""
+    along a direction of unit length; nan if adaptation diverged."""
+    if not np.isfinite(thetas).all():
+        return np.full_like(q, np.nan)
     for t, step in zip(reversed(thetas), reversed(points)):
         v = inner_lr * q
         length = np.linalg.norm(v) or 1.0

@@ -297,7 +297,7 @@ def first_order_meta_sgd_grad(learned, phi, batch, inner_lr=None, inner_steps=1,
 
 def _merged_grad(meta_grad, model, theta, batch, *inner_loop, **options):
     """Return meta_grad of a batch whose query points are support points too."""
-    return meta_grad(model, theta, batch.joined(), *inner_loop, **options)
+    return meta_grad(model, theta, batch.merge_support_query(), *inner_loop, **options)
 
 
 def check_meta_grad(meta_grad):
@@ -318,7 +318,7 @@ def on_all_points(meta_grad):
     >>> rng, model = np.random.default_rng(0), MLP([1, 8, 1])
     >>> theta, batch = model.init(rng), SineTasks().sample(rng, n_tasks=4, shots=5, query=15)
     >>> loss, _ = on_all_points(joint_grad)(model, theta, batch, inner_lr=0.1)
-    >>> x, y = batch.joined()[:2]  # 20 points per task
+    >>> x, y = batch.merge_support_query()[:2]  # 20 points per task
     >>> np.allclose(loss, model.loss(theta, x, y).mean())
     True
     """
