@@ -335,6 +335,34 @@ def test_an_answer_may_be_off_by_rounding_alone(error, right, capsys):
     assert grading.report("05_reptile", nearly, 0) is right
 
 
+def test_an_unknown_exercise_and_a_missing_function_are_not_right(capsys):
+    assert grading.grade("99_nothing", {}, [1]) is False
+    assert "no exercise of that name; there are 01_backward" in capsys.readouterr().out
+    assert grading.grade("05_reptile", {"reptile_grad": 3}, [1]) is False
+    assert "there is no function reptile_grad" in capsys.readouterr().out
+    assert grading.name_bugs({"A": "right"}) is False
+    assert grading.name_bugs(dict.fromkeys("ABCDEFG", "right")) is False
+
+
+def test_gradients_of_the_inner_loop_one_step_late_are_named():
+    def late(model, theta, alpha, batch, inner_steps):
+        each = []
+        for x, y, x_query, y_query in zip(*batch):
+            thetas = [theta]
+            for _ in range(inner_steps):
+                thetas.append(thetas[-1] - alpha * model.grad(thetas[-1], x, y))
+            v, total = model.grad(thetas[-1], x_query, y_query), 0.0
+            for s in reversed(range(inner_steps)):
+                total = total - v * model.grad(thetas[s + 1], x, y)
+                v = v - model.hvp(thetas[s], x, y, alpha * v)
+            each.append(total)
+        return np.mean(each, axis=0)
+
+    case = next(EXERCISES["06_meta_sgd"].cases(0))
+    said = grading.judge(late, case)[1]
+    assert said == "this is the gradient in alpha with g one step late, at theta_s+1"
+
+
 def test_what_is_wrong_after_one_inner_step_alone_is_explained():
     answer = solution("05_reptile")["reptile_grad"]
 

@@ -72,7 +72,7 @@ def locate_error(model, got, truth, scales):
     else:
         cause = ""
     if len(wrong) == len(parts):
-        return "every layer is wrong, from the last one on" + cause
+        return "every layer is wrong, from the last one on"
     first = max(int(block[1:]) for block in wrong)
     return (
         f"wrong in {', '.join(wrong)} and right elsewhere; going back from the output, layer "
