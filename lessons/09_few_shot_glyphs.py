@@ -164,7 +164,7 @@ def pretrain(
         callback=lesson.progress(method, iterations) if seeds == SEEDS else None,
     )
     if method == "transfer":
-        theta = with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype))
+        theta = with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype), network)
     return theta
 
 

@@ -100,7 +100,7 @@ def pretrain(method, iterations, outer_lr=0.001, seeds=SEEDS, purpose="initialis
         callback=lesson.progress(method, iterations) if purpose == "initialisation" else None,
     )
     if method == "transfer":
-        theta = with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype))
+        theta = with_head(model, theta, np.zeros((seeds, model.n_params), theta.dtype), network)
     return theta
 
 

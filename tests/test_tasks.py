@@ -172,6 +172,12 @@ def test_the_left_side_keeps_the_query_points_left_of_0():
     )
 
 
+def test_the_left_side_of_several_tasks_is_refused():
+    batch = tm.SineTasks().sample(np.random.default_rng(0), 4, 5)
+    with pytest.raises(ValueError, match=r"task: expected one task.* got x_query \(4, 5, 1\)"):
+        left_side(batch)
+
+
 def test_the_examples_in_the_docstrings_run():
     failed, run = doctest.testmod(tm.tasks)
     assert run >= 12 and not failed

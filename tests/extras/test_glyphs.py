@@ -272,23 +272,27 @@ def test_a_new_head_leaves_the_layers_before_it_as_they_are():
         tm.MLP([6, 5, 4, 3], criterion="cross_entropy"),
     )
     theta, head = many.init(rng(0)), few.init(rng(1))
-    joined = with_head(few, np.stack((theta, theta)), head[None].repeat(2, axis=0))
+    joined = with_head(few, np.stack((theta, theta)), head[None].repeat(2, axis=0), many)
     assert joined.shape == (2, few.n_params)
     x = rng().standard_normal((7, 6))
     hidden = many.forward(theta, x).inputs[-1]
     W, b = few.unpack(head)[-1]
     np.testing.assert_allclose(few.predict(joined, x), np.stack(2 * [hidden @ W + b]), rtol=1e-12)
-    with pytest.raises(
-        ValueError,
-        match="theta: expected 59 parameters, as .* has before its last layer, and 5 for each "
-        "output; got",
-    ):
-        with_head(few, tm.MLP([6, 4, 4, 9]).init(rng()), head)
+
+
+def test_a_body_of_another_network_is_refused_even_if_its_parameters_are_as_many():
+    """MLP([2, 5, 3]) has 33 parameters, as many as MLP([2, 3, 6])."""
+    model, head = tm.MLP([2, 3, 2]), np.zeros(17)
+    other = tm.MLP([2, 5, 3])
+    assert other.n_params == tm.MLP([2, 3, 6]).n_params
+    with pytest.raises(ValueError, match="pretrained: expected a network that differs .* only"):
+        with_head(model, other.init(rng()), head, other)
+    with pytest.raises(ValueError, match="pretrained: expected"):
+        with_head(model, np.zeros(33), head, tm.MLP([2, 3, 6], "tanh"))
+    with pytest.raises(ValueError, match="theta: expected shape"):
+        with_head(model, np.zeros(32), head, tm.MLP([2, 3, 6]))
     with pytest.raises(ValueError, match="head: expected shape"):
-        with_head(few, theta, theta)
-    with pytest.raises(ValueError, match="theta: expected 59 parameters"):
-        with_head(few, theta[:59], head)
-    assert with_head(few, tm.MLP([6, 5, 4, 1]).init(rng()), head).shape == (few.n_params,)
+        with_head(model, np.zeros(33), np.zeros(16), tm.MLP([2, 3, 6]))
 
 
 def test_the_shared_arrays_of_letters_cannot_be_written_to():

@@ -42,11 +42,20 @@ def sine_examples(rng, shots):
 def left_side(task):
     """Return a task, a TaskBatch with T = 1, without its query points at 0 or to the right of it.
 
+    Raises
+    ------
+    ValueError
+        If there is more than one task: each has query points of its own.
+
     Examples
     --------
     >>> task = sine_examples(np.random.default_rng(0), 10)["10 points anywhere"]
     >>> left_side(task).x_query.shape
     (1, 100, 1)
     """
+    if task.x_query.shape[:-2] != (1,):
+        raise ValueError(
+            f"task: expected one task, arrays (1, K, d); got x_query {task.x_query.shape}"
+        )
     left = task.x_query[0, :, 0] < 0
     return task._replace(x_query=task.x_query[:, left], y_query=task.y_query[:, left])

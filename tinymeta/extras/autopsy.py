@@ -419,9 +419,9 @@ def task_loss(model, theta, task, *inner_loop):
 def backprop_through_steps(model, thetas, points, q, inner_lr, derivative):
     """Return q propagated back through the steps: for each, one numerical derivative of model.grad
     along a direction of unit length; nan if adaptation diverged."""
-    if not np.isfinite(thetas).all():
-        return np.full_like(q, np.nan)
     for t, step in zip(reversed(thetas), reversed(points)):
+        if not (np.isfinite(t).all() and np.isfinite(q).all()):
+            return np.full_like(q, np.nan)
         v = inner_lr * q
         length = np.linalg.norm(v) or 1.0
         q = q - length * derivative(lambda t: model.grad(t, *step), t, v / length)

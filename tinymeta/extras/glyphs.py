@@ -296,7 +296,7 @@ class AllLetters:
         return TaskBatch(x, y, x, y)
 
 
-def with_head(model, theta, head):
+def with_head(model, theta, head, pretrained):
     """Return parameters of `model` whose last layer is that of head, and all others those of theta.
 
     It serves to pretrain with all classes and to adapt to a few new ones.
@@ -305,9 +305,11 @@ def with_head(model, theta, head):
     ----------
     model : MLP
     theta : array (..., P')
-        Parameters of a network that differs from model in the number of outputs only.
+        Parameters of `pretrained`.
     head : array (..., P)
         Parameters of model, of which only the last layer is used.
+    pretrained : MLP
+        The network of theta, which differs from model in the number of outputs only.
 
     Returns
     -------
@@ -316,24 +318,22 @@ def with_head(model, theta, head):
     Raises
     ------
     ValueError
-        If theta has a number of parameters that no such network has, or head does not fit model.
+        If the networks differ otherwise, or theta or head is not of its network.
 
     Examples
     --------
     >>> from tinymeta import MLP
     >>> pretrained, model = MLP([196, 8, 138]), MLP([196, 8, 5])
-    >>> theta = with_head(model, np.ones(pretrained.n_params), np.zeros(model.n_params))
+    >>> ones, zeros = np.ones(pretrained.n_params), np.zeros(model.n_params)
+    >>> theta = with_head(model, ones, zeros, pretrained)
     >>> theta.shape == (model.n_params,), float(theta.sum()) == 197 * 8
     (True, True)
     """
-    body = sum(d_out * (d_in + 1) for d_in, d_out in zip(model.sizes[:-2], model.sizes[1:-1]))
-    outputs, rest = divmod(theta.shape[-1] - body, model.sizes[-2] + 1)
-    if rest or outputs < 1:
-        before = f"{body} parameters, as {model!r} has before its last layer"
+    if (*pretrained.sizes[:-1], pretrained.activation) != (*model.sizes[:-1], model.activation):
         raise ValueError(
-            f"theta: expected {before}, and {model.sizes[-2] + 1} for each output; got "
-            f"{theta.shape}"
+            f"pretrained: expected a network that differs from {model!r} in the number of outputs "
+            f"only; got {pretrained!r}"
         )
-    return np.concatenate(
-        (theta[..., :body], _validate.as_theta(model, head, "head")[..., body:]), axis=-1
-    )
+    theta, head = _validate.as_theta(pretrained, theta), _validate.as_theta(model, head, "head")
+    body = sum(d_out * (d_in + 1) for d_in, d_out in zip(model.sizes[:-2], model.sizes[1:-1]))
+    return np.concatenate((theta[..., :body], head[..., body:]), axis=-1)
