@@ -14,7 +14,6 @@ tinymeta.course.diagnosis.
 
 import ast
 import copy
-import hashlib
 import inspect
 import runpy
 import sys
@@ -157,16 +156,14 @@ def claimed(answer, first_to_fail, by):
 
 
 BUGS = ("right", "first order", "leak", "f''", "same points", "tasks mix", "fine-tuning")
-# of exercise 7: what the sentence "tinymeta, bug hunt, A: right" has for its SHA-256, were that the
-# answer
-KEY = {
-    "A": "04bad611eaee",
-    "B": "2b9cf3f2f015",
-    "C": "a388181434fc",
-    "D": "a85e0d2bd170",
-    "E": "4097e1c86ee9",
-    "F": "42907c5ca0c2",
-    "G": "5beec0d7a71a",
+KEY = {  # of exercise 7; lessons/exercises/BUG_HUNT_KEY.md explains it
+    "A": "same points",
+    "B": "fine-tuning",
+    "C": "right",
+    "D": "f''",
+    "E": "leak",
+    "F": "tasks mix",
+    "G": "first order",
 }
 
 
@@ -183,13 +180,7 @@ def name_bugs(answers):
             f"{answers}"
         )
         return False
-    sentences = {
-        letter: f"tinymeta, bug hunt, {letter}: {answer}" for letter, answer in answers.items()
-    }
-    right = sum(
-        hashlib.sha256(sentences[letter].encode()).hexdigest().startswith(KEY[letter])
-        for letter in KEY
-    )
+    right = sum(answers[letter] == bug for letter, bug in KEY.items())
     print(
         f"07_bug_hunt: {right} of {len(KEY)} are right"
         + (": all checks OK" if right == len(KEY) else "")
