@@ -168,7 +168,9 @@ def fates(mutants, sources, jobs, map_file):
     """For each change None if the tests notice, else why they do not, as far as pytest can say."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         trees = queue.Queue()
-        ignored = shutil.ignore_patterns(".*", "__pycache__", "output")
+        ignored = shutil.ignore_patterns(
+            ".git", ".venv", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__", "output"
+        )
         for job in range(jobs):
             copy = Path(folder).resolve() / f"tree{job}"
             trees.put(Path(shutil.copytree(ROOT, copy, ignore=ignored)))
