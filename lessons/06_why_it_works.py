@@ -612,8 +612,8 @@ def adapted(theta, task, rate, steps, momentum):
     """Descent with momentum on each task from theta (P,): (T, P), where some may have diverged."""
     theta, velocity = np.repeat(theta[None], len(task.x_support), axis=0), 0.0
     for _ in range(steps):
-        tape = model.forward(theta, task.x_support)
-        velocity = momentum * velocity + model.backward(tape, task.y_support)
+        step = model.backprop(theta, task.x_support, task.y_support)
+        velocity = momentum * velocity + step.grad
         theta = theta - rate * velocity
     return theta
 
