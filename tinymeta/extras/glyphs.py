@@ -286,7 +286,7 @@ class AllLetters:
         TaskBatch
             x (..., 1, n, 196) and one-hot y (..., 1, n, C), for the C letters of the split; support
             and query set are the same. The points are in the order of tasks, then of letters, so
-            that each of the `parts` of the batch has drawings of every letter.
+            that each of the `split_points` of the batch has drawings of every letter.
         """
         letter, x = self.tasks.drawings(rng, n_tasks, shots, query)
         letter, x = letter.swapaxes(-1, -2), x.swapaxes(-2, -3)
