@@ -987,3 +987,49 @@ def test_new_figure_has_the_axes_and_size_requested():
     figure, ax = style.new_figure()
     assert [*figure.get_size_inches()] == [6.4, 3.6] and figure.axes == [ax]
     assert not ax.spines["top"].get_visible() and ax.title.get_fontsize() == 10
+
+
+# The size of a figure, in inches: panels keep theirs however many there are
+
+
+def sized():
+    """Return {name: (figure, width, height)} of figures with several panels."""
+    model, theta = network()
+    tasks = {f"task {n}": one_task(n) for n in range(4)}
+    one, ten = np.ones((50, 1)), np.linspace(1.0, 10.0, 10)
+    gallery = {title: (task, *2 * [one[: task.x_query.shape[1]]]) for title, task in tasks.items()}
+    panels = {title: {"MAML": np.ones((2, 10))} for title in "abc"}
+    letters = np.zeros((3, 4, 20, 20))
+    alphabets = {f"alphabet {n}": (letters[n], letters[n]) for n in range(3)}
+    labels = np.zeros((2, 3), int)
+    episode = figures.plot_episode(np.zeros((1, 3, 9, 9)), np.zeros((2, 3, 9, 9)), labels, labels)
+    sides = {title: (ten, ten) for title in "ab"}
+    slopes = {title: {"MAML": ten} for title in "ab"}
+    return {
+        "two tasks": (
+            figures.plot_adaptation(model, theta, dict([*tasks.items()][:2]), 0.1),
+            8.8,
+            3.4,
+        ),
+        "four of a gallery": (figures.plot_gallery(gallery), 10.8, 5.0),
+        "three bands": (figures.plot_band_panels(ten, panels, "x", "y"), 8.0, 5.8),
+        "two sides": (figures.plot_either_side(sides, 2, "x", "y"), 8.4, 3.4),
+        "three alphabets": (figures.plot_alphabets(alphabets), 8.4, 1.48),
+        "an episode": (episode, 4.05, 3.55),
+        "remainders": (figures.plot_remainders(ten, slopes, "y"), 9.6, 3.6),
+        "a curve": (figures.plot_convergence(ten, ten, "title", "x"), 6.4, 3.6),
+    }
+
+
+def test_figures_grow_with_the_number_of_their_panels():
+    for name, (figure, width, height) in sized().items():
+        assert figure.get_size_inches().tolist() == pytest.approx([width, height]), name
+        assert all(ax.get_subplotspec() is not None for ax in figure.axes)
+
+
+def test_sides_share_both_axes_and_bands_too():
+    for name in ("two sides", "three bands"):
+        first, *others = sized()[name][0].axes
+        for ax in others:
+            assert first.get_shared_x_axes().joined(first, ax)
+            assert first.get_shared_y_axes().joined(first, ax)
