@@ -520,3 +520,22 @@ def test_expectations_over_minibatches_agree_with_the_reptile_paper(method, step
     ]
     # 1 if a or b were wrong
     assert np.diff(np.log(remainders)) / np.log(0.5) == pytest.approx(2, abs=0.1)
+
+
+def test_the_inner_loop_hands_out_a_gradient_only_where_it_is_kept():
+    """Elsewhere the next theta is written over it, and to use it would be wrong in silence."""
+    model, theta, batch = problem()
+    arguments = (model, theta[None], batch.x_support, batch.y_support, 0.1, 3)
+    kept = [*tm.meta.inner_loop(*arguments, keep_grad=True)]
+    over = [*tm.meta.inner_loop(*arguments)]
+    place = theta[None]
+    for (after, step), (same, without) in zip(kept, over):
+        gradient = [
+            model.grad(row, x, y)
+            for row, x, y in zip(
+                np.broadcast_to(place, after.shape), batch.x_support, batch.y_support
+            )
+        ]
+        assert relative_error(step.grad, np.stack(gradient)) <= 1e-12
+        assert np.array_equal(after, same) and without.grad is None
+        place = after

@@ -32,20 +32,23 @@ def inner_batches(x, y, inner_steps, minibatch=None):
             yield x[..., points, :], y[..., points, :]
 
 
-def descend(theta, inner_lr, grad):
-    """Return theta - inner_lr grad, in one new array: with one row per task, these are the largest
-    arrays there are."""
-    change = inner_lr * grad
+def descend(theta, inner_lr, step, keep_grad):
+    """Return theta - inner_lr grad. Unless keep_grad, it takes the place of the gradient, which the
+    step then has no more: with one row per task, these are the largest arrays there are."""
+    grad = step.grad
+    if not keep_grad:
+        step.grad = None
+    change = np.multiply(inner_lr, grad, out=None if keep_grad else grad)
     return np.subtract(theta, change, out=change)
 
 
-def inner_loop(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
+def inner_loop(model, theta, x, y, inner_lr, inner_steps, minibatch=None, keep_grad=False):
     """Descend on the support points: for each inner step s, yield theta_s+1 and the
-    `model.backprop` at theta_s. Callers delete it when they have kept what they need, so that the
-    next one can have its memory."""
+    `model.backprop` at theta_s, without its gradient unless keep_grad. Callers delete it when they
+    have kept what they need, so that the next one can have its memory."""
     for points in inner_batches(x, y, inner_steps, minibatch):
         step = model.backprop(theta, *points)
-        theta = descend(theta, inner_lr, step.grad)
+        theta = descend(theta, inner_lr, step, keep_grad)  # theta - inner_lr * step.grad
         yield theta, step
         del step
 
@@ -250,7 +253,8 @@ def reptile_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     Source: Nichol et al. 2018, section 3.
     """
     support, total = (batch.x_support, batch.y_support), None
-    for _, step in inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch):
+    loop = inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch, keep_grad=True)
+    for _, step in loop:
         loss, total = step.loss, step.grad if total is None else total + step.grad
         del step
     if total is None:  # zero steps: zero displacement

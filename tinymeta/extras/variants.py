@@ -46,12 +46,13 @@ class RatesTape(NamedTuple):
     rates: np.ndarray  # (..., P)
 
 
-class RatesStep(NamedTuple):
+class RatesStep:
     """The direction of an inner step, (rates g, 0), as `grad` (..., 2 P), and its tape."""
 
-    backprop: Any  # of the network
-    grad: np.ndarray
-    tape: RatesTape
+    __slots__ = ("backprop", "grad", "tape")
+
+    def __init__(self, backprop, grad, tape):
+        self.backprop, self.grad, self.tape = backprop, grad, tape
 
     @property
     def loss(self):
@@ -217,7 +218,8 @@ def _meta_sgd_grad(learned, phi, batch, inner_lr, inner_steps, minibatch):
     """Return the query loss after adaptation and its gradient in theta and in its rates."""
     model, (theta, rates) = learned.model, learned.split(phi)
     support, steps, rates_grad = (batch.x_support, batch.y_support), [], 0.0
-    for theta, step in inner_loop(model, theta, *support, rates, inner_steps, minibatch):
+    loop = inner_loop(model, theta, *support, rates, inner_steps, minibatch, keep_grad=True)
+    for theta, step in loop:
         steps.append(step)
     loss, v = model.loss_and_grad(theta, batch.x_query, batch.y_query)
     for step in reversed(steps):
@@ -278,7 +280,8 @@ def _first_order_meta_sgd_grad(learned, phi, batch, inner_lr, inner_steps, minib
     """Return the query loss and the same gradients with v = q at every step."""
     model, (theta, rates) = learned.model, learned.split(phi)
     support, total = (batch.x_support, batch.y_support), 0.0
-    for theta, step in inner_loop(model, theta, *support, rates, inner_steps, minibatch):
+    loop = inner_loop(model, theta, *support, rates, inner_steps, minibatch, keep_grad=True)
+    for theta, step in loop:
         total = total + step.grad
         del step
     loss, q = model.loss_and_grad(theta, batch.x_query, batch.y_query)
