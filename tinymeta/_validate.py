@@ -56,6 +56,8 @@ def as_triple(name, value, known, kind):
 
 def check_count(name, value, least=1):
     """Return a whole number of at least `least`, as a plain int, which does not overflow."""
+    if type(value) is int and value >= least:  # fast path for the usual case
+        return value
     try:
         number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
@@ -127,8 +129,10 @@ def has_state(thing):
 def as_task_axes(rng, n_tasks, shots, query):
     """Return the leading axes that n_tasks gives, and the numbers of support and of query points,
     for the `sample` of a task distribution."""
-    lead = n_tasks if isinstance(n_tasks, (tuple, list)) else (n_tasks,)
-    lead = tuple(check_count("n_tasks", n) for n in lead or (None,))
+    if isinstance(n_tasks, (tuple, list)):
+        lead = tuple([check_count("n_tasks", n) for n in n_tasks or (None,)])
+    else:
+        lead = (check_count("n_tasks", n_tasks),)
     check_generator(rng)
     shots = check_count("shots", shots)
     return lead, shots, shots if query is None else check_count("query", query, least=0)
