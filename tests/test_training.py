@@ -1,6 +1,7 @@
 """The outer loop: what it computes, what it hands back when it is cut short, and that it learns."""
 
 import copy
+import dis
 import doctest
 import multiprocessing
 import pickle
@@ -705,7 +706,9 @@ class Press:
             return None
         frame.f_trace_opcodes = True
         self.begun = self.begun or frame.f_code.co_name == "take_state"
-        if event == "opcode" and self.begun:
+        # no signal arrives at a NOP, such as that of `try:`, which CPython leaves unprotected
+        nop = event == "opcode" and frame.f_code.co_code[frame.f_lasti] == dis.opmap["NOP"]
+        if event == "opcode" and self.begun and not nop:
             self.count += 1
             if self.count == self.n:
                 sys.settrace(None)
