@@ -78,7 +78,7 @@ def test_network_losses_and_meta_gradients_stay_small():
     counts = {
         name: statements(ROOT / "tinymeta" / name) for name in ("mlp.py", "losses.py", "meta.py")
     }
-    assert sum(counts.values()) <= 283, counts
+    assert sum(counts.values()) <= 299, counts
 
 
 # Which way imports run
