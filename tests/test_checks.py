@@ -417,6 +417,18 @@ def test_the_largest_eigenvalue_of_a_hessian_that_is_zero_or_negative():
     assert largest_eigenvalue(flat, *arguments) == pytest.approx(-1)
 
 
+def test_a_large_negative_eigenvalue_does_not_hide_the_positive_ones():
+    """The products that lead from one positive eigenvalue to the next are then small beside the
+    first, and no rounding all the same."""
+    eigenvalues = np.array([-1000.0, *np.linspace(0, 1, 99)])
+    wide = types.SimpleNamespace(
+        n_params=100, sizes=(1, 1), criterion="mse", hvp=lambda theta, x, y, v: eigenvalues * v
+    )
+    for seed in range(5):
+        got = largest_eigenvalue(wide, np.zeros(100), [[0.0]], [[0.0]], np.random.default_rng(seed))
+        assert 0.97 < got <= 1
+
+
 def test_largest_eigenvalues_are_float64_and_those_of_each_theta():
     model, theta, batch = problem(replicas=(2,), tasks=3)
     x, y = batch.x_support, batch.y_support

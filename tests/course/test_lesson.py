@@ -22,6 +22,19 @@ import tinymeta.course.lesson
 ROOT = Path(__file__).parents[2]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals and pipes")
 
+
+def test_a_terminal_without_a_letter_prints_its_code():
+    """So that a path with a letter that the terminal does not know is no error."""
+    code = "from tinymeta.course import lesson\nlesson.configure_terminal()\nprint(chr(0xE9))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(PYTHONIOENCODING="ascii"),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "\\xe9\n", done.stderr
+
+
 # A small lesson: a few steps of training, a figure, an expected result
 LESSON = """
 import sys

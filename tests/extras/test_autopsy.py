@@ -179,6 +179,13 @@ def test_the_model_itself_is_looked_at_first():
     assert found.right is False and "model.hvp is" in found.verdict and "f''" in found.verdict
 
 
+def test_a_report_names_the_three_nearest_candidates():
+    found = verdict(lambda *a: (0.0, 1.01 * tm.fomaml_grad(*a)[1]))
+    nearest = sorted(found.errors, key=found.errors.get)[:3]
+    said = [line for line in str(found).splitlines() if line.startswith("  off by ")]
+    assert said == [f"  off by {found.errors[name]:.1e}: {name}" for name in nearest]
+
+
 def test_what_it_cannot_tell_it_says():
     nothing_to_see = verdict(tm.maml_grad, inner_lr=0.0)
     assert nothing_to_see.right is None and nothing_to_see.verdict.startswith("cannot tell")

@@ -42,6 +42,9 @@ EQUIVALENT = {  # (function or "", parts of the change or its line): why no test
     ("", "FINE = 14, 40"): "a setting, which the tests read",
     ("", "frozen"): "a precaution",
     ("replacing", "missing_ok"): "there is an OSError either way",
+    ("softplus", "exchanged", "np.maximum(z, 0)"): "the larger of two numbers, either way round",
+    ("backward", "i > 0 -> i != 0"): "a layer has no negative number",
+    ("taylor_slopes", "50 -> 49"): "how many units in the last place are rounding is a guess",
 }
 
 
