@@ -881,13 +881,13 @@ def test_after_an_interrupt_anywhere_a_checkpoint_resumes_bit_for_bit(tmp_path, 
 SIGINT = """
 import os, signal, sys, threading
 import numpy as np
-sys.path[:0] = sys.argv[3:]
+sys.path[:0] = sys.argv[4:]
 from test_training import MODEL, Setting
 import tinymeta as tm
 from tinymeta.extras.storage import load_checkpoint, save_checkpoint
 from tinymeta.training import Interrupted
 
-path, name = sys.argv[1:3]
+path, name, moments = *sys.argv[1:3], int(sys.argv[3])
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -900,7 +900,7 @@ def run(setting, theta, iterations):
 
 whole, history = run(Setting(name), Setting(name).theta, 150)
 delays, places = np.random.default_rng(1), set()
-while len(places) < 20:
+while len(places) < moments:
     first, second = Setting(name), Setting(name)
     timer = threading.Timer(delays.uniform(0.002, 0.025), os.kill, (os.getpid(), signal.SIGINT))
     try:
@@ -923,10 +923,11 @@ print(len(places))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill of SIGINT for one process")
+@pytest.mark.parametrize("moments", [3, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["Adam", "holding another"])
-def test_after_ctrl_c_at_20_moments_a_checkpoint_resumes_bit_for_bit(tmp_path, name):
-    done = python(SIGINT, tmp_path / "c.npz", name, ROOT, ROOT / "tests")
-    assert done.stdout == "20\n", done.stderr
+def test_after_ctrl_c_at_any_moment_a_checkpoint_resumes_bit_for_bit(tmp_path, name, moments):
+    done = python(SIGINT, tmp_path / "c.npz", name, moments, ROOT, ROOT / "tests")
+    assert done.stdout == f"{moments}\n", done.stderr
 
 
 # Files of an older version, and damaged ones

@@ -163,7 +163,7 @@ def test_as_many_weights_as_inner_steps():
 
 def test_the_implicit_gradient_is_that_of_the_minimum():
     model, theta, batch, _ = problem()
-    lam, rate, steps = 5.0, 0.1, 300
+    lam, rate, steps = 5.0, 0.1, 80
 
     def loss(t):
         t = t[..., None, :]
