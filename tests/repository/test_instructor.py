@@ -135,6 +135,16 @@ def sh(block, cwd, **environment):
     )
 
 
+def test_every_word_that_picks_tests_is_in_the_name_of_one():
+    """Found at once, not when a slow run of the command picks none."""
+    picks = re.findall(r"pytest (?:-q )?(tests/\S+) -k (\"[^\"]+\"|\w+)", "\n".join(COMMANDS))
+    assert len(picks) >= 3
+    for path, words in picks:
+        names = re.findall(r"^def (test_\w+)", (ROOT / path).read_text(encoding="utf-8"), re.M)
+        for word in words.strip('"').split(" or "):
+            assert any(word in name for name in names), f"{path} -k {word}"
+
+
 @needs_sh
 @pytest.mark.slow
 @pytest.mark.parametrize("block", COMMANDS, ids=lambda block: block.splitlines()[0][:60])
