@@ -2,6 +2,7 @@
 
 import doctest
 import itertools
+import runpy
 import subprocess
 import sys
 import time
@@ -79,6 +80,28 @@ def test_no_two_letters_have_a_correlation_of_085_or_more():
     assert products.max() < 0.85
     twins = np.concatenate((clean, np.roll(clean[:1], 0, axis=2)))
     assert (looks(twins) @ looks(twins[:1]).T > 0.85).sum() == 2  # a second copy would be found
+
+
+def test_the_script_draws_the_first_letters_of_the_file():
+    """In most letters to the grey level; outlines and rasterisers differ a little by version."""
+    script = runpy.run_path(str(DATA / "make_glyphs.py"))
+    codes, alphabets, images = zip(*itertools.islice(script["letters"](), 60))
+    images = np.array(images)
+    assert list(codes) == letters().code_points[:60].tolist()
+    assert list(alphabets) == letters().alphabets[:60].tolist()
+    same = (images == letters().clean[:60]).all(axis=(1, 2))
+    correlations = (looks(images) * looks(letters().clean[:60])).sum(axis=1)
+    assert same.mean() > 0.5 and correlations.min() > 0.98
+    drawn = images.any(axis=1).sum(axis=1), images.any(axis=2).sum(axis=1)
+    # rows or columns with something drawn: fewer where a letter has a gap, such as a dot
+    assert np.median(np.maximum(*drawn)) == np.max(drawn) == 16 and not (images % 17).any()
+
+
+def test_the_script_scales_by_means_over_equal_intervals():
+    script = runpy.run_path(str(DATA / "make_glyphs.py"))
+    halves, thirds = script["averages"](2, 4), script["averages"](2, 3)
+    assert halves.tolist() == [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]
+    assert thirds == pytest.approx(np.array([[2, 1, 0], [0, 1, 2]]) / 3)
 
 
 @pytest.mark.slow
