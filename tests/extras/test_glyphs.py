@@ -85,13 +85,15 @@ def test_no_two_letters_have_a_correlation_of_085_or_more():
 def test_the_script_draws_the_first_letters_of_the_file():
     """In most letters to the grey level; outlines and rasterisers differ a little by version."""
     script = runpy.run_path(str(DATA / "make_glyphs.py"))
-    codes, alphabets, images = zip(*itertools.islice(script["letters"](), 60))
-    images = np.array(images)
-    assert list(codes) == letters().code_points[:60].tolist()
-    assert list(alphabets) == letters().alphabets[:60].tolist()
-    same = (images == letters().clean[:60]).all(axis=(1, 2))
-    correlations = (looks(images) * looks(letters().clean[:60])).sum(axis=1)
-    assert same.mean() > 0.5 and correlations.min() > 0.98
+    ours = {code: row for row, code in enumerate(letters().code_points.tolist())}
+    first = [*itertools.islice(script["letters"](), 60)]
+    both = [(ours[code], alphabet, image) for code, alphabet, image in first if code in ours]
+    assert len(both) >= 55
+    rows, alphabets, images = map(np.array, zip(*both))
+    assert rows.max() < 65 and alphabets.tolist() == letters().alphabets[rows].tolist()
+    clean = letters().clean[rows]
+    correlations = (looks(images) * looks(clean)).sum(axis=1)
+    assert np.median(correlations) > 0.999 and correlations.min() > 0.9
     drawn = images.any(axis=1).sum(axis=1), images.any(axis=2).sum(axis=1)
     # rows or columns with something drawn: fewer where a letter has a gap, such as a dot
     assert np.median(np.maximum(*drawn)) == np.max(drawn) == 16 and not (images % 17).any()
