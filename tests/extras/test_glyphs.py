@@ -93,7 +93,7 @@ def test_the_script_draws_the_first_letters_of_the_file():
     assert rows.max() < 65 and alphabets.tolist() == letters().alphabets[rows].tolist()
     clean = letters().clean[rows]
     correlations = (looks(images) * looks(clean)).sum(axis=1)
-    assert np.median(correlations) > 0.999 and correlations.min() > 0.9
+    assert np.median(correlations) > 0.999 and np.quantile(correlations, 0.1) > 0.98
     drawn = images.any(axis=1).sum(axis=1), images.any(axis=2).sum(axis=1)
     # rows or columns with something drawn: fewer where a letter has a gap, such as a dot
     assert np.median(np.maximum(*drawn)) == np.max(drawn) == 16 and not (images % 17).any()
