@@ -419,7 +419,13 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("start", multiprocessing.get_all_start_methods())
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(start, marks=[pytest.mark.slow] * (start != "spawn"))
+        for start in multiprocessing.get_all_start_methods()
+    ],
+)
 def test_divergence_arrives_from_a_pool_of_processes(tmp_path, start):
     (tmp_path / "pool.py").write_text(IN_A_POOL)
     done = subprocess.run(

@@ -20,6 +20,13 @@ import tinymeta.course.examples
 import tinymeta.course.lesson
 
 ROOT = Path(__file__).parents[2]
+
+
+def slow(case):
+    """A sibling of a case that stays fast: each takes a second, as it runs a lesson."""
+    return pytest.param(case, marks=pytest.mark.slow)
+
+
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals and pipes")
 
 
@@ -93,7 +100,7 @@ def test_a_lesson_writes_only_its_figure_and_results_to_the_output_folder(lesson
     assert str(folder / "00_small_history.png") in done.stdout  # a path with a space in it
 
 
-@pytest.mark.parametrize("kind", ["svg", "pdf"])
+@pytest.mark.parametrize("kind", ["svg", slow("pdf")])
 def test_with_slides_the_figure_is_saved_in_their_format_only(lesson, kind):
     done = run(lesson, "--quick", "--slides", kind)
     assert done.returncode == 0, done.stderr
@@ -274,7 +281,7 @@ while True:
 
 
 @POSIX
-@pytest.mark.parametrize("delay", [0.13, 0.37])
+@pytest.mark.parametrize("delay", [0.13, slow(0.37)])
 def test_ctrl_c_while_a_figure_is_saved_leaves_no_partial_file(lesson, delay):
     lesson.write_text(SAVING)
     status, _, err = interrupted(lesson, delay=delay)
@@ -309,7 +316,7 @@ def test_other_errors_keep_their_traceback(make, capsys):
 
 
 @POSIX
-@pytest.mark.parametrize("lines", [0, 1])
+@pytest.mark.parametrize("lines", [slow(0), 1])
 def test_a_closed_pipe_causes_no_message(lesson, lines):
     reader = f"import sys; [sys.stdin.readline() for _ in range({lines})]"
     writes = f'"{sys.executable}" -W error "{lesson}" --quick 2>"{lesson}.err"'
@@ -321,7 +328,7 @@ def test_a_closed_pipe_causes_no_message(lesson, lines):
 
 @pytest.mark.parametrize(
     "changes",
-    [dict(LC_ALL="C"), dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")],
+    [slow(dict(LC_ALL="C")), dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")],
     ids=str,
 )
 def test_a_lesson_runs_in_a_locale_without_unicode(lesson, changes):

@@ -1094,6 +1094,7 @@ print(left)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has neither fork nor SIGKILL")
 def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(tmp_path):
     model = tm.MLP([100, 500, 100])
