@@ -274,7 +274,8 @@ def as_points(model, theta, x, y, names=("x", "y"), tasks=False, check_values=Tr
 
 def check_one_hot(name, y):
     """Check that each row has a single 1 among zeros."""
-    if np.count_nonzero(y) != y[..., 0].size or not (y.max(axis=-1) == 1).all():
+    rows, ones = y[..., 0].size, np.count_nonzero(np.maximum.reduce(y, -1) == 1)
+    if np.count_nonzero(y) != rows or ones != rows:
         wrong = (np.count_nonzero(y, axis=-1) != 1) | (y.max(axis=-1) != 1)
         place = tuple(np.argwhere(wrong)[0].tolist())
         raise ValueError(
