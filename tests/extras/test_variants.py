@@ -455,6 +455,7 @@ def test_what_users_call_of_a_model_with_rates_is_that_of_the_network():
     v = np.random.default_rng(1).standard_normal(phi.shape)
     proof = complex_step(lambda p: learned.grad(p, x, y), phi, v)
     assert relative_error(learned.hvp(phi, x, y, v), proof) <= 1e-12
+    assert relative_error(learned.hvp(phi, x, y, [v, 2 * v]), [proof, 2 * proof]) <= 1e-12
     blocks = learned.unpack(phi)
     assert len(blocks) == 6 and np.array_equal(
         blocks[3][0], model.unpack(learned.split(phi)[1])[0][0]

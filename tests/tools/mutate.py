@@ -44,6 +44,10 @@ EQUIVALENT = {  # (function or "", parts of the change or its line): why no test
     ("replacing", "missing_ok"): "there is an OSError either way",
     ("softplus", "exchanged", "np.maximum(z, 0)"): "the larger of two numbers, either way round",
     ("backward", "i > 0 -> i != 0"): "a layer has no negative number",
+    ("candidate_gradients", "1 -> 0", "thetas[1:]"): "zip leaves out the theta too many",
+    ("plot_episode", "0 -> -1", "axes[0, 0].title"): "the titles of all axes have one font",
+    ("conjugate_gradients", "rs_new > solved -> rs_new >= solved"): "it is never the bound itself",
+    ("_shows_change", "theta - 0.0001"): "a random point, on the other side",
     ("taylor_slopes", "50 -> 49"): "how many units in the last place are rounding is a guess",
 }
 
