@@ -71,10 +71,6 @@ class SGD:
         -------
         state : dict
 
-        Returns
-        -------
-        state : dict
-
         Examples
         --------
         >>> SGD(0.5).state()
