@@ -103,6 +103,8 @@ def missing(name, value, doc, has_example):
     returned = {"Returns", "Yields"} & {*sections(doc)} or "returns" in borrowed(doc)[0]
     if not (inspect.isclass(value) or returned or name.endswith(".restore")):  # returns nothing
         lacks.append("what it returns")
+    if len(titles := re.findall(r"^(\w+)\n-+$", doc, re.M)) > len({*titles}):
+        lacks.append("sections that stand once each")
     if not has_example:
         lacks.append("an example")
     return lacks
@@ -152,6 +154,7 @@ def test_a_wrong_example_would_be_found(source, says, monkeypatch):
         ("each task.", "each task. It is quick.", "a first paragraph of one sentence"),
         ("inner_lr : float", "rate : float", "the parameter inner_lr"),
         ("Returns\n-------", "Results\n-------", "what it returns"),
+        ("Raises\n------", "Returns\n-------", "sections that stand once each"),
     ],
 )
 def test_a_part_that_is_missing_would_be_found(right, wrong, lacks):
