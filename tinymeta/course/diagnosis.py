@@ -11,7 +11,7 @@ import traceback
 
 import numpy as np
 
-from ..checks import block_errors
+from ..checks import block_errors, unchecked_step
 from ..extras import autopsy
 
 OF_A_SQUARE = "which a square leaves in its derivative"
@@ -236,12 +236,6 @@ def scales_of(batch, inner_lr, inner_steps):
     }
 
 
-def unchecked_step(f, theta, v):
-    """Return the derivative of f along v by a complex step, as `checks.complex_step` does, but
-    without its look for lost imaginary parts: the networks of the exercises keep them."""
-    return f(theta + 1e-20j * v).imag / 1e-20
-
-
 def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
     """Explain, by the autopsy's verdict, a meta-gradient that should be MAML's (exercise 3)."""
 
@@ -249,7 +243,7 @@ def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
         # its verdict is of the gradient alone
         return 0.0, answer(model, theta, batch, inner_lr, inner_steps)
 
-    loop = inner_lr, inner_steps
+    loop = inner_lr, inner_steps  # and the networks of the exercises keep imaginary parts
     found = autopsy.examine(with_loss, model, theta, batch, *loop, derivative=unchecked_step)
     first, second, support = found.parts.values()
     if (
