@@ -327,3 +327,11 @@ def test_rates_that_are_none_or_all_diverge_are_refused(criterion):
 def test_the_examples_in_the_docstrings_run():
     results = doctest.testmod(statistics)
     assert results.failed == 0 < results.attempted
+
+
+def test_a_rate_diverges_where_the_mean_loss_grows_a_hundredfold_however_many_the_tasks():
+    model, x = tm.MLP([1, 1]), np.ones((5, 1, 1))
+    batch = tm.TaskBatch(x, x, x, x)  # the loss is 1, and (1 - 4 rate)^2 after a step
+    assert best_inner_lr(model, np.zeros(2), batch, [2.5], 1) == (2.5, pytest.approx(81))
+    with pytest.raises(ValueError, match="expected one that does not diverge"):
+        best_inner_lr(model, np.zeros(2), batch, [3.8], 1)  # 201 times
