@@ -3,8 +3,8 @@
 The subject is nine files, to be read in this order:
 
     mlp, losses      the network: forward, backward, Hessian-vector product
-    meta             adapt, and the four meta-gradients: joint, FOMAML, MAML, Reptile
-    tasks            TaskBatch, SineTasks
+    meta             adapt, fit, and the four meta-gradients: joint, FOMAML, MAML, Reptile
+    tasks            TaskBatch, SineTasks, FunctionTasks, and tasks from data
     optimizers       SGD, Adam
     training         meta_train, the outer loop
     evaluation       adaptation curves on held-out tasks
@@ -15,9 +15,8 @@ reads the result. Two private files serve them: _validate (what public functions
 _memory.
 
     tinymeta.extras  what grows out of the subject: variants (Meta-SGD, ANIL, BOIL, iMAML), autopsy
-    (is a
-                     meta-gradient what it is said to be?), glyphs (few-shot letters), storage,
-                     statistics
+                     (is a meta-gradient what it is said to be?), glyphs (few-shot letters),
+                     storage, statistics, weights (from and for PyTorch)
     tinymeta.course  what serves the lessons: lesson, examples, style and figures, widgets, and the
                      exercises' grading, problems and diagnosis
 """
@@ -25,15 +24,16 @@ _memory.
 from . import checks
 from ._memory import ignore_false_warnings, keep_freed_memory
 from .evaluation import adaptation_curve
-from .meta import adapt, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_grad
+from .meta import adapt, fit, fomaml_grad, joint_grad, maml_grad, meta_loss, reptile_grad
 from .mlp import MLP
 from .optimizers import SGD, Adam
-from .tasks import SineTasks, TaskBatch
+from .tasks import FunctionTasks, SineTasks, TaskBatch
 from .training import meta_train
 
 __all__ = [
-    "MLP", "TaskBatch", "SineTasks", "adapt", "joint_grad", "fomaml_grad", "maml_grad",
-    "reptile_grad", "meta_loss", "SGD", "Adam", "meta_train", "adaptation_curve", "checks",
+    "MLP", "TaskBatch", "SineTasks", "FunctionTasks", "adapt", "fit", "joint_grad", "fomaml_grad",
+    "maml_grad", "reptile_grad", "meta_loss", "SGD", "Adam", "meta_train", "adaptation_curve",
+    "checks",
 ]  # fmt: skip
 keep_freed_memory()
 ignore_false_warnings()

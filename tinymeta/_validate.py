@@ -95,6 +95,20 @@ def check_range(name, value):
         )
 
 
+def as_ranges(name, value):
+    """Return a list of ranges, of which (low, high) is a single one."""
+    try:
+        shape = np.shape(value)
+    except ValueError:  # ragged
+        shape = ()
+    if shape == (2,) or len(shape) != 2 or len(value) == 0:  # check_range says what is wrong
+        check_range(name, value)
+        return [value]
+    for i, bounds in enumerate(value):
+        check_range(f"{name}[{i}]", bounds)
+    return [*value]
+
+
 def check_generator(value):
     """Return the value, a source of random numbers with a state of its own."""
     if not isinstance(value, np.random.Generator):
@@ -191,6 +205,41 @@ def as_numbers(name, value, dtype):
     if array.dtype.kind not in "biuf" and (array.dtype.kind, np.dtype(dtype).kind) != ("c", "c"):
         raise ValueError(f"{name}: expected real numbers; got an array of {array.dtype}")
     return array.astype(dtype)
+
+
+def as_table(name, value):
+    """Return a copy of a table (N, d) of finite numbers, of which float32 stays."""
+    array = as_array(name, value)
+    if array.ndim != 2 or array.size == 0:
+        hint = ""
+        if array.ndim == 1 and array.size:
+            hint = f"; a column is {name}[:, None]"
+        elif array.ndim > 2:
+            hint = f"; rows are {name}.reshape(len({name}), -1)"
+        raise ValueError(f"{name}: expected a table (N, d) of rows; got shape {array.shape}{hint}")
+    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    return check_finite(name, np.array(as_numbers(name, array, dtype)))
+
+
+def as_rows(x_name, x, y_name, y):
+    """Return copies of x (N, d_in) and of y (N, d_out)."""
+    x, y = as_table(x_name, x), as_table(y_name, y)
+    if len(x) != len(y):
+        raise ValueError(f"{y_name}: expected {len(x)} rows, as {x_name} has; got {len(y)}")
+    return x, y
+
+
+def as_names(name, value, n):
+    """Return a copy of n names, numbers or text, that say what rows belong together."""
+    array = as_array(name, value)
+    if array.dtype.kind == "O" and all(isinstance(item, str) for item in array.flat):
+        array = array.astype(str)
+    if array.shape != (n,) or array.dtype.kind not in "biufUS":
+        raise ValueError(
+            f"{name}: expected {n} numbers or strings, one per row; got shape {array.shape} of "
+            f"{array.dtype}"
+        )
+    return np.array(check_finite(name, array) if array.dtype.kind == "f" else array)
 
 
 def as_theta(model, value, name="theta", dtype=None):

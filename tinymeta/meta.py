@@ -103,6 +103,52 @@ def adapt(model, theta, x, y, inner_lr, inner_steps, minibatch=None):
     return theta
 
 
+def fit(model, theta, x, y, inner_lr, steps):
+    """Return the parameters after gradient descent on the points of one task.
+
+    Parameters
+    ----------
+    model : MLP
+    theta : array (..., P)
+        The initialisation.
+    x : array (K, d_in)
+    y : array (K, d_out)
+    inner_lr : float or array
+        The rate; an array broadcasts against theta.
+    steps : int
+        0 or more.
+
+    Returns
+    -------
+    theta : array (..., P)
+        For `model.predict`, say.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, a number is not finite, or a rate or a number of steps is negative.
+
+    Examples
+    --------
+    >>> from tinymeta import MLP
+    >>> model, x, y = MLP([1, 1]), [[0.0], [1.0]], [[1.0], [3.0]]  # 2 x + 1
+    >>> theta = fit(model, np.zeros(2), x, y, inner_lr=0.5, steps=100)
+    >>> model.predict(theta, [[10.0]]).round(3).tolist()
+    [[21.0]]
+
+    Source: Finn et al. 2017, equation 1.
+    """
+    theta = _validate.as_theta(model, theta)
+    x, y = _validate.as_points(model, theta, x, y)
+    if x.ndim != 2:
+        raise ValueError(
+            f"x: expected the points of one task, (K, {model.sizes[0]}); got shape {x.shape}; "
+            "`adapt` takes several tasks"
+        )
+    steps = _validate.check_count("steps", steps, least=0)
+    return adapt(model, theta, x[None], y[None], inner_lr, steps)[..., 0, :]
+
+
 def mean_over_tasks(algorithm):
     """Turn an algorithm for tasks side by side into a meta-gradient: check the arguments, give
     theta a tasks axis, and return the means of the losses (..., T) and gradients (..., T, P)."""

@@ -118,6 +118,24 @@ def take_step(optimizer, theta, grad):
     return stepped
 
 
+def say_what_was_asked(error, n_tasks, shots, query):
+    """Add to the message of an error inside `tasks.sample`, or about what it returned, the
+    arguments that it was called with."""
+    replicas = " (replicas, tasks)" if isinstance(n_tasks, tuple) else ""
+    if error.args and isinstance(error.args[0], str):
+        asked = f"n_tasks={n_tasks}{replicas}, shots={shots}, query={query}"
+        message = f"{error.args[0]}; in tasks.sample, which was asked for {asked}"
+        error.args = (message, *error.args[1:])
+
+
+def check_batch(model, theta, batch, n_tasks):
+    """Refuse a batch that does not suit the model, or has another number of tasks."""
+    got = _validate.as_batch(model, theta, batch).x_support.shape[-3]
+    asked = n_tasks[-1] if isinstance(n_tasks, tuple) else n_tasks
+    if got != asked:
+        raise ValueError(f"batch: expected {asked} tasks; got {got}")
+
+
 def check_meta_gradient(result, theta):
     """Refuse the result of a meta-gradient that is not a loss (...) and a gradient (..., P)."""
     shapes = (theta.shape[:-1], theta.shape)
@@ -150,10 +168,10 @@ def meta_train(
         The initialisation; (S, P) trains S replicas, each on tasks of its own.
     tasks : task distribution
         `tasks.sample(rng, n_tasks, shots, query=None, grid=False)` returns a TaskBatch. n_tasks is
-        an int, or (S, T) where there are S replicas; query is the number of query points, by
-        default `shots`; grid, which this function leaves alone, asks for query points in even
-        places, for figures. A distribution with a state of its own has the methods state() and
-        restore(state) that an optimiser may have (see below).
+        an int, or (S, T) where there are S replicas; shots and query are numbers of points, of
+        which this function passes both (by default, query is `shots`); grid, which it leaves alone,
+        asks for query points in even places, for figures. A distribution with a state of its own
+        has the methods state() and restore(state) that an optimiser may have (see below).
     rng : numpy.random.Generator
         The source of all random numbers.
     iterations : int
@@ -208,7 +226,7 @@ def meta_train(
     iterations = _validate.check_count("iterations", iterations, least=0)
     meta_batch_size = _validate.check_count("meta_batch_size", meta_batch_size)
     shots = _validate.check_count("shots", shots)
-    query = None if query is None else _validate.check_count("query", query)
+    query = shots if query is None else _validate.check_count("query", query)
     _validate.check_generator(rng)
     theta = _validate.check_finite_theta(_validate.as_theta(model, theta))
     _validate.as_inner_lr(theta, inner_lr)
@@ -234,9 +252,15 @@ def meta_train(
             while reached[1] < iterations:
                 theta, done = reached
                 before = done, state()
-                batch = tasks.sample(rng, n_tasks, shots, query)
-                if not done:  # validated once; afterwards only when a number is not finite
-                    _validate.as_batch(model, theta, batch)
+                try:
+                    batch = tasks.sample(rng, n_tasks, shots, query)
+                    if not done:  # validated once; afterwards only when a number is not finite
+                        check_batch(model, theta, batch, n_tasks)
+                except _validate.NotFinite:
+                    raise
+                except Exception as error:
+                    say_what_was_asked(error, n_tasks, shots, query)
+                    raise
                 try:
                     result = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch)
                     if not done:

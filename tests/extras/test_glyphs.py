@@ -19,7 +19,6 @@ from tinymeta.extras.glyphs import (
     SPLITS,
     AllLetters,
     GlyphTasks,
-    choose,
     classes,
     draw,
     letters,
@@ -181,28 +180,6 @@ def test_nearest_neighbours_find_the_letter_of_most_drawings_but_not_of_all():
 
 
 # The tasks
-
-
-def label_counts(chosen, n):
-    """Return the number of times that each of n classes got each label, (n, ways)."""
-    return np.stack([np.bincount(labels, minlength=n) for labels in chosen.T], axis=1)
-
-
-def chi_square(counts):
-    return ((counts - counts.mean()) ** 2 / counts.mean()).sum() / counts.size
-
-
-def test_the_classes_of_a_task_are_different_and_in_random_order():
-    chosen = choose(rng(), np.arange(12), (2, 5000), 5).reshape(-1, 5)
-    assert (np.diff(np.sort(chosen), axis=1) > 0).all()
-    # every class gets every label equally often
-    assert 0.5 < chi_square(label_counts(chosen, 12)) < 1.6
-    assert (
-        chi_square(label_counts(np.sort(chosen), 12)) > 100
-    )  # the negative control: sorted classes
-    orders = np.unique(choose(rng(), np.arange(3), (6000,), 3), axis=0, return_counts=True)
-    # all six orders occur, equally often
-    assert len(orders[0]) == 6 and abs(orders[1] / 1000 - 1).max() < 0.15
 
 
 @pytest.mark.parametrize("n_tasks, lead", [(3, (3,)), ((2, 3), (2, 3))])

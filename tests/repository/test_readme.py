@@ -21,13 +21,15 @@ def blocks(language):
 
 
 @pytest.mark.parametrize(
-    "code, text", [(0, 0), (3, 1)], ids=["what it looks like", "your own tasks"]
+    "snippets, texts", [([0], [0]), ([3, 4], [1, 2])], ids=["what it looks like", "your own tasks"]
 )
-def test_a_snippet_prints_what_the_readme_says(code, text):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(blocks("python")[code], {})
-    assert printed.getvalue() == blocks("text")[text]
+def test_snippets_print_what_the_readme_says(snippets, texts):
+    names = {}
+    for code, text in zip(snippets, texts):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(blocks("python")[code], names)
+        assert printed.getvalue() == blocks("text")[text]
 
 
 def test_the_maml_that_it_shows_is_the_maml_that_runs():

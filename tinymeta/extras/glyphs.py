@@ -10,7 +10,6 @@ are those of the font DejaVu Sans (data/glyphs.npz; its licence and the script t
 beside it), and the variation is synthetic, an affine map and a smooth warp of each drawing."""
 
 import functools
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _validate
-from ..tasks import TaskBatch
+from ..tasks import TaskBatch, choose
 
 SPLITS = {  # by alphabet: meta-test tasks have new letters, of alphabets that were not trained on
     "train": ("Latin", "Canadian syllabics", "Cyrillic", "Greek", "Old Italic"),
@@ -152,17 +151,6 @@ def classes(split):
     return rows
 
 
-def choose(rng, classes, lead, ways):
-    """Return `ways` different classes in random order for each task, (*lead, ways), by a partial
-    Fisher-Yates shuffle."""
-    deck = np.tile(classes, (math.prod(lead), 1))
-    rows = np.arange(len(deck))
-    for i in range(ways):
-        j = rng.integers(i, len(classes), len(deck))
-        deck[rows, i], deck[rows, j] = deck[rows, j], deck[rows, i]
-    return deck[:, :ways].reshape(*lead, ways)
-
-
 @dataclass(frozen=True)
 class GlyphTasks:
     """A distribution of classification tasks: which of `ways` letters is it?
@@ -210,7 +198,8 @@ class GlyphTasks:
         drawings : float32 array (..., T, shots + query, ways, 196)
         """
         lead, shots, query = _validate.as_task_axes(rng, n_tasks, shots, query)
-        letter = choose(rng, classes(self.split), lead, self.ways)[..., None, :]
+        known = classes(self.split)
+        letter = known[choose(rng, len(known), lead, self.ways)][..., None, :]
         letter = np.broadcast_to(letter, (*lead, shots + query, self.ways))
         return letter, draw(rng, letter)
 
