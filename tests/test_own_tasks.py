@@ -602,3 +602,57 @@ def test_an_error_without_a_text_passes_as_it_is():
     with pytest.raises(OSError) as caught:
         train(Own(stop))
     assert caught.value.args == (2, "no such file")
+
+
+# What it is for
+
+
+def step_function(x, place, height):
+    return np.where(x < place, 0.0, height)
+
+
+def waves_over_a_plane(x, a, direction):
+    return a * np.sin(np.cos(direction) * x[..., :1] + np.sin(direction) * x[..., 1:])
+
+
+FAMILIES = {  # tasks, the width of the inputs, the inner rate
+    "two inputs": (
+        tm.FunctionTasks(
+            waves_over_a_plane, {"a": (0.5, 2), "direction": (0, np.pi)}, [(-2, 2), (-2, 2)]
+        ),
+        2,
+        0.1,
+    ),
+    "a step at a random place": (
+        tm.FunctionTasks(step_function, {"place": (-1, 1), "height": (1, 4)}, (-2, 2)),
+        1,
+        0.05,
+    ),
+    "noisy parabolas": (
+        tm.FunctionTasks(
+            lambda x, a, b: a * x**2 + b * x, {"a": (-1, 1), "b": (-2, 2)}, (-2, 2), noise=0.3
+        ),
+        1,
+        0.02,
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_maml_beats_random_and_joint_initialisations_on_new_families(name):
+    tasks, d_in, inner_lr = FAMILIES[name]
+    model = tm.MLP([d_in, 40, 40, 1])
+    start = np.stack([model.init(rng(seed)) for seed in range(5)])
+    held_out = tasks.sample(rng(99), 500, 10, 49, grid=True)
+    losses = {"random": start}
+    for label, method in (("joint", tm.joint_grad), ("MAML", tm.maml_grad)):
+        losses[label], _ = tm.meta_train(
+            method, model, start, tasks, rng=rng(7), iterations=5000, meta_batch_size=4,
+            shots=10, inner_lr=inner_lr,
+        )  # fmt: skip
+    for label, theta in losses.items():
+        curve = tm.adaptation_curve(model, theta, held_out, inner_lr, 5)
+        losses[label] = curve[:, 5].mean(axis=-1)
+        print(f"{name}, {label}: {losses[label].mean():.3f}, by seed {losses[label].round(3)}")
+    assert losses["MAML"].max() < 0.7 * min(losses["random"].min(), losses["joint"].min())
