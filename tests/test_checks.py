@@ -158,6 +158,12 @@ def test_complex_step_sees_that_a_small_share_is_lost(share):
         complex_step(lambda t: t[..., 0] + share * abs(t[..., 1]), [1.0, 1.0])
 
 
+@pytest.mark.parametrize("scale", [1e-15, 1e15])
+def test_complex_step_sees_what_is_lost_at_any_scale(scale):
+    with pytest.raises(ValueError, match="keeps complex numbers"):
+        complex_step(lambda t: scale * one_abs(t), [3.0, -4.0, 1.0])
+
+
 def test_complex_step_refuses_no_right_network_at_or_near_its_kinks():
     rng = np.random.default_rng(0)
     for _ in range(100):

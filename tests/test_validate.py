@@ -583,6 +583,12 @@ def test_a_rate_that_does_not_fit_theta_is_named(name, shape):
         OF_BATCHES[name](MODEL, THETA, BATCH, np.full(shape, 0.1), 1)
 
 
+@pytest.mark.parametrize("shape", [(3, 13), (2, 12), (3, 1), (1, 2, 13)])
+def test_a_rate_that_does_not_fit_the_replicas_is_named(shape):
+    with pytest.raises(ValueError, match=r"inner_lr: expected .* against theta \(2, 13\); got "):
+        tm.maml_grad(MODEL, np.stack((THETA, THETA)), BATCH, np.full(shape, 0.1))
+
+
 @pytest.mark.parametrize(
     "name, rate", each_once([*OF_BATCHES], [-0.1, -1, np.float64(-0.1), np.array(-0.1)])
 )

@@ -82,6 +82,24 @@ def test_gradients_of_the_inner_loop_one_step_late_are_named():
     assert said == "this is the gradient in alpha with g one step late, at theta_s+1"
 
 
+def test_an_answer_that_is_nothing_known_is_not_given_a_name():
+    """Neither is one that is one thing for the first task alone and another for the others."""
+    answer = solution("05_reptile")["reptile_grad"]
+    case = next(c for c in EXERCISES["05_reptile"].cases(0) if c.arguments[-1] > 1)
+
+    def noise(model, theta, batch, *rest):
+        return np.random.default_rng(0).standard_normal(theta.shape)
+
+    def two_things(model, theta, batch, *rest):
+        if len(batch.x_support) > 1:
+            return noise(model, theta, batch)
+        first = np.array_equal(batch.x_support[0], case.arguments[2].x_support[0])
+        return answer(model, theta, batch, *rest) * (-1 if first else 1)
+
+    for wrong in (noise, two_things):
+        assert grading.judge(wrong, case)[1] == "none of the mistakes known here"
+
+
 def test_what_is_wrong_after_one_inner_step_alone_is_explained():
     answer = solution("05_reptile")["reptile_grad"]
 

@@ -245,6 +245,7 @@ def test_a_shared_batch_is_looked_at_as_well(capsys):
             "fails",
         ),
         ({"BY": 0.1}, "BY = 0.1 is not the relative error there"),
+        ({"BY": 0.205}, "BY = 0.205 is not the relative error there"),
         ({"BY": "much"}, "BY = 'much' is not the relative error there"),
     ],
 )
@@ -279,6 +280,25 @@ def test_an_answer_may_be_off_by_rounding_alone(error, right, capsys):
         return grad
 
     assert grading.report("05_reptile", nearly, 0) is right
+
+
+@pytest.mark.parametrize(
+    "path, seeds, says, wrong",
+    [
+        (SOLUTIONS / "05_reptile.py", [], "05_reptile, problem 0: ", False),
+        (SOLUTIONS / "05_reptile.py", ["3"], "05_reptile, problem 3: ", False),
+        (SOLUTIONS / "07_bug_hunt.py", [], "7 of 7 are right", False),
+        (BLANKS[4], [], "05_reptile: still blank", True),
+    ],
+)
+def test_the_grader_is_a_command_for_a_file_and_any_problems(
+    path, seeds, says, wrong, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "argv", ["grading.py", str(path), *seeds])
+    monkeypatch.delitem(sys.modules, "tinymeta.course.grading")  # to be run anew, as a command
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module("tinymeta.course.grading", run_name="__main__")
+    assert stopped.value.code == wrong and says in capsys.readouterr().out
 
 
 def test_an_unknown_exercise_and_a_missing_function_are_not_right(capsys):

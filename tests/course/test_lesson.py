@@ -14,10 +14,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from running import environment
 
-import tinymeta.course.examples
-import tinymeta.course.lesson
+from tinymeta.course import examples, style
+from tinymeta.course import lesson as lesson_module
 
 ROOT = Path(__file__).parents[2]
 
@@ -368,8 +369,6 @@ def test_show_without_a_screen_gives_the_reason_and_saves_the_figures(lesson, ba
 
 def test_a_window_is_found_although_closing_the_figure_replaces_its_canvas(monkeypatch):
     """Imitate matplotlib 3.11: a figure that has been closed has no window's canvas any more."""
-    from matplotlib import pyplot
-
     from tinymeta.course.widgets import window_error
 
     window, none = (
@@ -386,6 +385,31 @@ def test_a_window_is_found_although_closing_the_figure_replaces_its_canvas(monke
     assert window_error() is None
     figure.canvas = none
     assert "a screen and a toolkit" in window_error()
+
+
+@pytest.mark.parametrize("changes, hint", [({}, False), ({"MPLBACKEND": "agg"}, True)])
+def test_only_a_backend_that_is_set_is_to_be_unset(changes, hint, monkeypatch):
+    from tinymeta.course.widgets import window_error
+
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    opened = pyplot.get_fignums()
+    assert ("MPLBACKEND is set: unset it" in window_error()) is hint
+    assert pyplot.get_fignums() == opened
+
+
+def test_why_a_window_cannot_be_opened_is_told_in_a_line(monkeypatch):
+    from tinymeta.course.widgets import window_error
+
+    def fail():
+        raise ImportError("no toolkit\nat all")
+
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    monkeypatch.setattr(pyplot, "figure", fail)
+    assert window_error() == "no toolkit"
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    assert window_error() == "no toolkit; MPLBACKEND is set: unset it"
 
 
 # In this process: examples of the docstrings, random streams, progress, expected results
@@ -406,7 +430,7 @@ def make(monkeypatch, tmp_path):
         signal.signal(signal.SIGPIPE, kept)
 
 
-@pytest.mark.parametrize("module", [tinymeta.course.lesson, tinymeta.course.examples])
+@pytest.mark.parametrize("module", [lesson_module, examples])
 def test_the_examples_of_the_docstrings_run(make, monkeypatch, module):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # a lesson replaces it
     failed, attempted = doctest.testmod(module)
@@ -421,6 +445,27 @@ def test_flags_choose_the_iterations_and_whether_the_run_is_full(make):
         False,
     )
     assert not make("--seed", "1").full and make(iterations=None, quick=None).iterations is None
+
+
+@pytest.mark.parametrize(
+    "flags, why, opened",
+    [(["--show"], None, 1), (["--show"], "no screen", 0), ([], None, 0)],
+    ids=["a screen", "no screen", "not asked for"],
+)
+def test_windows_open_at_the_end_if_they_are_asked_for_and_can_be(
+    flags, why, opened, make, monkeypatch, capsys
+):
+    windows = []
+    monkeypatch.setattr(lesson_module.widgets, "window_error", lambda: why)
+    monkeypatch.setattr(lesson_module.widgets, "show_windows", lambda: windows.append(1))
+    monkeypatch.setitem(style._mode, "windows", False)  # as it was, after the test
+    small = make("--quick", *flags)
+    assert small.show is style._mode["windows"] is bool(opened)
+    assert (f"no window can be opened here ({why})" in capsys.readouterr().err) is bool(why)
+    small.expect("loss", 1, 0, 2)
+    assert len(windows) == 0
+    small.end()
+    assert len(windows) == opened
 
 
 def test_random_streams_are_equal_only_for_equal_purposes_and_seeds(make):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib import rcParams
+from matplotlib import pyplot, rcParams
 from matplotlib.text import Text
 from running import LESSONS, results
 
@@ -76,15 +76,19 @@ def examples():
 
 FIGURES = {
     "learning curves": lambda: figures.plot_learning_curves(
-        curves(*style.METHODS), "A new sine from 10 points; bands: all 5 seeds"
+        curves(*style.METHODS), "A new sine from 10 points; bands: all 5 seeds", top=5.0, shots=10
     ),
     "curves at the bottom": lambda: figures.plot_learning_curves(
-        curves(*style.METHODS, ends=0.0), "Five methods"
+        curves(*style.METHODS, ends=0.0), "Five methods", top=5.0, shots=10
     ),
     "mean and median": lambda: figures.plot_mean_and_median(
         curves("random", "transfer", "MAML"), np.full(3, 1.0)
     ),
-    "adaptation": lambda: figures.plot_adaptation(*examples(), 0.01),
+    "adaptation": lambda: figures.plot_adaptation(*examples(), 0.01, truth="true sine"),
+    "adaptation to points": lambda: figures.plot_adaptation(*examples(), 0.01),
+    "history": lambda: figures.plot_history(
+        {method: np.linspace(4, [1, 2], 100) for method in style.METHODS}, "Five trainings", 20
+    ),
     "few tasks": lambda: figures.plot_few_tasks(
         SineTasks().sample(np.random.default_rng(0), 5, 10, query=50, grid=True)
     ),
@@ -171,6 +175,20 @@ def test_a_slide_has_its_format_and_size_and_reproducible_bytes(kind, size, slid
     assert width / height == pytest.approx(16 / 9, rel=1e-3) and width == pytest.approx(6.4 * 72)
     assert data == (tmp_path / "again").read_bytes()
     assert b"<text" not in data if kind == "svg" else data.startswith(b"%PDF")
+
+
+def test_what_a_lesson_adds_to_a_figure_itself_has_the_type_of_slides(slides):
+    figure, ax = style.new_figure()
+    assert ax.text(0, 0, "words").get_fontsize() == 11
+
+
+def test_a_figure_has_a_window_only_where_windows_are_asked_for(slides):
+    style.new_figure()
+    assert not pyplot.get_fignums()
+    style.use(windows=True)
+    style.new_figure()
+    assert len(pyplot.get_fignums()) == 1
+    pyplot.close()
 
 
 # The lessons' own figures

@@ -478,6 +478,17 @@ def test_two_inner_steps_are_the_default():
     assert set(steps) == {2}
 
 
+def test_mistakes_that_take_two_steps_are_not_looked_for_in_one():
+    assert not [note for note in verdict(tm.maml_grad, 1).notes if "is the same as" in note]
+
+
+def test_zeros_are_no_multiple_of_a_vector_and_no_vector_is_one_of_zeros():
+    known = {"zeros": np.zeros(3), "small": np.full(3, 1e-9)}
+    with np.errstate(all="raise"):
+        assert autopsy.match(np.full(3, 2e-9), known, 1e-6) == ("small", pytest.approx(2))
+        assert autopsy.match(np.zeros(3), known, 1e-6) == (None, 0)
+
+
 @pytest.mark.parametrize("broken", ["grad", "hvp", "loss"])
 def test_a_model_whose_derivatives_are_nan_does_not_pass(broken):
     class Nan(tm.MLP):
@@ -522,6 +533,11 @@ def test_a_confident_classifier_is_not_blamed_on_the_model():
         assert found.right is None and found.verdict.startswith("cannot tell: here the second-o")
     found = autopsy.examine(scaled(tm.maml_grad, np.pi), model, theta, batch, 0.01)
     assert found.right is not True
+
+
+def test_of_a_gradient_that_is_lost_in_rounding_nothing_is_told():
+    found = autopsy.examine(off_by(0.5, np.float64), *confident(), 0.01)
+    assert found.right is None and "is lost in the rounding of model.grad" in found.verdict
 
 
 @pytest.mark.parametrize("gap", [2, 14])

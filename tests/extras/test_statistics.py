@@ -94,6 +94,16 @@ def test_a_table_says_mean_range_of_seeds_median_and_how_many_diverged():
     assert len(header) == len(one) and one.index("5.00") == other.index("6.00")
 
 
+def test_the_numbers_of_a_table_are_apart_however_long_they_are():
+    for losses in ([9.0] * 5, [9.0, 9.0, 9.0, 9.0, 14.0], [10.0] * 5, [1e9] * 5):
+        mean, median = f"{np.mean(losses):.2f}", f"{np.median(losses):.2f}"
+        line = table({"MAML": [losses] * 2}, (0, 1)).splitlines()[1]
+        assert line.count(f"  {mean} ({mean}-{mean}) {median}") == 2
+    longest = [[[9.0] * 5] * 2, [[9.0, 9.0, 9.0, 9.0, 20.0]] * 2]  # that keeps its column
+    header, line = table({"MAML": longest}, (0, 1)).splitlines()
+    assert "10.10 (9.00-11.20) 9.00" in line and len(line) == len(header)
+
+
 @pytest.mark.parametrize("tasks", [3, 8, 600])
 def test_an_interval_holds_the_mean_of_all_tasks_nineteen_times_in_twenty(tasks):
     """Of normal tasks, seen by two seeds with errors of their own; and one of half its width would

@@ -75,7 +75,7 @@ class Lesson:
     """
 
     def __init__(self, name, iterations=None, quick=None, seeds=None, problems=()):
-        self.name, self.results, self._figures = name, {}, []
+        self.name, self.results = name, {}
         parser = argparse.ArgumentParser(
             prog=f"{name}.py", description=f"Lesson {name}; the file itself is the text."
         )
@@ -172,7 +172,6 @@ class Lesson:
         path = self.out / f"{self.name}_{name}.{style.file_format()}"
         with exit_on_os_error(path), replacing(path) as file:
             style.save(figure, file)
-        self._figures.append(path)
         print(f"\nfigure {path}\n  {sentence}")
         if self.in_kernel:
             from IPython.display import Image, display
