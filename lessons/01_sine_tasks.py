@@ -137,7 +137,7 @@ fits = {
 shown = slice(2, None, 5)
 title = "Dots: support set; rings: every fifth query point"
 lesson.save(
-    figures.plot_fits((x_s, y_s), (x_q[shown], y_q[shown]), (x_q, y_q), fits, title),
+    figures.plot_fits((x_s, y_s), (x_q[shown], y_q[shown]), (x_q, y_q), fits, title, "true sine"),
     "support_and_query",
     f"Degree 9 goes through all {SHOTS} support points; its squared error on the query points is "
     f"{nonic[unlucky]:.1f}, the oracle's 0.",

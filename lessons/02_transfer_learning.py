@@ -191,7 +191,9 @@ One task, the same as in lesson 03, at twice the usual rate as in the post: 0.02
 rate = 2 * INNER_LR
 curve = adaptation_curve(model, transfer, example, rate, steps=10).mean(axis=(0, 2))
 lesson.save(
-    figures.plot_adaptation(model, transfer[0], {f"Transfer, fine-tuned at {rate}": example}, rate),
+    figures.plot_adaptation(
+        model, transfer[0], {f"Transfer, fine-tuned at {rate}": example}, rate, truth="true sine"
+    ),
     "adaptation",
     "Mean squared error on this wave after 0, 1 and 10 steps: "
     f"{curve[0]:.2f}, {curve[1]:.2f}, {curve[10]:.2f} "

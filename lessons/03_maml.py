@@ -206,10 +206,11 @@ one task after another, 10,000 of them.
 # %%
 rng = lesson.rng("initialisation")
 start = np.stack([model.init(rng) for _ in range(SEEDS)])
+histories = {}  # the meta-loss at each meta-step
 
 
 def train(meta_grad, label, iterations):
-    theta, _ = meta_train(
+    theta, histories[label] = meta_train(
         meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
         iterations=iterations, meta_batch_size=1, inner_lr=INNER_LR,
         callback=lesson.progress(label, iterations),
@@ -219,9 +220,16 @@ def train(meta_grad, label, iterations):
 
 initialisations = {
     "random": start,
-    "transfer": train(joint_grad, "transfer", lesson.iterations // 4),
+    "transfer": train(joint_grad, "transfer", max(1, lesson.iterations // 4)),
     "MAML": train(maml_grad, "MAML", lesson.iterations),
 }
+losses = {name: f"{h[:200].mean():.2f} to {h[-200:].mean():.2f}" for name, h in histories.items()}
+lesson.save(
+    figures.plot_history(histories, f"Training; bands: all {SEEDS} seeds"),
+    "training",
+    "From the first 200 meta-steps to the last, MAML's loss, after a step, goes from "
+    f"{losses['MAML']}; transfer's, which takes none, from {losses['transfer']}.",
+)
 
 # %% [markdown]
 """
@@ -238,7 +246,7 @@ thetas = initialisations["MAML"]
 one_sided_error = adaptation_curve(model, thetas, one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    figures.plot_adaptation(model, thetas[0], examples, INNER_LR),
+    figures.plot_adaptation(model, thetas[0], examples, INNER_LR, truth="true sine"),
     "adaptation",
     "On the side without points, 10 steps leave a mean squared error of "
     f"{np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
@@ -268,7 +276,7 @@ print(table(curves, (0, 1, 10)))
 maml, transfer, untrained = (summarize(curves[name]) for name in ("MAML", "transfer", "random"))
 title = f"A new sine from {SHOTS} points; bands: all {SEEDS} seeds"
 lesson.save(
-    figures.plot_learning_curves(curves, title),
+    figures.plot_learning_curves(curves, title, top=5.0, shots=SHOTS),
     "learning_curve",
     f"One step takes MAML from {maml.mean[0]:.2f} to {maml.mean[1]:.2f}, "
     f"ten to {maml.mean[10]:.2f}; "

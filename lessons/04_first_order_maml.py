@@ -242,7 +242,7 @@ thetas = initialisations["first-order MAML"]
 one_sided_error = adaptation_curve(model, thetas, one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    figures.plot_adaptation(model, thetas[0], examples, INNER_LR),
+    figures.plot_adaptation(model, thetas[0], examples, INNER_LR, truth="true sine"),
     "adaptation",
     "On the side without points, 10 steps leave a mean squared error of "
     f"{np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
@@ -266,7 +266,9 @@ untrained, *learned = curves.values()
 maml, first_order, its_maml, its_first = (summarize(curve) for curve in learned)
 true = {name: curves[name] for name in ("random", "MAML", "first-order MAML")}
 lesson.save(
-    figures.plot_learning_curves(true, "True MAML and true first-order MAML"),
+    figures.plot_learning_curves(
+        true, "True MAML and true first-order MAML", top=5.0, shots=SHOTS
+    ),
     "learning_curve",
     f"After ten steps MAML is at {maml.mean[10]:.2f}, "
     f"first-order MAML at {first_order.mean[10]:.2f}.",
@@ -277,7 +279,9 @@ as_coded = {
     "first-order MAML": curves["notebook's first order"],
 }
 lesson.save(
-    figures.plot_learning_curves(as_coded, "As the post's notebook computes them"),
+    figures.plot_learning_curves(
+        as_coded, "As the post's notebook computes them", top=5.0, shots=SHOTS
+    ),
     "learning_curve_notebook",
     f"After ten steps its MAML is at {its_maml.mean[10]:.2f}, "
     f"its first order at {its_first.mean[10]:.2f}.",

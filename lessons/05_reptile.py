@@ -177,7 +177,7 @@ thetas = initialisations["Reptile"]
 one_sided_error = adaptation_curve(model, thetas, one_sided, INNER_LR, steps=10)[:, 10]
 blind_error = np.mean(one_sided.y_query**2)
 lesson.save(
-    figures.plot_adaptation(model, thetas[0], examples, INNER_LR),
+    figures.plot_adaptation(model, thetas[0], examples, INNER_LR, truth="true sine"),
     "adaptation",
     "On the side without points, 10 steps leave a mean squared error of "
     f"{np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
@@ -202,7 +202,7 @@ posts = {name: curves[name] for name in ("MAML", "first-order MAML", "Reptile")}
 three = maml, first_order, reptile
 after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in three) for n in (1, 10, 32)}
 lesson.save(
-    figures.plot_learning_curves(posts, "At the post's settings", top=2.5),
+    figures.plot_learning_curves(posts, "At the post's settings", top=2.5, shots=SHOTS),
     "learning_curve",
     f"MAML, first-order MAML, Reptile: {after[1]} after one step, {after[10]} after ten, "
     f"{after[32]} after 32.",
@@ -237,7 +237,7 @@ _, fair_first_order, fair_reptile = summaries = [summarize(c) for c in fair_curv
 after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in summaries) for n in (10, 32)}
 title = "At equal cost: the same 20 points, four gradients"
 lesson.save(
-    figures.plot_learning_curves(fair_curves, title, top=2.5),
+    figures.plot_learning_curves(fair_curves, title, top=2.5, shots=SHOTS),
     "learning_curve_fair",
     f"MAML, first-order MAML, Reptile: {after[10]} after ten steps, {after[32]} after 32.",
 )

@@ -556,7 +556,7 @@ for name, s in spanned.items():
     print(f"  {name:10s}{s.mean():6.2f} ({s.min():.2f}-{s.max():.2f}){by_three[name]:10.2f}")
 title = "sin x and cos x by the tangent features"
 lesson.save(
-    figures.plot_bands(np.arange(1, 11), explained, title, "principal features", "R^2"),
+    figures.plot_bands(np.arange(1, 11), explained, title, "principal features", "R^2", top=1),
     "tangent_features",
     f"Three principal features explain {by_three['random']:.2f} of sin x and cos x "
     f"at random weights, {by_three['transfer']:.2f} for transfer, {by_three['MAML']:.2f} for MAML, "

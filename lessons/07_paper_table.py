@@ -220,7 +220,7 @@ lesson.save(
 maml_10, _, transfer_10, first_order_10, reptile_10 = (summarize(curve) for curve in ten.values())
 lesson.save(
     figures.plot_learning_curves(
-        {name: ten[name] for name in drawn}, "10 points, the same networks", 4
+        {name: ten[name] for name in drawn}, "10 points, the same networks", 4, shots=10
     ),
     "ten_points",
     f"With 10 points MAML goes to {maml_10.mean[1]:.2f} in one step and to {maml_10.mean[10]:.2f} "

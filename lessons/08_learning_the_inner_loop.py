@@ -277,7 +277,9 @@ maml, best_maml, multi_loss, kept_rates = (
 others = ("ANIL", "BOIL", "MAML++ loss", "Meta-SGD, rates >= 0")
 shown = {"MAML": curves["MAML at 0.01"]} | {name: curves[name] for name in others}
 lesson.save(
-    figures.plot_learning_curves(shown, f"Five ways to adapt; bands: all {SEEDS} seeds"),
+    figures.plot_learning_curves(
+        shown, f"Five ways to adapt; bands: all {SEEDS} seeds", top=5.0, shots=SHOTS
+    ),
     "learning_curve",
     f"After one step Meta-SGD with rates >= 0 is at {kept_rates.mean[1]:.2f}, "
     f"MAML at its best fixed rate at {best_maml.mean[1]:.2f}; "

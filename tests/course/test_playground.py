@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import BLACK, BLUE, GREEN, GREY, LOOKS, PINK, TRUTH, check, curve
+from drawn import dots as drawn_dots
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from running import environment
-from test_figures import BLACK, BLUE, GREEN, GREY, LOOKS, PINK, TRUTH, check, curve
-from test_figures import dots as drawn_dots
 
 from tinymeta import SineTasks, TaskBatch, adapt, adaptation_curve
 from tinymeta.course.lesson import named_rng

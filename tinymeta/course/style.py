@@ -2,11 +2,14 @@
 each, and labels at the ends of the curves instead of a legend.
 
 A figure has a window only after `use(windows=True)`: saving one needs neither a screen nor a
-backend. After `use(slides="svg")` or `use(slides="pdf")`, figures are made for slides instead of
-pages: 16:9, with larger type for the same width.
+backend, and a notebook shows one that is the last expression of a cell. After `use(slides="svg")`
+or `use(slides="pdf")`, figures are made for slides instead of pages: 16:9, with larger type for the
+same width.
 """
 
 import functools
+import io
+import itertools
 import os
 import sys
 
@@ -92,6 +95,17 @@ def styled(draw):
     return draw_styled
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows where it is the last expression of a cell; matplotlib's own
+    are shown there only by pyplot."""
+
+    @styled
+    def _repr_png_(self):
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 @styled
 def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
     """Return a figure and its rows and columns of axes; `options` are those of Figure.subplots."""
@@ -103,14 +117,15 @@ def new_figure(width=6.4, height=3.6, columns=1, rows=1, **options):
 
         figure = pyplot.figure(figsize=(width, height), layout="constrained")
     else:
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = ShownFigure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
 
 def new_panels(n, **options):
     """Return a figure with n panels side by side, which share the y axis, and the panels."""
-    figure, axes = new_figure(1.6 + 3.6 * n, 3.4, n, sharey=True, squeeze=False, **options)
-    return figure, axes[0]
+    size = 1.6 + 3.6 * n, 3.4
+    figure, (panels,) = new_figure(*size, n, sharey=True, squeeze=False, **options)
+    return figure, panels
 
 
 @styled
@@ -135,13 +150,29 @@ def save_animation(figure, draw, frames, path):
     return path
 
 
+def pick_looks(labels, spare):
+    """Return {label: look}: the look of a method is its own in every figure, and that of another
+    label the next of the looks `spare` that no method here has."""
+    taken = [METHODS[label] for label in labels if label in METHODS]
+    free = itertools.cycle([look for look in spare if look not in taken] or spare)
+    return {label: METHODS.get(label) or next(free) for label in labels}
+
+
+def limits(*arrays):
+    """Return the ends of a y axis that has 0 on it, and a little more than all finite numbers."""
+    numbers = np.concatenate([np.zeros(1), *map(np.ravel, arrays)])
+    numbers = numbers[np.isfinite(numbers)]
+    low, high = 1.05 * numbers.min(), 1.05 * numbers.max()
+    return (low, high) if low < high else (0.0, 1.0)
+
+
 # Parts of many figures. The first four return a label (y, text, colour) for `label_ends`.
 
 
 def plot_line(ax, x, y, label, **look):
-    """Draw a line; return its label."""
-    (line,) = ax.plot(x, y, **look)
-    return line.get_ydata()[-1], label, line.get_color()
+    """Draw a line, with gaps where y is not finite; return its label, at its last finite y."""
+    (line,) = ax.plot(x, np.where(np.isfinite(y), y, np.nan), **look)
+    return next(iter(y[np.isfinite(y)][::-1]), np.inf), label, line.get_color()
 
 
 def plot_truth(ax, x, y, label):
@@ -151,11 +182,14 @@ def plot_truth(ax, x, y, label):
 
 
 def plot_seeds(ax, x, seeds, label, **look):
-    """Draw the mean over the seeds (S, n), in a band from the lowest to the highest seed; return
-    its label."""
-    band = ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), alpha=0.15, linewidth=0)
+    """Draw the mean over the seeds (S, n), in a band from the lowest to the highest seed (no band
+    for one seed), both with gaps where a seed is not finite; return its label."""
+    # the mean of the other seeds would flatter
+    seeds = np.where(np.isfinite(seeds).all(axis=0), seeds, np.nan)
     labelled = plot_line(ax, x, seeds.mean(axis=0), label, **look)
-    band.set_color(labelled[2])
+    if len(seeds) > 1:
+        band = {"color": labelled[2], "alpha": 0.15, "linewidth": 0}
+        ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), **band)
     return labelled
 
 
