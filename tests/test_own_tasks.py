@@ -10,7 +10,7 @@ import pytest
 import tinymeta as tm
 from tinymeta.course.examples import sine_examples
 from tinymeta.extras.storage import load_checkpoint, save_checkpoint
-from tinymeta.tasks import ClassificationTasks, RegressionTasks, Views, choose
+from tinymeta.tasks import Ahead, ClassificationTasks, RegressionTasks, Views, choose
 
 LINE = {"slope": (-2, 2), "offset": (-1, 3)}
 
@@ -602,6 +602,103 @@ def test_an_error_without_a_text_passes_as_it_is():
     with pytest.raises(OSError) as caught:
         train(Own(stop))
     assert caught.value.args == (2, "no such file")
+
+
+# Many batches at once
+
+
+def test_tasks_drawn_ahead_are_those_of_as_many_calls():
+    for tasks in (tm.SineTasks(), LINES):
+        ahead, one, other = Ahead(tasks, 3), rng(), rng()
+        for _ in range(7):  # beyond the second block
+            assert equal(ahead.sample(one, (2, 4), 5, 6), tasks.sample(other, (2, 4), 5, 6))
+
+
+@pytest.mark.parametrize("replicas", [None, 2])
+def test_training_with_tasks_drawn_ahead_has_the_same_digits(replicas):
+    plain, ahead = (
+        train(tasks, iterations=7, replicas=replicas) for tasks in (LINES, Ahead(LINES, 3))
+    )
+    assert equal(plain, ahead)
+
+
+def test_every_request_has_batches_of_its_own():
+    ahead, generator = Ahead(LINES, 2), rng()
+    first = ahead.sample(generator, 3, 5)
+    assert ahead.sample(generator, 3, 5, 4, grid=True).x_query.shape == (3, 4, 1)
+    second = ahead.sample(generator, [3], 5)
+    assert ahead.sample(generator, 3, 5).x_support.shape == (3, 5, 1)
+    assert not np.array_equal(first.x_support, second.x_support)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, "float64", None])
+def test_all_batches_are_cast_at_once(dtype):
+    batch = Ahead(LINES, 2, dtype).sample(rng(), 3, 5)
+    assert {array.dtype for array in batch} == {np.dtype(dtype or np.float64)}
+
+
+def test_a_training_with_tasks_drawn_ahead_resumes_bit_for_bit(tmp_path):
+    whole = train(Ahead(LINES, 4), iterations=10)[0]
+    model, generator, optimizer, tasks = tm.MLP([1, 6, 1]), rng(), tm.Adam(), Ahead(LINES, 4)
+    half, _ = train(tasks, iterations=6, rng=generator, optimizer=optimizer)
+    save_checkpoint(tmp_path / "c.npz", model, half, optimizer, generator, 6, tasks)
+    generator, optimizer, tasks = rng(9), tm.Adam(), Ahead(LINES, 4)
+    theta, _ = load_checkpoint(tmp_path / "c.npz", model, optimizer, generator, tasks)
+    rest, _ = tm.meta_train(
+        tm.maml_grad, model, theta, tasks, rng=generator, iterations=4, meta_batch_size=2, shots=3,
+        inner_lr=0.05, optimizer=optimizer,
+    )  # fmt: skip
+    assert np.array_equal(rest, whole)
+
+
+def test_an_interrupted_iteration_gives_its_batch_back():
+    tasks, generator = Ahead(LINES, 4), rng()
+
+    def stop(iteration, theta, loss):
+        if iteration == 4:
+            tasks.sample = broken  # the sixth iteration fails
+
+    def broken(*_):
+        type(tasks).sample(tasks, *_)
+        raise RuntimeError("lost")
+
+    with pytest.raises(RuntimeError, match="lost; in tasks.sample, which was asked for"):
+        train(tasks, iterations=9, rng=generator, callback=stop)
+    del tasks.sample
+    expected = rng()
+    plain = [LINES.sample(expected, 2, 3, 3) for _ in range(6)]
+    assert equal(tasks.sample(generator, 2, 3, 3), plain[5])
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (lambda: Ahead(Views(LINES, lambda b: [b])), ValueError, "tasks: expected a distribution"),
+        (
+            lambda: Ahead(tm.FunctionTasks(line, LINE, (0, 1), noise=1)),
+            ValueError,
+            "tasks: expected",
+        ),
+        (
+            lambda: Ahead(tm.FunctionTasks(line, lambda rng, shape: [], (0, 1))),
+            ValueError,
+            "tasks: ",
+        ),
+        (lambda: Ahead(3), TypeError, "tasks: expected an object with the method sample"),
+        (lambda: Ahead(LINES, 0), ValueError, "batches: expected a whole number of at least 1"),
+        (lambda: Ahead(LINES, 4, int), ValueError, "dtype: expected float64 or float32"),
+        (lambda: Ahead(LINES, 4).restore({}), ValueError, "state: expected a state of Ahead"),
+        (
+            lambda: Ahead(LINES, 4).restore(Ahead(LINES, 5).state()),
+            ValueError,
+            "state: .* 4 batches; got 5",
+        ),
+        (lambda: Ahead(LINES).sample(rng(), 2, 0), ValueError, "shots: expected a whole number"),
+    ],
+)
+def test_what_cannot_be_drawn_ahead_is_refused(make, error, message):
+    with pytest.raises(error, match="^" + message):
+        make()
 
 
 # What it is for

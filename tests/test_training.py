@@ -3,6 +3,7 @@
 import copy
 import dis
 import doctest
+import functools
 import multiprocessing
 import pickle
 import subprocess
@@ -81,6 +82,75 @@ def test_inner_lr_and_steps_are_used():
         train(inner_steps=1)[0], usual
     )
     assert np.array_equal(train(inner_lr=np.full(MODEL.n_params, 0.01))[0], usual)
+
+
+def test_batches_are_looked_at_once(monkeypatch):
+    """In full in the first iteration, by meta_train and by the meta-gradient."""
+    as_batch, looks = tm._validate.as_batch, []
+    monkeypatch.setattr(
+        tm._validate, "as_batch", lambda *a, **k: looks.append(a) or as_batch(*a, **k)
+    )
+    theta, history = train()
+    assert len(looks) == 2
+    monkeypatch.undo()
+    assert np.array_equal(theta, train()[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_meta_gradient_that_decorates_another_is_the_one_that_is_called(dtype):
+    @functools.wraps(tm.maml_grad)
+    def of_half_size(*arguments):
+        loss, grad = tm.maml_grad(*arguments)
+        return loss, grad / 2
+
+    def plain(*arguments):
+        return of_half_size(*arguments)
+
+    theta = MODEL.init(np.random.default_rng(0), dtype)
+    halves = [
+        train(method=method, theta=theta, optimizer=tm.SGD(0.1))[0]
+        for method in (of_half_size, plain)
+    ]
+    assert np.array_equal(*halves)
+    assert not np.array_equal(halves[0], train(theta=theta, optimizer=tm.SGD(0.1))[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_rate_that_changes_on_the_way_is_used(dtype):
+    theta, rates = MODEL.init(np.random.default_rng(0), dtype), np.full(MODEL.n_params, 0.01)
+
+    def set_to_zero(iteration, *_):
+        rates[:] = 0 if iteration == 2 else rates
+
+    changed = train(theta=theta, inner_lr=rates, callback=set_to_zero)[1]
+    usual, none = (train(theta=theta, inner_lr=rate)[1] for rate in (0.01, 0.0))
+    assert np.array_equal(changed[:3], usual[:3]) and not np.array_equal(changed[3:], usual[3:])
+    assert changed[5] != none[5]
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda b: b._replace(y_support=b.y_support[..., 0]), r"^y_support: .*\(3, 5, 1\)"),
+        (lambda b: b._replace(x_query=np.ma.array(b.x_query)), "^x_query: .* without a mask"),
+        (lambda b: b._replace(x_query=b.x_query.astype(str)), "^x_query: expected real numbers"),
+        (lambda b: "batch", "^batch: expected a TaskBatch"),
+    ],
+)
+def test_a_batch_of_another_look_is_looked_at_again(spoil, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        train(tasks=Spoiled(3, spoil))
+
+
+def test_batches_may_change_their_number_of_points_and_their_dtype():
+    def other(batch):
+        return tm.TaskBatch(*(a[..., :4, :].astype(np.float32).tolist() for a in batch))
+
+    def by_hand(*arguments):
+        return tm.maml_grad(*arguments)
+
+    runs = [train(method=m, tasks=Spoiled(3, other)) for m in (tm.maml_grad, by_hand)]
+    assert all(map(np.array_equal, *runs))
 
 
 def test_one_inner_step_is_the_default():

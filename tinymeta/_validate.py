@@ -361,6 +361,23 @@ def as_batch(model, theta, value, check_values=True):
     return Batch(x_s, y_s, x_q, y_q)
 
 
+def look_of_batch(value):
+    """Return the shapes and dtypes of the four arrays of a batch, of which None if they are not
+    plain arrays: batches of one look differ in their values alone."""
+    try:
+        arrays = value.x_support, value.y_support, value.x_query, value.y_query
+    except AttributeError:
+        return None
+    look = [(array.shape, array.dtype) for array in arrays if type(array) is np.ndarray]
+    return look if len(look) == 4 else None
+
+
+def cast_batch(value, dtype):
+    """Return the four arrays of a batch that has the look of one that was checked, in the dtype."""
+    arrays = value.x_support, value.y_support, value.x_query, value.y_query
+    return Batch._make([a if a.dtype == dtype else a.astype(dtype) for a in arrays])
+
+
 def blame_input(theta, batch, grad):
     """If theta or its gradient is not finite, raise for the first input that is not; if all are,
     the computation has diverged by itself."""

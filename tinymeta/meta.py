@@ -151,7 +151,14 @@ def fit(model, theta, x, y, inner_lr, steps):
 
 def mean_over_tasks(algorithm):
     """Turn an algorithm for tasks side by side into a meta-gradient: check the arguments, give
-    theta a tasks axis, and return the means of the losses (..., T) and gradients (..., T, P)."""
+    theta a tasks axis, and return the means of the losses (..., T) and gradients (..., T, P). Its
+    attribute `unchecked` is the same without the checks, for meta_train, which checks once."""
+
+    @functools.wraps(algorithm)
+    def unchecked(model, theta, batch, rates, inner_steps, minibatch):
+        loss, grad = algorithm(model, theta[..., None, :], batch, rates, inner_steps, minibatch)
+        n_tasks = batch.x_support.shape[-3]
+        return np.add.reduce(loss, -1) / n_tasks, np.add.reduce(grad, -2) / n_tasks
 
     @functools.wraps(algorithm)
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
@@ -159,12 +166,11 @@ def mean_over_tasks(algorithm):
         batch = _validate.as_batch(model, theta, batch, check_values=False)
         rates = _validate.as_inner_lr(theta, inner_lr)
         steps = _validate.as_inner_loop(inner_steps, minibatch, batch.x_support)
-        loss, grad = algorithm(model, theta[..., None, :], batch, rates, *steps)
-        n_tasks = batch.x_support.shape[-3]
-        loss, grad = np.add.reduce(loss / n_tasks, -1), np.add.reduce(grad, -2) / n_tasks
+        loss, grad = unchecked(model, theta, batch, rates, *steps)
         _validate.blame_input(theta, batch, grad)
         return loss, grad
 
+    meta_grad.unchecked = unchecked
     return meta_grad
 
 

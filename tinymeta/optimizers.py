@@ -178,9 +178,12 @@ class Adam:
                 f"grad: expected the shape of the steps before, {old_m.shape}; got {grad.shape}; "
                 "take a new Adam"
             )
-        m = (1 - self.beta1) * (grad - old_m)
+        # new arrays, so that those of an earlier state() stay, and in-place steps on them
+        m = grad - old_m
+        m *= 1 - self.beta1
         m += old_m
-        v = (1 - self.beta2) * (grad * grad - old_v)
+        v = grad * grad - old_v
+        v *= 1 - self.beta2
         v += old_v
         # where the gradient stays 0, m decays to subnormal floats, on which arithmetic is slow
         if t % 100 == 0:
@@ -188,9 +191,9 @@ class Adam:
         # m / (1 - beta1^t) over the root of v / (1 - beta2^t): both corrections in one number
         root, correction = np.sqrt(v), (1 - self.beta2**t) ** 0.5
         root += self.eps * correction
-        step = m / root
+        step = np.divide(m, root, out=root)
         step *= self.lr * correction / (1 - self.beta1**t)
-        self.m, self.v, self.t = m, v, t  # new arrays: those of an earlier state() stay
+        self.m, self.v, self.t = m, v, t
         return theta - step
 
     def state(self):

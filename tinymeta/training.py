@@ -2,6 +2,8 @@
 reported.
 """
 
+import math
+
 import numpy as np
 
 from . import _validate
@@ -91,16 +93,40 @@ def diverged(cause, theta, history, inner_lr, optimizer):
     return Diverged(message, theta, history, cause.replicas)
 
 
-def require_finite(loss, vectors):
-    """Accept a loss (...) that is finite and vectors (..., P) whose squares are; else raise
+def require_finite(vectors, loss=None):
+    """Accept vectors (..., P) whose squares are finite, and a loss (...) that is; else raise
     NotFinite with the indices of the replicas where they are not."""
-    if not (_validate.is_finite(loss) and np.isfinite(np.vdot(vectors, vectors))):
-        wrong = np.argwhere(~(np.isfinite(loss) & np.isfinite(vectors * vectors).all(axis=-1)))
-        if len(wrong):
-            raise _validate.NotFinite(
-                "the meta-loss, the meta-gradient or theta is not finite",
-                [*map(tuple, wrong.tolist())],
-            )
+    if math.isfinite(np.vdot(vectors, vectors)) and (loss is None or _validate.is_finite(loss)):
+        return  # fast path: the sum is finite only if each square is
+    wrong = ~np.isfinite(vectors * vectors).all(axis=-1)
+    if loss is not None:
+        wrong |= ~np.isfinite(loss)
+    if wrong.any():
+        raise _validate.NotFinite(
+            "the meta-loss, the meta-gradient or theta is not finite",
+            [*map(tuple, np.argwhere(wrong).tolist())],
+        )
+
+
+def check_once(meta_grad, model, inner_lr, inner_steps, minibatch):
+    """Return the meta-gradient as a function of theta and a batch. One of this package's checks its
+    arguments in the first call, and afterwards when a shape or a dtype has changed."""
+    unchecked, seen = getattr(meta_grad, "unchecked", None), None
+    # a decorator of one's own may have copied the attribute of what it decorates
+    if unchecked is not None and unchecked.__wrapped__ is not meta_grad.__wrapped__:
+        unchecked = None
+
+    def of_batch(theta, batch):
+        nonlocal seen
+        look = unchecked and _validate.look_of_batch(batch)
+        if look is None or look != seen:
+            result, seen = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch), look
+            return result
+        batch = _validate.cast_batch(batch, theta.dtype)
+        steps = _validate.as_inner_loop(inner_steps, minibatch, batch.x_support)
+        return unchecked(model, theta, batch, _validate.as_inner_lr(theta, inner_lr), *steps)
+
+    return of_batch
 
 
 def take_step(optimizer, theta, grad):
@@ -237,10 +263,13 @@ def meta_train(
         if not callable(function) and (name, function) != ("callback", None):
             raise TypeError(f"{name}: expected a function; got {function!r}")
 
+    stateful = _validate.has_state(tasks)
+
     def state():
-        own = tasks.state() if _validate.has_state(tasks) else None
+        own = tasks.state() if stateful else None
         return rng.bit_generator.state, own, take_state(optimizer)
 
+    gradient = check_once(meta_grad, model, inner_lr, inner_steps, minibatch)
     replicas = theta.shape[:-1]
     n_tasks = (*replicas, meta_batch_size) if replicas else meta_batch_size
     history = np.empty((iterations, *replicas), theta.dtype)
@@ -262,13 +291,13 @@ def meta_train(
                     say_what_was_asked(error, n_tasks, shots, query)
                     raise
                 try:
-                    result = meta_grad(model, theta, batch, inner_lr, inner_steps, minibatch)
+                    result = gradient(theta, batch)
                     if not done:
                         check_meta_gradient(result, theta)
                     loss, grad = result
-                    require_finite(loss, grad)
+                    require_finite(grad, loss)
                     stepped = take_step(optimizer, theta, grad)
-                    require_finite(loss, stepped)
+                    require_finite(stepped)
                 except _validate.NotFinite as cause:
                     cause = blame_batch(cause, model, theta, batch)
                     raise diverged(
