@@ -75,6 +75,7 @@ def test_relative_error_is_over_the_larger_norm():
     assert relative_error([1.0], [-1.0]) == 2
     assert relative_error([[3.0, 0.0]], [[0.0, 4.0]]) == 5 / 4
     assert relative_error(1e-9, 2e-9) == pytest.approx(0.5)  # no scale is too small to count
+    assert relative_error(np.empty((2, 0)), np.empty((2, 0))) == 0
 
 
 def test_relative_error_of_nan_passes_no_check():
@@ -124,6 +125,13 @@ def test_a_function_of_rows_is_called_for_all_of_them_at_once():
 
     complex_step(counted, THETA)
     assert shapes.count((4, 3)) == 1 and len(shapes) <= 5  # 4: the axes, and one to compare
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e7])
+def test_one_difference_settles_it_though_it_is_rounded(offset):
+    calls = []
+    assert complex_step(lambda t: calls.append(1) or offset + t[0], THETA, V) == pytest.approx(0.6)
+    assert len(calls) == 3  # the step, and a difference of two
 
 
 def one_abs(t):

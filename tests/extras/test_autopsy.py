@@ -395,6 +395,13 @@ def test_a_scale_or_a_single_task_is_named(says):
     assert (found.right, found.verdict) == (False, f"no: this is {says}")
 
 
+def test_of_one_output_there_is_no_sum_over_outputs():
+    model, theta, batch = example(**UNEVEN | dict(sizes=(2, 6, 1)))
+    found = autopsy.examine(scaled(tm.maml_grad, 7), model, theta, batch, 0.1)
+    assert found.verdict == "no: this is MAML, times 7: 7 is the number of query points"
+    assert not [name for name in found.errors if "outputs" in name]
+
+
 def test_with_as_many_tasks_as_query_points_both_are_named():
     model, theta, batch = example(sizes=(2, 6, 5, 2), tasks=5, shots=6, query=5)
     found = autopsy.examine(scaled(tm.maml_grad, 5), model, theta, batch, 0.1)
@@ -444,6 +451,14 @@ def hand_made(model, theta, batch, inner_lr, steps, hessian_at):
 def test_a_hessian_of_another_loss_or_another_step_is_named(says, hessian_at):
     found = verdict(lambda m, t, b, a, k, _: hand_made(m, t, b, a, k, hessian_at), 3)
     assert found.verdict == f"no: this is MAML {says}"
+
+
+def test_four_steps_taken_back_in_the_wrong_order_are_named_too():
+    def first_first(s, thetas, support, query):
+        return thetas[3 - s], support
+
+    found = verdict(lambda m, t, b, a, k, _: hand_made(m, t, b, a, k, first_first), 4)
+    assert found.verdict == "no: this is MAML taken back first step first"
 
 
 def test_the_query_gradient_before_adaptation_is_named_alone_and_propagated():
@@ -579,7 +594,7 @@ def test_a_result_that_is_not_loss_and_gradient_is_refused():
 
 
 def test_a_batch_of_another_form_is_refused_and_one_in_another_order_is_read_by_name():
-    model, theta, batch = example()
+    model, theta, batch = example(sizes=(2, 6, 1))  # x and y of one width could be exchanged
     for value in (batch._asdict(), list(batch), tuple(batch), None):
         with pytest.raises(ValueError, match="batch: expected a TaskBatch.x_support.*; got"):
             autopsy.examine(tm.maml_grad, model, theta, value, 0.1)

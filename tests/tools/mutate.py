@@ -63,6 +63,18 @@ EQUIVALENT = {  # (function or "", parts of the change or its line): why no test
     ("", " < ", " <= ", "tolerance ->"): "no error is the tolerance itself",
     ("", " < ", " <= ", "TOLERANCE ->"): "no error is TOLERANCE itself",
     ("claimed", " < 0.05 * errors[first]"): "no claim is off by just 5 %",
+    ("check_model", "3 -> "): "how many random directions are enough is a guess",
+    ("check_model", "without axis"): "shorter directions, all the same",
+    ("examine", "10 -> ", "10 * tolerance"): "how near is the same is a guess",
+    ("_shows_change", "4 -> "): "how many units in the last place are noise is a guess",
+    ("_shows_change", "without initial"): "a result without entries: no verdict, either way",
+    ("_shows_change", "-> gap < "): "a closer look finds the same: a matter of speed",
+    ("", "x_support -> batch.x_query", "len(batch.x_support)"): "they have as many tasks",
+    ("_loses_imaginary", "1e-06 -> 2e-06"): "how small a share is lost is a guess",
+    ("means", "without invalid"): "of losses, not negative, none is inf - inf",
+    ("replace", "pauses="): "how long to wait is a setting",
+    ("conjugate_gradients", "2 -> 3", "eps ** 2"): "when rounding is met is a matter of speed",
+    ("", "1.0 -> 2.0", "_meta_sgd_grad(learned"): "not read: the rates are in theta",
     ("taylor_slopes", "50 -> 49"): "how many units in the last place are rounding is a guess",
 }
 
