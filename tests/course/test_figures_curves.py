@@ -311,6 +311,13 @@ def test_a_history_of_few_meta_steps_is_a_dot(shape, smooth, window, log):
     ax.figure.draw_without_rendering()
 
 
+def test_a_short_history_is_drawn_as_it_is():
+    history = skewed(0, 19)
+    (ax,) = figures.plot_history({"MAML": history}, "").axes
+    same(read(ax.lines[0])[0], [np.arange(1, 20), history])
+    assert ax.get_ylabel() == "meta-loss"
+
+
 def test_the_window_is_at_most_the_shortest_history():
     (ax,) = figures.plot_history({"a": np.ones(200), "b": np.full(4, 2.0)}, "").axes
     assert ax.get_ylabel() == "meta-loss, mean of 4 meta-steps"
@@ -330,6 +337,7 @@ def test_a_history_ends_where_a_seed_is_not_finite_and_the_others_stay_in_sight(
     top = max(smoothed(lost, 2)[:7].max(), smoothed(good, 2).max())
     assert top < ax.get_ylim()[1] < 2 * top
     assert {*read_labels(ax)} == {*histories}
+    assert ax.get_ylabel() == "meta-loss, mean of 2 meta-steps"
     ax.figure.draw_without_rendering()
 
 

@@ -318,4 +318,5 @@ def test_gallery_draws_each_task_before_and_after():
         for place in (ax.get_subplotspec() for ax in axes)
     ]
     assert places == [(row, column) for row in range(2) for column in range(3)]
-    assert len(figures.plot_gallery(dict([*panels.items()][:2]), columns=1).axes) == 2
+    for n in (1, 2):
+        assert len(figures.plot_gallery(dict([*panels.items()][:n]), columns=1).axes) == n

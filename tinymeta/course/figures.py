@@ -214,7 +214,8 @@ def plot_gallery(panels, columns=3):
             plot_line(ax, x, before, "before", color=PINK, linestyle=":"),
             plot_line(ax, x, after, "after", color=BLUE, linestyle="-"),
         ]
-        ax.plot(task.x_support[0], task.y_support[0], "o", color=BLACK, markersize=3.5, zorder=3)
+        support = task.x_support.ravel(), task.y_support.ravel()
+        ax.plot(*support, "o", color=BLACK, markersize=3.5, zorder=3)
         ax.margins(x=0)
         ax.set(ylim=(-top, top), title=title)
         label_ends(ax, labels, gap=0.12)
