@@ -5,7 +5,8 @@ gradient(theta, batch) is the meta-gradient inside them, on given numbers, so th
 can be checked against one another. Each library is imported by its own contender alone; `serve` is
 the process that one contender lives in.
 
-Of tinymeta only names at its root are used, so that this file can also time other versions of it.
+Of tinymeta only names at its root are used, and Ahead in cells that ask for it, so that this file
+can also time other versions of it.
 """
 
 import itertools
@@ -22,6 +23,7 @@ LETTER_SIZES = [196, 64, 64, 5]  # 14 x 14 pixels to 5 classes
 # A hundredth of what one trains with: all stay near where they start, and none diverges on the way.
 OUTER_LR = 1e-5
 SCAN = 50  # meta-steps a call, for the contender jax_scan
+AHEAD = 64  # meta-batches that Ahead samples at once
 
 
 class Cell(NamedTuple):
@@ -29,11 +31,16 @@ class Cell(NamedTuple):
     tasks: int = 1
     steps: int = 1
     shots: int = 10  # support points, and as many query points; for letters, of each class
-    dtype: str = "float32"
+    width: int = 40  # units in each of the two hidden layers; letters have their own sizes
     # From here on for tinymeta alone.
+    dtype: str = "float32"
     activation: str = "relu"
     problem: str = "sine"  # or letters: cross-entropy
     replicas: int = 0  # trained at once by meta_train; 0: the bare meta-step, without meta_train
+    ahead: bool = False  # meta_train's tasks are wrapped in Ahead
+
+    def sizes(self):
+        return LETTER_SIZES if self.problem == "letters" else [1, self.width, self.width, 1]
 
 
 def start(seed=0, sizes=SIZES):
@@ -43,9 +50,9 @@ def start(seed=0, sizes=SIZES):
     return np.concatenate(layers).astype("float32")
 
 
-def unpack(theta):
+def unpack(theta, sizes):
     """Return [W1, b1, W2, b2, W3, b3] as views; W (d_in, d_out), b (1, d_out)."""
-    shapes = [shape for i, o in zip(SIZES, SIZES[1:]) for shape in ((i, o), (1, o))]
+    shapes = [shape for i, o in zip(sizes, sizes[1:]) for shape in ((i, o), (1, o))]
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes)]
 
@@ -54,6 +61,8 @@ class Letters:
     """Draw 5-way episodes as GlyphTasks does, with noise in [0, 1) for pixels.
 
     A batch of each size is drawn once and handed out ever after: drawing takes no time."""
+
+    many_at_once = True  # for Ahead
 
     def __init__(self):
         self.drawn = {}
@@ -80,9 +89,14 @@ def tinymeta(cell):
     import tinymeta as tm
 
     if cell.problem == "letters":
-        sizes, criterion, tasks = LETTER_SIZES, "cross_entropy", Letters()
+        criterion, tasks = "cross_entropy", Letters()
     else:
-        sizes, criterion, tasks = SIZES, "mse", tm.SineTasks()
+        criterion, tasks = "mse", tm.SineTasks()
+    if cell.ahead:
+        from tinymeta.tasks import Ahead
+
+        tasks = Ahead(tasks, AHEAD, cell.dtype)
+    sizes = cell.sizes()
     model = tm.MLP(sizes, activation=cell.activation, criterion=criterion)
     meta_grad = getattr(tm, cell.method + "_grad")
     adam, rng = tm.Adam(OUTER_LR), np.random.default_rng(0)
@@ -121,7 +135,12 @@ def pytorch(cell, batched, threads=None):
 
     if threads:
         torch.set_num_threads(threads)
-    params = [torch.from_numpy(part.copy()).requires_grad_() for part in unpack(start())]
+    sizes = cell.sizes()
+
+    def leaves(theta):
+        return [torch.from_numpy(w.copy()).requires_grad_() for w in unpack(theta, sizes)]
+
+    params = leaves(start(sizes=sizes))
     adam = torch.optim.Adam(params, lr=OUTER_LR, fused=True)
     layer = torch.baddbmm if batched else torch.addmm
     # The inner loss is summed over points (and, batched, over tasks): that is one operation.
@@ -157,7 +176,7 @@ def pytorch(cell, batched, threads=None):
             adam.step()
 
     def gradient(theta, batch):
-        params = [torch.from_numpy(part.copy()).requires_grad_() for part in unpack(theta)]
+        params = leaves(theta)
         loss = meta_loss(params, [torch.from_numpy(array) for array in batch])
         grads = torch.autograd.grad(loss, params)
         return np.concatenate([g.numpy().ravel() for g in grads])
@@ -165,16 +184,18 @@ def pytorch(cell, batched, threads=None):
     return run, gradient
 
 
-def jax(cell, scan):
-    """Put the whole meta-step into one jitted function, sampling and Adam included.
+def jax(cell, call):
+    """Put the whole meta-step into one jitted function, Adam included.
 
-    theta is a flat vector (a call hands over fewer arrays), everything is donated. scan: SCAN
-    meta-steps in one call, for those who need nothing in between."""
+    theta is a flat vector (a call hands over fewer arrays), everything is donated. What a call
+    does: "inside" samples too; "scan" does SCAN such meta-steps, for those who need nothing in
+    between; "fed" gets its tasks from tinymeta's SineTasks, as one who has data of their own."""
     import jax
     import jax.numpy as jnp
     from jax.flatten_util import ravel_pytree
 
-    theta, unravel = ravel_pytree([jnp.asarray(part) for part in unpack(start())])
+    sizes, K = cell.sizes(), cell.shots
+    theta, unravel = ravel_pytree([*map(jnp.asarray, unpack(start(sizes=sizes), sizes))])
 
     def loss(weights, x, y):
         W1, b1, W2, b2, W3, b3 = weights
@@ -195,30 +216,39 @@ def jax(cell, scan):
         keys = jax.random.split(key, 3)
         a = jax.random.uniform(keys[0], (cell.tasks, 1, 1), minval=0.1, maxval=5)
         b = jax.random.uniform(keys[1], (cell.tasks, 1, 1), maxval=2 * math.pi)
-        x = jax.random.uniform(keys[2], (cell.tasks, 2 * cell.shots, 1), minval=-5, maxval=5)
+        x = jax.random.uniform(keys[2], (cell.tasks, 2 * K, 1), minval=-5, maxval=5)
         y = a * jnp.sin(x + b)
-        K = cell.shots
         return x[:, :K], y[:, :K], x[:, K:], y[:, K:]
 
-    def meta_step(state, _=None):
+    def fed(state, batch):
         theta, m, v, t, key = state
-        key, sample_key = jax.random.split(key)
-        loss, g = jax.value_and_grad(meta_loss)(theta, sample(sample_key))
+        loss, g = jax.value_and_grad(meta_loss)(theta, batch)
         t, m, v = t + 1, 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g  # Adam; optax's takes as long
         theta = theta - OUTER_LR * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8)
         return (theta, m, v, t, key), loss
 
+    def inside(state, _=None):
+        *rest, key = state
+        key, sample_key = jax.random.split(key)
+        return fed((*rest, key), sample(sample_key))
+
+    def scan(state):
+        return jax.lax.scan(inside, state, length=SCAN)
+
     state = (theta, jnp.zeros_like(theta), jnp.zeros_like(theta), jnp.float32(0), jax.random.key(0))
+    step = jax.jit({"fed": fed, "inside": inside, "scan": scan}[call], donate_argnums=0)
+    if call == "fed":
+        from tinymeta import SineTasks
 
-    def many(state):
-        return jax.lax.scan(meta_step, state, length=SCAN)
+        tasks, rng = SineTasks(), np.random.default_rng(0)
 
-    call = jax.jit(many if scan else meta_step, donate_argnums=0)
+    def draw():
+        return [array.astype("float32") for array in tasks.sample(rng, cell.tasks, K)]
 
     def run(n):
         nonlocal state
         for _ in range(n):
-            state, loss = call(state)
+            state, loss = step(state, draw()) if call == "fed" else step(state)
         jax.block_until_ready((state, loss))
 
     return run, lambda theta, batch: np.asarray(jax.jit(jax.grad(meta_loss))(theta, batch))
@@ -235,7 +265,8 @@ def products(cell):
     at every inner step (so less memory is touched than by any true meta-step). Products of inner
     dimension 1 (the first layer forward, the last one back) are a broadcast np.multiply, 2.7 times
     as fast as np.matmul from 25 tasks on; all others are np.matmul."""
-    rng, T, K, width = np.random.default_rng(0), cell.tasks, cell.shots, SIZES[1]
+    rng, sizes = np.random.default_rng(0), cell.sizes()
+    T, K, width = cell.tasks, cell.shots, cell.width
 
     def array(*shape):
         return rng.standard_normal((T, *shape)).astype(cell.dtype)
@@ -244,7 +275,7 @@ def products(cell):
         return a.swapaxes(-1, -2)
 
     def weights():
-        return [array(i, o) for i, o in zip(SIZES, SIZES[1:])]
+        return [array(i, o) for i, o in zip(sizes, sizes[1:])]
 
     (W1, W2, W3), (V1, V2, V3) = weights(), weights()
     x, h1, h2, Rh1, Rh2 = array(K, 1), *(array(K, width) for _ in range(4))
@@ -276,24 +307,36 @@ BUILDERS = {
     "eager": lambda cell: pytorch(cell, batched=False, threads=1),
     "batched": lambda cell: pytorch(cell, batched=True),
     "batched_1": lambda cell: pytorch(cell, batched=True, threads=1),
-    "jax": lambda cell: jax(cell, scan=False),
-    "jax_scan": lambda cell: jax(cell, scan=True),
+    "jax": lambda cell: jax(cell, "inside"),
+    "jax_scan": lambda cell: jax(cell, "scan"),
+    "jax_fed": lambda cell: jax(cell, "fed"),
     "products": products,
 }
 
 
 def peak_memory(cell):
-    """Return the most bytes held at a time by the first two meta-gradients of this process.
-
-    Buffers that are kept count too."""
+    """Return the most bytes that two meta-gradients hold at a time."""
     _, gradient = BUILDERS["tinymeta"](cell)
-    theta = start().astype(cell.dtype)
+    theta = start(sizes=cell.sizes()).astype(cell.dtype)
     batch = np.random.default_rng(0).uniform(-5, 5, (4, cell.tasks, cell.shots, 1))
     batch = batch.astype(cell.dtype)
     tracemalloc.start()
     for _ in range(2):
         gradient(theta, batch)
-    return tracemalloc.get_traced_memory()[1]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def page_faults(cell, n=5):
+    """Return how many pages the system maps in a meta-step: the mean over n, after n others."""
+    from resource import RUSAGE_SELF, getrusage  # not on Windows
+
+    run, _ = BUILDERS["tinymeta"](cell)
+    run(n)
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    run(n)
+    return (getrusage(RUSAGE_SELF).ru_minflt - before) / n
 
 
 def train(iterations, seeds, dtype, meta_batch_size, phase, scheme):
@@ -329,6 +372,7 @@ def origin():
     return tm.__file__
 
 
+ANSWERS = {"peak": peak_memory, "faults": page_faults, "train": train, "origin": origin}
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -351,7 +395,10 @@ def serve(connection, name, root, clock):
                 run, _ = BUILDERS[name](cell)
                 run(1)  # compiles
                 fastest = min(block(run, 1, 0, clock) for _ in range(5))
-                built[cell] = run, math.ceil(seconds / 10 / fastest)
+                chunk = math.ceil(seconds / 10 / fastest)
+                if cell.ahead:  # in AHEAD meta-steps one samples: the others alone are too fast
+                    chunk = AHEAD * math.ceil(chunk / AHEAD)
+                built[cell] = run, chunk
             run, chunk = built[cell]
             run(1)  # wakes what the others' turns have put to sleep
             elapsed = block(run, chunk, seconds, clock)
@@ -360,5 +407,4 @@ def serve(connection, name, root, clock):
             cell, theta, batch = arguments
             connection.send(BUILDERS[name](cell)[1](theta, batch))
         else:
-            does = {"peak": peak_memory, "train": train, "origin": origin}[task]
-            connection.send(does(*arguments))
+            connection.send(ANSWERS[task](*arguments))

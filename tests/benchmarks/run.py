@@ -4,8 +4,8 @@
     python tests/benchmarks/run.py --long             every table, the whole trainings too
     python tests/benchmarks/run.py --against DIR      this checkout against the one in DIR
 
-Each contender lives in a process of its own; two are timed in turn, block by block, and a cell is
-the median of the ratios of neighbouring blocks: what else the machine does falls on both alike.
+Each contender lives in a process of its own; those compared are timed in turn, block by block, and
+a cell is the median of the ratios within a round: what else the machine does falls on all alike.
 """
 
 import argparse
@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS = ["1x1", "1x5", "25x1", "25x5", "100x1"]
 METHODS = ["maml", "fomaml"]  # those of the peers
 ALL_METHODS = [*METHODS, "reptile"]
+NAMES = ["MAML", "FOMAML", "Reptile"]
 DTYPES = ["float32", "float64"]
 LETTERS = {"problem": "letters", "shots": 1}
 NETWORKS = {  # title, its rows, what sets its cells apart
@@ -34,14 +35,28 @@ NETWORKS = {  # title, its rows, what sets its cells apart
     "tanh": ("tanh, mse", ROWS, {"activation": "tanh"}),
     "cross_entropy": ("ReLU, cross-entropy", ["1x1", "16x1", "16x5"], LETTERS),
 }
-# The three that --against compares, and their replicas.
-KINDS = {"bare meta-step": 0, "meta_train": 1, "meta_train, five replicas": 5}
-GROWS_WITH = "grows with (else 25 tasks, 10 shots, 1 step)"
+TABLES = ["peers", "large", "ratios", "growth", "faults", "networks"]
+KINDS = {  # of meta-steps of tinymeta; --against compares all, with a tree that has no Ahead
+    "bare meta-step": {},
+    "meta_train": {"replicas": 1},
+    "meta_train, five replicas": {"replicas": 5},
+    "meta_train with Ahead": {"replicas": 1, "ahead": True},
+}
+OWN = ["bare meta-step", "meta_train", "meta_train with Ahead"]  # those beside the peers
+GROWTH = {
+    "tasks": (1, 3, 10, 30, 100, 300, 1000),
+    "shots": (1, 3, 10, 30, 100, 300, 1000),
+    "steps": (1, 2, 5, 10, 20, 50, 100),
+    "width": (10, 20, 40, 80, 160, 320),
+}
+LARGE = [("1000x1", {}), ("25x1", {"shots": 1000}), ("25x1", {"width": 320})]
+LABELS = {"tasks": (6, -9), "shots": (6, 1), "steps": (-14, 6), "width": (-16, 6)}  # from the end
 PEERS = {  # title, package, contenders: the fastest of them counts
     "eager": ("vs eager PyTorch, task by task", "torch", ["eager"]),
     "batched": ("vs PyTorch, tasks batched", "torch", ["batched", "batched_1"]),
     "jax": ("vs JAX jit + vmap", "jax", ["jax"]),
-    "jax_scan": ("vs the same, 50 meta-steps a call", "jax", ["jax_scan"]),
+    "jax_scan": ("vs JAX, 50 meta-steps a call", "jax", ["jax_scan"]),
+    "jax_fed": ("vs JAX, fed by NumPy's sampler", "jax", ["jax_fed"]),
     "products": ("vs its matrix products alone", "numpy", ["products"]),
 }
 
@@ -67,18 +82,21 @@ class Contender:
         return self.ask("time", cell, seconds)
 
 
-def ratio(a, cell_a, b, cell_b, pace):
-    """Return the median over rounds of a's time over b's, and a's median time in seconds."""
+def race(entries, pace):
+    """Time each (contender, cell) in turn, round by round; return seconds (rounds, entries)."""
     rounds, seconds = pace
+    order, times = [*range(len(entries))], np.empty((rounds, len(entries)))
+    for turn in range(rounds):
+        for i in order[:: (-1) ** turn]:  # being first is no advantage over all
+            contender, cell = entries[i]
+            times[turn, i] = contender.time(cell, seconds)
+    return times
 
-    def pair(turn):
-        if turn % 2:  # being first is no advantage over all
-            other = b.time(cell_b, seconds)
-            return a.time(cell_a, seconds), other
-        return a.time(cell_a, seconds), b.time(cell_b, seconds)
 
-    pairs = [pair(turn) for turn in range(rounds)]
-    return np.median([one / other for one, other in pairs]), np.median([one for one, _ in pairs])
+def ratio(a, cell_a, b, cell_b, pace):
+    """Return the median over rounds of a's time over b's."""
+    one, other = race([(a, cell_a), (b, cell_b)], pace).T
+    return np.median(one / other)
 
 
 def print_table(title, head, rows):
@@ -97,23 +115,32 @@ def join(numbers):
     return " / ".join(f"{number:.2f}" for number in numbers)
 
 
-def peers_table(rows, peers, pace):
+def peers_table(title, rows, kinds, peers, pace):
+    """Print the ratios of our kinds of meta-step to the peers'; rows: (row, what sets it apart)."""
     ours = Contender("tinymeta")
-    theirs = {peer: [Contender(name) for name in PEERS[peer][2]] for peer in peers}
+    theirs = [[Contender(name) for name in PEERS[peer][2]] for peer in peers]
+    if not hasattr(importlib.import_module("tinymeta.tasks"), "Ahead"):  # an old version's
+        kinds = [kind for kind in kinds if "ahead" not in KINDS[kind]]
 
     def against(contenders, cell):
-        return max(ratio(ours, cell, contender, cell, pace) for contender in contenders)
+        """Return the ratios and our seconds, each (kinds,); the fastest contender counts."""
+        own = [(ours, cell._replace(**KINDS[kind])) for kind in kinds]
+        times = race(own + [(contender, cell) for contender in contenders], pace)
+        mine, others = np.split(times, [len(own)], axis=1)
+        ratios = np.median(mine[:, :, None] / others[:, None, :], axis=0)
+        return ratios.max(axis=1), np.median(mine, axis=0)
 
-    def cells_of(row):
-        cells = parse(row)
-        found = np.array([[against(peer, cell) for cell in cells] for peer in theirs.values()])
-        ratios, own = found[..., 0], 1e3 * np.median(found[..., 1], axis=0)
-        return [row, join(own), *map(join, ratios)]
+    def lines():
+        for row, rest in rows:
+            label = ", ".join([row, *(f"{name} {size}" for name, size in rest.items())])
+            cells = parse(row, **rest)
+            found = np.array([[against(peer, cell) for peer in theirs] for cell in cells])
+            ratios, own = found[:, :, 0], 1e3 * np.median(found[:, :, 1], axis=1)
+            for i, kind in enumerate(kinds):
+                yield [label, kind, join(own[:, i]), *map(join, ratios[:, :, i].T)]
 
-    titles = [PEERS[peer][0] for peer in peers]
-    head = ["tasks x inner steps, MAML / FOMAML", "tinymeta, ms", *titles]
-    title = "Whole meta-step, float32: tinymeta's time over each other's"
-    print_table(title, head, map(cells_of, rows))
+    head = ["tasks x inner steps, MAML / FOMAML", "tinymeta's", "ms", *(PEERS[p][0] for p in peers)]
+    print_table(f"{title}, float32: tinymeta's time over each other's", head, lines())
 
 
 def rows_of(flags):
@@ -169,8 +196,9 @@ def comparison_table(flags, pace):
     medians = {}
 
     def estimate(label, cell, kind):
-        cell = cell._replace(replicas=KINDS[kind])
-        estimates = [ratio(one, cell, other, cell, pace)[0] for one, other in zip(this, that)]
+        cell = cell._replace(**KINDS[kind])
+        plain = cell._replace(ahead=False)
+        estimates = [ratio(one, cell, other, plain, pace) for one, other in zip(this, that)]
         medians[", ".join([*label, kind])] = np.median(estimates)
         return spread(estimates)
 
@@ -180,7 +208,8 @@ def comparison_table(flags, pace):
                 label = [title, row, cell.method, cell.dtype]
                 yield label + [estimate(label, cell, kind) for kind in KINDS]
 
-    head = ["network", "tasks x inner steps", "method", "dtype", *KINDS]
+    kinds = [f"{kind} / plain" if "ahead" in KINDS[kind] else kind for kind in KINDS]
+    head = ["network", "tasks x inner steps", "method", "dtype", *kinds]
     print_table("This tree's time over the other's", head, lines())
     worst = max(medians, key=medians.get)
     print(f"\nWorst cell: {medians[worst]:.2f} ({worst}).")
@@ -192,12 +221,12 @@ def ratios_tables(rows, pace):
     one, other = Contender("tinymeta"), Contender("tinymeta")
 
     def second_over_first(tasks):
-        found, _ = ratio(one, Cell("maml", tasks), other, Cell("fomaml", tasks), pace)
+        found = ratio(one, Cell("maml", tasks), other, Cell("fomaml", tasks), pace)
         return [str(tasks), f"{found:.2f}"]
 
     def double_over_single(row):
         pairs = zip(parse(row, dtype="float64"), parse(row))
-        return [row, join(ratio(one, double, other, single, pace)[0] for double, single in pairs)]
+        return [row, join(ratio(one, double, other, single, pace) for double, single in pairs)]
 
     head = ["tasks", "MAML over FOMAML"]
     title = "Second order over first, one inner step"
@@ -210,46 +239,66 @@ def relative(a, b):
     return np.linalg.norm(a - b) / np.linalg.norm(b)
 
 
-def slope(sizes, values):
-    return np.polyfit(np.log(sizes), np.log(values), 1)[0]
+def slopes(sizes, values):
+    """Return log-log slopes: by least squares, between the ends, largest between neighbours."""
+    x, y = np.log(sizes), np.log(values)
+    found = np.polyfit(x, y, 1)[0], (y[-1] - y[0]) / (x[-1] - x[0]), max(np.diff(y) / np.diff(x))
+    return np.round(found, 2) + 0.0  # no -0.00
 
 
-def growth_table(pace):
-    rounds, seconds = pace
-    ours = Contender("tinymeta")
+def growth_tables(figure, pace):
+    """Print the slopes of time and of peak memory; draw both if a file is given for the figure."""
+    ours, times, peaks = Contender("tinymeta"), {}, {}
+    for (name, sizes), method in itertools.product(GROWTH.items(), ALL_METHODS):
+        cells = [Cell(method, **{"tasks": 25, name: size}) for size in sizes]
+        seconds = race([(ours, cell) for cell in cells], pace)
+        times[name, method] = 1e6 * np.median(seconds, axis=0)
+        peaks[name, method] = np.array([ours.ask("peak", cell) for cell in cells]) / 2**10
 
-    def row(name, sizes, rest):
-        found = []
-        for method in METHODS:
-            cells = [Cell(method, **{**rest, name: size}) for size in sizes]
-            times = [[ours.time(cell, seconds) for cell in cells] for _ in range(rounds)]
-            times = np.median(times, axis=0)
-            found.append(f"{slope(sizes, times):.2f} ({slope(sizes[-2:], times[-2:]):.2f})")
-        return [f"{name} {sizes[0]} to {sizes[-1]}", *found]
+    def lines(found):
+        for name, sizes in GROWTH.items():
+            curves = [found[name, method] for method in ALL_METHODS]
+            more = [(y[-1] - y[-2]) / (sizes[-1] - sizes[-2]) for y in curves]
+            cells = [f"{join(slopes(sizes, y))} ({unit:.1f})" for y, unit in zip(curves, more)]
+            yield [f"{name} {sizes[0]} to {sizes[-1]}", *cells]
 
-    dimensions = [
-        ("tasks", (16, 32, 64, 128, 256, 512), {}),
-        ("shots", (10, 20, 40, 80, 160, 320), {"tasks": 25}),
-        ("steps", (1, 2, 4, 8, 16, 32), {"tasks": 25}),
-    ]
-    title = "Growth of time, float32: log-log slope (over the last doubling)"
-    print_table(title, [GROWS_WITH, "MAML", "FOMAML"], itertools.starmap(row, dimensions))
+    head = ["grows with (else 25 tasks, 10 shots, 1 step, 40 units)", *NAMES]
+    text = "float32: slope by least squares / between the ends / largest (one more costs, {})"
+    print_table(f"Growth of a meta-step's time, {text.format('µs')}", head, lines(times))
+    print_table(f"Growth of a meta-gradient's memory, {text.format('KiB')}", head, lines(peaks))
+    if figure:
+        draw_growth({"time, ms": (times, 1e3), "peak memory, MiB": (peaks, 2**10)}, figure)
 
 
-def memory_table():
-    def row(name, sizes, rest):
-        found = []
-        for method in ALL_METHODS:
-            cells = [Cell(method, **{**rest, name: size}) for size in sizes]
-            peaks = [Contender("tinymeta").ask("peak", cell) / 2**10 for cell in cells]
-            each = np.diff(peaks) / np.diff(sizes)
-            found.append("{:.0f}, {:.0f}, {:.0f} ({:.1f}, {:.1f})".format(*peaks, *each))
-        return [f"{name} {', '.join(map(str, sizes))}", *found]
+def draw_growth(found, path):
+    """Draw MAML's and FOMAML's curves; found: {title: ({(name, method): values}, unit)}."""
+    from tinymeta.course import style
 
-    dimensions = ("tasks", (16, 64, 256), {}), ("steps", (2, 8, 32), {"tasks": 25})
-    title = "Peak memory of a meta-gradient, float32: KiB (KiB a further task or step)"
-    head = [GROWS_WITH, "MAML", "FOMAML", "Reptile"]
-    print_table(title, head, itertools.starmap(row, dimensions))
+    figure, axes = style.new_figure(9, 6.5, 2, 2, sharex=True, sharey="row")
+    panels = itertools.product(found.items(), zip(METHODS, NAMES))
+    for ax, ((title, (curves, unit)), (method, of)) in zip(axes.flat, panels):
+        for (name, sizes), look in zip(GROWTH.items(), style.CYCLE):
+            y = curves[name, method] / unit
+            ax.loglog(sizes, y, marker=".", **look)
+            text = {"textcoords": "offset points", "color": look["color"]}
+            ax.annotate(name, (sizes[-1], y[-1]), LABELS[name], **text)
+        ax.set_title(f"{of}: {title}")
+    for ax in axes[-1]:
+        ax.set_xlabel("tasks, shots, inner steps, or units in a layer")
+    style.save(figure, path)
+
+
+def faults_table():
+    """Give each cell a process of its own: memory that one has freed another one finds mapped."""
+
+    def row(row, dtype):
+        cells = parse(row, ALL_METHODS, dtype=dtype, replicas=1)
+        faults = [Contender("tinymeta").ask("faults", cell) for cell in cells]
+        return [row, dtype, *(f"{number:,.0f}" for number in faults)]
+
+    head = ["tasks x inner steps", "dtype", *NAMES]
+    rows = itertools.starmap(row, itertools.product(("100x1", "512x1", "2048x1"), DTYPES))
+    print_table("Page faults of a meta-step of meta_train", head, rows)
 
 
 def long_table(share):
@@ -319,7 +368,6 @@ def at_least_one(text):
 
 
 def read_flags():
-    tables = ["peers", "ratios", "growth", "memory", "networks"]
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 
     def switch(name, text):
@@ -331,8 +379,10 @@ def read_flags():
     switch("--quick", "shorter and fewer blocks; a fiftieth of --long")
     text = "tasks x inner steps (default: a few, for each network)"
     parser.add_argument("--rows", nargs="+", metavar="TxK", help=text)
-    subset("--tables", tables, "default: all", nargs="*")
+    subset("--tables", TABLES, "default: all", nargs="*")
     subset("--peers", PEERS, "default: all that are installed")
+    text = "draw the tables of growth into this file, a PNG"
+    parser.add_argument("--figure", metavar="FILE", help=text)
     switch("--verify", "first check that all compute the same")
     switch("--long", "also whole trainings, some minutes")
     text = "of --against and of the table of networks; default: all"
@@ -351,6 +401,9 @@ def read_flags():
 def main():
     flags = read_flags()
     pace = (3, 0.05) if flags.quick else (9, 0.15)  # rounds, seconds a block
+    # For all contenders. On a busy machine OpenBLAS's threads wait for each other, up to 30 times
+    # as long as the products of 1,000 points take.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     print(machine(), flush=True)
     if flags.against:
         comparison_table(flags, pace)
@@ -366,16 +419,17 @@ def main():
     if flags.verify and checked:
         verify({name: Contender(name) for name in ("tinymeta", *checked)})
     rows = flags.rows or ROWS
-    if "peers" in flags.tables:
-        peers_table(rows, peers, pace)
-    if "ratios" in flags.tables:
-        ratios_tables(rows, pace)
-    if "growth" in flags.tables:
-        growth_table(pace)
-    if "memory" in flags.tables:
-        memory_table()
-    if "networks" in flags.tables:
-        networks_table(flags, pace)
+    fast = [name for name in peers if name in ("batched", "jax", "jax_fed")] or ["products"]
+    tables = {
+        "peers": lambda: peers_table("Meta-step", [(row, {}) for row in rows], OWN, peers, pace),
+        "large": lambda: peers_table("Large meta-step", LARGE, ["meta_train"], fast, pace),
+        "ratios": lambda: ratios_tables(rows, pace),
+        "growth": lambda: growth_tables(flags.figure, pace),
+        "faults": faults_table,
+        "networks": lambda: networks_table(flags, pace),
+    }
+    for name in flags.tables:
+        tables[name]()
     if flags.long:
         long_table(0.02 if flags.quick else 1)
 
