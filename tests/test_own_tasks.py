@@ -568,10 +568,6 @@ def of_one_axis(rng, n_tasks, shots, query, grid=False):
     return tm.TaskBatch(x, x, x, x)
 
 
-def too_many(rng, n_tasks, shots, query, grid=False):
-    return natural(rng, n_tasks + 1, shots, query)
-
-
 @pytest.mark.parametrize(
     "sample, replicas, error, message",
     [
@@ -584,7 +580,6 @@ def too_many(rng, n_tasks, shots, query, grid=False):
             ValueError,
             r"x_support: expected .*; in tasks.sample, which was asked",
         ),
-        (too_many, None, ValueError, r"batch: expected 2 tasks; got 3; in tasks.sample, which"),
         (lambda *_: None, None, ValueError, r"batch: expected a TaskBatch.*; in tasks.sample"),
     ],
 )

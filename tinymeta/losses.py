@@ -28,7 +28,7 @@ class Loss(NamedTuple):
 
 def mse_value(outputs, y):
     total, n = np.add.reduce(np.square(outputs - y), (-2, -1)), y.shape[-2] * y.shape[-1]
-    return np.divide(total, n, dtype=total.dtype)  # NumPy 1 would widen a float32 scalar
+    return total / total.dtype.type(n)  # NumPy 1 would widen a float32 scalar by an int
 
 
 def mse_grad(outputs, y):

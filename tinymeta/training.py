@@ -154,14 +154,6 @@ def say_what_was_asked(error, n_tasks, shots, query):
         error.args = (message, *error.args[1:])
 
 
-def check_batch(model, theta, batch, n_tasks):
-    """Refuse a batch that does not suit the model, or has another number of tasks."""
-    got = _validate.as_batch(model, theta, batch).x_support.shape[-3]
-    asked = n_tasks[-1] if isinstance(n_tasks, tuple) else n_tasks
-    if got != asked:
-        raise ValueError(f"batch: expected {asked} tasks; got {got}")
-
-
 def check_meta_gradient(result, theta):
     """Refuse the result of a meta-gradient that is not a loss (...) and a gradient (..., P)."""
     shapes = (theta.shape[:-1], theta.shape)
@@ -284,7 +276,7 @@ def meta_train(
                 try:
                     batch = tasks.sample(rng, n_tasks, shots, query)
                     if not done:  # validated once; afterwards only when a number is not finite
-                        check_batch(model, theta, batch, n_tasks)
+                        _validate.as_batch(model, theta, batch)
                 except _validate.NotFinite:
                     raise
                 except Exception as error:
