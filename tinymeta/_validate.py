@@ -153,8 +153,10 @@ def as_task_axes(rng, n_tasks, shots, query):
 
 
 def is_finite(array):
-    """Return whether all entries are finite. Fast path: a finite sum of squares implies finite
-    entries, and vdot raises no warning."""
+    """Return whether all entries are finite. Fast paths: a number is looked at by itself, and a
+    finite sum of squares, for which vdot raises no warning, implies finite entries."""
+    if np.ndim(array) == 0:
+        return math.isfinite(abs(array))
     return math.isfinite(np.vdot(array, array).real) or bool(np.isfinite(array).all())
 
 

@@ -156,9 +156,11 @@ def mean_over_tasks(algorithm):
 
     @functools.wraps(algorithm)
     def unchecked(model, theta, batch, rates, inner_steps, minibatch):
-        loss, grad = algorithm(model, theta[..., None, :], batch, rates, inner_steps, minibatch)
+        losses, grads = algorithm(model, theta[..., None, :], batch, rates, inner_steps, minibatch)
         n_tasks = batch.x_support.shape[-3]
-        return np.add.reduce(loss, -1) / n_tasks, np.add.reduce(grad, -2) / n_tasks
+        loss, grad = np.add.reduce(losses / n_tasks, -1), np.add.reduce(grads, -2)
+        grad /= n_tasks
+        return loss, grad
 
     @functools.wraps(algorithm)
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):

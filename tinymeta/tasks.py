@@ -182,7 +182,8 @@ class TaskBatch(NamedTuple):
 class SineTasks:
     """Sample tasks y = a sin(x + b), with a, b and x uniform over their ranges.
 
-    The defaults are the post's; the MAML paper draws its phase from (0, pi) instead.
+    The defaults are the post's; the MAML paper draws its phase from (0, pi) instead. Its `sample`
+    shows how one is written by hand; a `FunctionTasks` gives the same digits.
 
     Parameters
     ----------
@@ -219,9 +220,6 @@ class SineTasks:
     def __post_init__(self):
         for name, value in vars(self).items():
             _validate.check_range(name, value)
-        ranges = {"amplitude": self.amplitude, "phase": self.phase}
-        # object's, for a frozen class
-        object.__setattr__(self, "_family", FunctionTasks(sine, ranges, self.x_range))
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
         """Return a batch of new tasks.
@@ -255,11 +253,20 @@ class SineTasks:
         >>> batch.y_support.shape, batch.x_query[0, 0, :, 0].tolist()
         ((2, 3, 4, 1), [-5.0, -2.5, 0.0, 2.5, 5.0])
         """
-        return self._family.sample(rng, n_tasks, shots, query, grid)
-
-
-def sine(x, a, b):
-    return a * np.sin(x + b)
+        lead, shots, query = _validate.as_task_axes(rng, n_tasks, shots, query)
+        u = rng.random((*lead, 2 + shots + (0 if grid else query), 1))
+        low, high = self.x_range
+        a = self.amplitude[0] + (self.amplitude[1] - self.amplitude[0]) * u[..., :1, :]
+        b = self.phase[0] + (self.phase[1] - self.phase[0]) * u[..., 1:2, :]
+        x = u[..., 2:, :]
+        x *= high - low
+        x += low
+        if grid:
+            even = np.broadcast_to(np.linspace(low, high, query)[:, None], (*lead, query, 1))
+            x = np.concatenate((x, even), axis=-2)
+        y = np.sin(x + b)
+        y *= a
+        return TaskBatch(x[..., :shots, :], y[..., :shots, :], x[..., shots:, :], y[..., shots:, :])
 
 
 class FunctionTasks:
@@ -358,18 +365,18 @@ class FunctionTasks:
         [0.0, 0.0, 0.0, 1.0, 1.0]
         """
         lead, shots, query = _validate.as_task_axes(rng, n_tasks, shots, query)
-        drawn, d = shots + (0 if grid else query), len(self._x_low)
-        own = self._draw_parameters(rng, (*lead, 1, 1)) if callable(self.parameters) else []
-        u = rng.random((*lead, len(self._low) + drawn * d, 1))
-        values = self._low + self._width * u[..., : len(self._low), :]
-        x = u[..., len(self._low) :, :].reshape(*lead, drawn, d)
+        drawn, d, p = shots + (0 if grid else query), len(self._x_low), len(self._low)
+        own = self._draw_parameters(rng, (*lead, 1, 1)) if callable(self.parameters) else ()
+        u = rng.random((*lead, p + drawn * d, 1))
+        values, x = u[..., :p, :], u[..., p:, :].reshape(*lead, drawn, d)
+        values *= self._width
+        values += self._low
         x *= self._x_width
         x += self._x_low
         if grid:
             even = np.broadcast_to(self._grid(query), (*lead, query, d))
             x = np.concatenate((x, even), axis=-2)
-        own += [values[..., i : i + 1, :] for i in range(len(self._low))]
-        y = self._values(x, own)
+        y = self._values(x, *own, *(values[..., i, None, :] for i in range(p)))
         if self.noise:
             y[..., :drawn, :] += self.noise * rng.standard_normal((*lead, drawn, y.shape[-1]))
         return TaskBatch(x[..., :shots, :], y[..., :shots, :], x[..., shots:, :], y[..., shots:, :])
@@ -406,7 +413,7 @@ class FunctionTasks:
         axes = np.meshgrid(*axes, indexing="ij")
         return np.stack(axes, axis=-1).reshape(n, d)
 
-    def _values(self, x, parameters):
+    def _values(self, x, *parameters):
         """Return y, a new array, as the user's function has it."""
         x.flags.writeable = False  # or it could change the points under its own values
         try:
