@@ -56,7 +56,6 @@ def largest(outputs):
     return np.maximum.reduce(outputs, -1, keepdims=True)
 
 
-@quiet
 def softmax(outputs):
     """Return exp(outputs) over its sum along the last axis. The largest output is subtracted first,
     so that nothing overflows."""

@@ -309,12 +309,13 @@ def reptile_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
     support, total = (batch.x_support, batch.y_support), None
     loop = inner_loop(model, theta, *support, inner_lr, inner_steps, minibatch, keep_grad=True)
     for _, step in loop:
-        loss, total = step.loss, step.grad if total is None else total + step.grad
+        outputs, y = step.tape.z[-1], step.tape.y
+        total = step.grad if total is None else np.add(total, step.grad, out=total)
         del step
     if total is None:  # zero steps: zero displacement
-        loss = model.loss_and_grad(theta, *support)[0]
-        total = np.zeros((*loss.shape, model.n_params), theta.dtype)
-    return loss, total
+        outputs, y = model.forward(theta, support[0]).z[-1], support[1]
+        total = np.zeros((*outputs.shape[:-2], model.n_params), theta.dtype)
+    return model.loss_fn.value(outputs, y), total
 
 
 def meta_loss(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):

@@ -62,7 +62,6 @@ def tanh_slope(z):
     return np.square(1 / np.cosh(z))
 
 
-@quiet
 def tanh_curvature(z):
     """Return tanh'' = -2 tanh tanh'."""
     return -2 * np.tanh(z) * tanh_slope(z)

@@ -394,8 +394,9 @@ def serve(connection, name, root, clock):
             if cell not in built:
                 run, _ = BUILDERS[name](cell)
                 run(1)  # compiles
-                fastest = min(block(run, 1, 0, clock) for _ in range(5))
-                chunk = math.ceil(seconds / 10 / fastest)
+                trains = cell.replicas > 0  # in one call, whose first step checks more
+                fastest = min(block(run, 20 if trains else 1, 0, clock) for _ in range(5))
+                chunk = math.ceil(seconds / (1 if trains else 10) / fastest)
                 if cell.ahead:  # in AHEAD meta-steps one samples: the others alone are too fast
                     chunk = AHEAD * math.ceil(chunk / AHEAD)
                 built[cell] = run, chunk
