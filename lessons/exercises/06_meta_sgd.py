@@ -2,7 +2,7 @@
 """
 # Exercise 6: learn the rates
 
-Before it: lesson 08. Meta-SGD learns a rate for each parameter: theta_s+1 = theta_s - alpha g_s,
+Before it: lesson 10. Meta-SGD learns a rate for each parameter: theta_s+1 = theta_s - alpha g_s,
 entry by entry, alpha of shape (P,). Return the gradient (P,) in *alpha* of the query loss after
 inner_steps such steps on the support points; the mean over the tasks.
 

@@ -43,7 +43,7 @@ def test_every_lesson_has_its_plan():
     headings = [heading for heading in SECTIONS if heading.startswith("Lesson ")]
     assert [heading[7:9] for heading in headings] == sorted(heading[7:9] for heading in headings)
     assert {path.name[:2] for path in LESSONS} <= {heading[7:9] for heading in headings}
-    assert {f"{n:02d}" for n in range(1, 9)} <= set(PLANS)
+    assert {f"{n:02d}" for n in (1, 2, 3, 4, 5, 6, 9, 10)} <= set(PLANS)
 
 
 @pytest.mark.parametrize("lesson", PLANS)

@@ -51,9 +51,9 @@ def test_full_run_keeps_every_promised_number(lesson, full_run):
     assert "OUT OF BOUNDS" not in done.stdout
 
 
-GLYPHS = next(path for path in LESSONS if path.stem.startswith("09"))
+GLYPHS = next(path for path in LESSONS if path.stem.startswith("13"))
 OTHER_PROBLEMS = re.findall(
-    r"^    (python lessons/09\S+ --problem (\S+) --iterations \d+)$",
+    r"^    (python lessons/13\S+ --problem (\S+) --iterations \d+)$",
     GLYPHS.read_text(encoding="utf-8"),
     re.MULTILINE,
 )
@@ -63,7 +63,7 @@ OTHER_PROBLEMS = re.findall(
 @pytest.mark.parametrize(
     "command, problem", OTHER_PROBLEMS, ids=[problem for _, problem in OTHER_PROBLEMS]
 )
-def test_the_other_problems_come_out_as_the_text_of_lesson_09_says(command, problem, tmp_path):
+def test_the_other_problems_come_out_as_the_text_of_lesson_13_says(command, problem, tmp_path):
     methods, row = (
         [
             cell.strip()

@@ -12,9 +12,9 @@ explodes for 5; where first-order MAML and Reptile would stand.
 
 What you need: lessons 03 to 05. Time: 20 minutes to read, five to run.
 
-    python lessons/07_paper_table.py             the whole lesson, one network a method
-    python lessons/07_paper_table.py --quick     the same figures within 10 s, from a short training
-    python lessons/07_paper_table.py --seeds 5   the tables below: five networks each, half an hour
+    python lessons/09_paper_table.py             the whole lesson, one network a method
+    python lessons/09_paper_table.py --quick     the same figures within 10 s, from a short training
+    python lessons/09_paper_table.py --seeds 5   the tables below: five networks each, half an hour
 """
 
 # %%
@@ -30,7 +30,7 @@ from tinymeta.course.lesson import Lesson
 from tinymeta.extras.statistics import summarize
 
 # %%
-lesson = Lesson("07_paper_table", iterations=70_000, quick=2_500, seeds=1)
+lesson = Lesson("09_paper_table", iterations=70_000, quick=2_500, seeds=1)
 SEEDS = lesson.seeds  # replicas, trained side by side: theta is (SEEDS, P)
 # alpha, the rate of the step on a task: in the paper's text, and in its released command
 TEXT, RELEASED = 0.01, 0.001

@@ -12,12 +12,12 @@ every method gets the same care; what intervals belong beside an accuracy.
 
 What you need: lessons 03 to 05. Time: 25 minutes to read, four to run.
 
-    python lessons/09_few_shot_glyphs.py                             one drawing of each of five
+    python lessons/13_few_shot_glyphs.py                             one drawing of each of five
                                                                      letters: the whole lesson
-    python lessons/09_few_shot_glyphs.py --quick                     the same within 10 s, trained
+    python lessons/13_few_shot_glyphs.py --quick                     the same within 10 s, trained
                                                                      briefly
-    python lessons/09_few_shot_glyphs.py --problem 5-way-5-shot      five drawings of each, or
-    python lessons/09_few_shot_glyphs.py --problem 20-way-1-shot     twenty letters
+    python lessons/13_few_shot_glyphs.py --problem 5-way-5-shot      five drawings of each, or
+    python lessons/13_few_shot_glyphs.py --problem 20-way-1-shot     twenty letters
 """
 
 # %%
@@ -45,7 +45,7 @@ from tinymeta.tasks import Views
 
 # %%
 PROBLEMS = {"5-way-1-shot": (5, 1, 16), "5-way-5-shot": (5, 5, 8), "20-way-1-shot": (20, 1, 4)}
-lesson = Lesson("09_few_shot_glyphs", iterations=1_200, quick=12, problems=(*PROBLEMS,))
+lesson = Lesson("13_few_shot_glyphs", iterations=1_200, quick=12, problems=(*PROBLEMS,))
 # letters of a task, support drawings of each, tasks a meta-step
 WAYS, SHOTS, META_BATCH = PROBLEMS[lesson.problem]
 QUERY = 5  # query drawings of each letter
@@ -310,15 +310,15 @@ these tasks, the way the steps bend is worth its product.
 
 *Two kinds of spread.* The interval says how far another 600 tasks would move the mean of these
 networks; the lowest and highest seed, how far another training would. A difference between two
-methods has to be larger than both (or be taken task by task, as lesson 10 does: much of the spread
+methods has to be larger than both (or be taken task by task, as lesson 14 does: much of the spread
 over tasks is common to all methods).
 
 ## Five drawings of each, and twenty letters
 
 The same with half as many meta-steps: accuracy in per cent after ten steps, from the commands
 
-    python lessons/09_few_shot_glyphs.py --problem 5-way-5-shot --iterations 600
-    python lessons/09_few_shot_glyphs.py --problem 20-way-1-shot --iterations 600
+    python lessons/13_few_shot_glyphs.py --problem 5-way-5-shot --iterations 600
+    python lessons/13_few_shot_glyphs.py --problem 20-way-1-shot --iterations 600
 
 |               | random | joint | transfer | first-order MAML | Reptile | MAML | nearest pixels |
 |---------------|--------|-------|----------|------------------|---------|------|----------------|

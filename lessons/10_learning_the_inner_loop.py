@@ -13,8 +13,8 @@ cannot see.
 
 What you need: lessons 03 and 05. Time: 40 minutes to read, two to run.
 
-    python lessons/08_learning_the_inner_loop.py             the whole lesson
-    python lessons/08_learning_the_inner_loop.py --quick     the same within 10 s, trained briefly
+    python lessons/10_learning_the_inner_loop.py             the whole lesson
+    python lessons/10_learning_the_inner_loop.py --quick     the same within 10 s, trained briefly
 """
 
 # %%
@@ -37,7 +37,7 @@ from tinymeta.training import Diverged
 SHOTS = 10  # support points of a task, and as many query points
 TASKS = 5  # a meta-step
 SEEDS = 5  # replicas, trained side by side: theta is (SEEDS, P)
-lesson = Lesson("08_learning_the_inner_loop", iterations=10_000, quick=100)
+lesson = Lesson("10_learning_the_inner_loop", iterations=10_000, quick=100)
 TEST_TASKS = 100 if lesson.quick else 1000  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)

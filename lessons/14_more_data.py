@@ -4,16 +4,16 @@
 
 The post closes with a question: would Reptile give models that are "even more amenable to transfer
 learning", not for ten examples but for hundreds or thousands? Here it is put to the letters of
-lesson 09: pretrain in four ways, then fine-tune on 1 to 500 examples of each new letter.
+lesson 13: pretrain in four ways, then fine-tune on 1 to 500 examples of each new letter.
 
 What you'll learn: what "the same budget" means, and how to keep to it; how to fine-tune one network
 for many data sets at once; where a head start ends, in examples and in steps; whether meta-learning
 beats plain transfer learning, and for how many examples.
 
-What you need: lesson 09. Time: 20 minutes to read, five to run.
+What you need: lesson 13. Time: 20 minutes to read, five to run.
 
-    python lessons/10_more_data.py             the whole lesson
-    python lessons/10_more_data.py --quick     the same figures within 10 s, from a short training
+    python lessons/14_more_data.py             the whole lesson
+    python lessons/14_more_data.py --quick     the same figures within 10 s, from a short training
 """
 
 # %%
@@ -35,7 +35,7 @@ from tinymeta.extras.variants import on_all_points
 from tinymeta.tasks import Views
 
 # %%
-lesson = Lesson("10_more_data", iterations=800, quick=8)
+lesson = Lesson("14_more_data", iterations=800, quick=8)
 WAYS = 20  # letters of a task
 SEEDS = 3  # replicas, trained side by side: theta is (SEEDS, P)
 # examples of each letter to fine-tune on, and the steps at which accuracy is measured
@@ -120,7 +120,7 @@ print(f"Wall time of a meta-step, over transfer's: {each}")
 
 # %% [markdown]
 """
-Each has its rates chosen as in lesson 09, among four settings: after half a training, from initial
+Each has its rates chosen as in lesson 13, among four settings: after half a training, from initial
 weights used for nothing else, on validation letters. The judge is the accuracy after 20 steps on 5
 examples of each letter, at the best of five rates.
 """
