@@ -17,8 +17,8 @@ _memory.
     tinymeta.extras  what grows out of the subject: variants (Meta-SGD, ANIL, BOIL, iMAML), autopsy
                      (is a meta-gradient what it is said to be?), glyphs (few-shot letters),
                      storage, statistics, weights (from and for PyTorch)
-    tinymeta.course  what serves the lessons: lesson, examples, style and figures, widgets, and the
-                     exercises' grading, problems and diagnosis
+    tinymeta.course  what serves the lessons: lesson, examples, tuning, style and figures, widgets;
+                     and the exercises' grading, problems and diagnosis
 """
 
 from . import checks

@@ -162,7 +162,7 @@ def test_each_flag_is_explained(monkeypatch, capsys):
         lesson_module.Lesson("00_small", iterations=500, quick=5, seeds=3, problems=("a", "b"))
     text = re.sub(r"\n {5,}", "  ", capsys.readouterr().out)  # one line for each flag
     flags = [line.strip() for line in text.splitlines() if line.startswith("  -")]
-    assert len(flags) == 9 and all(re.search(r"\S {2,}\S", flag) for flag in flags), flags
+    assert len(flags) == 10 and all(re.search(r"\S {2,}\S", flag) for flag in flags), flags
 
 
 def test_a_wrong_flag_ends_the_command_with_status_2_before_it_starts(lesson):
@@ -514,3 +514,49 @@ def test_a_full_run_with_a_result_out_of_bounds_exits_with_status_1(make, capsys
     quick.expect("not kept", 3, 1, 2)
     quick.end()
     assert "OUT OF BOUNDS" not in capsys.readouterr().out
+
+
+# Its name, and the settings that were searched
+
+
+def test_a_lesson_has_the_name_of_its_file(tmp_path):
+    path = tmp_path / "00_small.py"
+    path.write_text(LESSON.replace('"00_small", ', ""), encoding="utf-8")
+    done = run(path, "--quick")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "output" / "00_small.json").exists()
+    assert (tmp_path / "output" / "00_small_history.png").exists()
+
+
+@pytest.fixture
+def tuned(monkeypatch, tmp_path):
+    """Return a function that makes a lesson with these flags."""
+
+    def make(*flags):
+        monkeypatch.setattr(sys, "argv", ["00_small.py", "--out", str(tmp_path), *flags])
+        return lesson_module.Lesson("00_small", iterations=500, quick=5)
+
+    return make
+
+
+def test_settings_are_printed_as_recorded(tuned, capsys):
+    lesson = tuned()
+    lesson.settings("the recorded table", lambda: pytest.fail("searched"))
+    assert capsys.readouterr().out == "the recorded table\n" and lesson.seed == 0
+
+
+def test_tune_searches_on_another_seed_and_ends(tuned, capsys):
+    lesson = tuned("--tune")
+    with pytest.raises(SystemExit) as ended:
+        lesson.settings("the recorded table", lambda: f"found with seed {lesson.seed}")
+    assert ended.value.code is None
+    said = r"\n\d{4}-\d\d-\d\d, python lessons/00_small.py --tune, seed 1\nfound with seed 1\n"
+    assert re.fullmatch(said, capsys.readouterr().out)
+    assert tuned("--tune", "--seed", "7").seed == 7
+
+
+def test_a_lesson_without_settings_says_so(tuned, capsys):
+    lesson = tuned("--tune")
+    lesson.expect("loss", 0.5, 0, 1)
+    lesson.end()
+    assert "--tune: this lesson has no settings to search" in capsys.readouterr().out

@@ -1,6 +1,6 @@
 """A lesson as a command: flags, random streams, progress, saved figures, and expected results.
 
-lesson = Lesson("03_maml", iterations=40_000, quick=1_500)
+lesson = Lesson(iterations=40_000, quick=400)
 theta = model.init(lesson.rng("initialisation"))
 meta_train(..., rng=lesson.rng("training tasks"), iterations=lesson.iterations,
            callback=lesson.progress("MAML"))
@@ -11,6 +11,7 @@ lesson.end()
 
 import argparse
 import contextlib
+import datetime
 import json
 import math
 import re
@@ -34,8 +35,8 @@ class Lesson:
 
     Parameters
     ----------
-    name : str
-        The name of the lesson's file without its suffix; the names of its outputs begin with it.
+    name : str or None
+        The names of the lesson's outputs begin with it. None: that of its file, without its suffix.
     iterations, quick : int or None
         The meta-steps of the longest training, in full and with --quick; None for a lesson that
         trains nothing.
@@ -51,7 +52,7 @@ class Lesson:
 
     Attributes
     ----------
-    quick, show : bool
+    quick, show, tune : bool
     seed : int
     iterations, seeds, problem : int, int and str, or None
     out : pathlib.Path
@@ -74,10 +75,11 @@ class Lesson:
     (5, False)
     """
 
-    def __init__(self, name, iterations=None, quick=None, seeds=None, problems=()):
-        self.name, self.results = name, {}
+    def __init__(self, name=None, iterations=None, quick=None, seeds=None, problems=()):
+        file = Path(getattr(sys.modules["__main__"], "__file__", "lessons/lesson.py")).resolve()
+        self.name, self.results = name or file.stem, {}
         parser = argparse.ArgumentParser(
-            prog=f"{name}.py", description=f"Lesson {name}; the file itself is the text."
+            prog=f"{self.name}.py", description=f"Lesson {self.name}; the file itself is the text."
         )
         parser.add_argument(
             "--quick",
@@ -87,8 +89,12 @@ class Lesson:
         parser.add_argument(
             "--seed",
             type=int_in_range(0),
-            default=0,
-            help="seed of all random streams (default: 0)",
+            help="seed of all random streams (default: 0; with --tune: 1)",
+        )
+        parser.add_argument(
+            "--tune",
+            action="store_true",
+            help="search the settings again that the text has recorded, and end (many minutes)",
         )
         parser.add_argument(
             "--out",
@@ -127,17 +133,15 @@ class Lesson:
             )
         self.in_kernel = "ipykernel" in sys.modules
         flags = parser.parse_args([] if self.in_kernel else None)
-        self.quick, self.seed, self.show = flags.quick, flags.seed, flags.show
+        self.quick, self.tune, self.show = flags.quick, flags.tune, flags.show
+        # what was chosen on one seed is judged on another
+        self.seed = int(self.tune) if flags.seed is None else flags.seed
         self.seeds, self.problem = getattr(flags, "seeds", None), getattr(flags, "problem", None)
         chosen = getattr(flags, "iterations", None)
         self.iterations = chosen or (quick if flags.quick else iterations)
         usual = self.seed == 0 and self.seeds == seeds and self.problem in (None, *problems[:1])
         self.full = usual and not self.quick and not chosen
-        self.out = (
-            flags.out
-            or Path(getattr(sys.modules["__main__"], "__file__", "lessons/x")).resolve().parent
-            / "output"
-        )
+        self.out = flags.out or file.parent / "output"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.out).close()  # test writability by writing
@@ -178,6 +182,16 @@ class Lesson:
 
             display(Image(filename=str(path)))
 
+    def settings(self, recorded, search):
+        """Print a table of settings, as it was recorded. With --tune, call `search` instead, print
+        the table that it returns, with date and seed, to be recorded; and end."""
+        if not self.tune:
+            print(recorded)
+            return
+        today = datetime.date.today().isoformat()
+        print(f"\n{today}, python lessons/{self.name}.py --tune, seed {self.seed}\n{search()}")
+        sys.exit()
+
     def expect(self, name, value, low, high):
         """Record a result and its bounds, which follow from the spread over seeds, under a name."""
         self.results[name] = {
@@ -195,6 +209,8 @@ class Lesson:
     def end(self):
         """Print each expected result with its bounds, and save them as JSON; a full run says
         whether each is within them, and exits with status 1 if one is not."""
+        if self.tune:
+            print("\n--tune: this lesson has no settings to search")
         print(
             "\nWhat you should see"
             + ("" if self.full else " in a full run with seed 0 (this one is not)")
