@@ -378,7 +378,7 @@ DATA, PAIRS = RegressionTasks(X, Y, IDS), ClassificationTasks(X, IDS, 2)
         (lambda: RegressionTasks(X, Y, IDS[:, None]), r"task_ids: .* got shape \(60, 1\)"),
         (
             lambda: RegressionTasks(X, Y, np.arange(60)),
-            "task_ids: expected at least two rows of each, .* a single row of 0; leave",
+            "task_ids: expected at least two rows of each task, .* a single row of 0; leave",
         ),
         (
             lambda: RegressionTasks(X * np.nan, Y, IDS),
@@ -397,11 +397,14 @@ DATA, PAIRS = RegressionTasks(X, Y, IDS), ClassificationTasks(X, IDS, 2)
             lambda: RegressionTasks(X[:0], Y[:0], IDS[:0]),
             r"x: expected a table .* got shape \(0, 1\)",
         ),
-        (lambda: DATA.sample(rng(), 2, 9, 4), r"shots: .* as [0-4] has rows, 12; got 9 \+ 4"),
+        (
+            lambda: DATA.sample(rng(), 2, 9, 4),
+            r"shots: expected at most 12 .* of task [0-4]; got 9 \+ 4",
+        ),
         (lambda: DATA.sample(rng(), 2, 3, grid=True), "grid: expected False"),
         (
             lambda: DATA.split((0.95, 0.05), rng()),
-            r"fractions: expected at least 1 of the 5 tasks in every part; got \[5, 0\]",
+            r"fractions: expected at least 1 of 5 in every part, each a task; got \[5, 0\]",
         ),
         (
             lambda: DATA.split((0.9, 0.2), rng()),
@@ -425,9 +428,12 @@ DATA, PAIRS = RegressionTasks(X, Y, IDS), ClassificationTasks(X, IDS, 2)
         (lambda: ClassificationTasks(X, np.eye(60), 2), r"labels: expected 60 numbers or strings"),
         (
             lambda: PAIRS.split((0.8, 0.2), rng()),
-            r"at least 2 of the 5 classes in every part; got \[4, 1\]",
+            r"at least 2 of 5 in every part, each a class; got \[4, 1\]",
         ),
-        (lambda: PAIRS.sample(rng(), 1, 12), r"shots: .* 12; got 12 \+ 12"),
+        (
+            lambda: PAIRS.sample(rng(), 1, 12),
+            r"shots: expected at most 12 .* of class [0-4]; got 12 \+ 12",
+        ),
         (lambda: PAIRS.sample(rng(), 1, 2, grid=True), "grid: expected F"),
         (lambda: tm.TaskBatch.from_points(X[:, 0], Y), r"x: expected a table .*x\[:, None\]"),
         (lambda: tm.TaskBatch.from_points(X, Y[1:]), "y: expected 60 rows, as x has; got 59"),

@@ -455,15 +455,16 @@ def choose(rng, below, lead, n):
 class Groups:
     """Rows of data in groups: those of each task, or of each class."""
 
-    def __init__(self, name, names):
+    def __init__(self, name, names, kind):
+        self.kind = kind  # the word for one of them
         self.names, self.of_row, self.counts = np.unique(
             names, return_inverse=True, return_counts=True
         )
         if self.counts.min() < 2:
             lone = self.names[self.counts.argmin()]
             raise ValueError(
-                f"{name}: expected at least two rows of each, one to learn from and one to be "
-                f"judged on; got a single row of {lone.item()!r}; leave such rows out"
+                f"{name}: expected at least two rows of each {kind}, one to learn from and one to "
+                f"be judged on; got a single row of {lone.item()!r}; leave such rows out"
             )
         self._rows = np.argsort(self.of_row, kind="stable")
         self._starts = np.cumsum(self.counts) - self.counts
@@ -474,12 +475,12 @@ class Groups:
         if n > counts.min():
             fewest = self.names[groups.flat[counts.argmin()]]
             raise ValueError(
-                f"shots: expected at most as many support and query points as {fewest.item()!r} "
-                f"has rows, {counts.min()}; got {shots} + {query}"
+                f"shots: expected at most {counts.min()} support and query points together, the "
+                f"rows of {self.kind} {fewest.item()!r}; got {shots} + {query}"
             )
         return self._rows[self._starts[groups][..., None] + choose(rng, counts, groups.shape, n)]
 
-    def split(self, fractions, rng, least, what):
+    def split(self, fractions, rng, least):
         """Return one array per fraction, which tells the rows of its groups."""
         try:
             shares = [_validate.as_number("fractions", fraction) for fraction in fractions]
@@ -495,8 +496,8 @@ class Groups:
         parts = np.split(order, ends)[: len(shares)]
         if min(map(len, parts)) < least:
             raise ValueError(
-                f"fractions: expected at least {least} of the {len(order)} {what} in every part; "
-                f"got {[*map(len, parts)]}"
+                f"fractions: expected at least {least} of {len(order)} in every part, each a "
+                f"{self.kind}; got {[*map(len, parts)]}"
             )
         return [np.isin(self.of_row, part) for part in parts]
 
@@ -539,7 +540,7 @@ class RegressionTasks:
     def __init__(self, x, y, task_ids):
         self.x, self.y = _validate.as_rows("x", x, "y", y)
         self.task_ids = _validate.as_names("task_ids", task_ids, len(self.x))
-        self._groups = Groups("task_ids", self.task_ids)
+        self._groups = Groups("task_ids", self.task_ids, "task")
         self.names = self._groups.names
 
     def __repr__(self):
@@ -584,7 +585,7 @@ class RegressionTasks:
         ValueError
             If a part would have no task.
         """
-        parts = self._groups.split(fractions, rng, 1, "tasks")
+        parts = self._groups.split(fractions, rng, least=1)
         return [RegressionTasks(self.x[p], self.y[p], self.task_ids[p]) for p in parts]
 
 
@@ -621,7 +622,7 @@ class ClassificationTasks:
     def __init__(self, x, labels, ways):
         self.x = _validate.as_table("x", x)
         self.labels = _validate.as_names("labels", labels, len(self.x))
-        self._groups = Groups("labels", self.labels)
+        self._groups = Groups("labels", self.labels, "class")
         self.names = self._groups.names
         self.ways = _validate.check_count("ways", ways, least=2)
         if self.ways > len(self.names):
@@ -674,7 +675,7 @@ class ClassificationTasks:
         ValueError
             If a part would have fewer classes than `ways`.
         """
-        parts = self._groups.split(fractions, rng, self.ways, "classes")
+        parts = self._groups.split(fractions, rng, least=self.ways)
         return [ClassificationTasks(self.x[p], self.labels[p], self.ways) for p in parts]
 
 
