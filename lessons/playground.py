@@ -30,7 +30,7 @@ from tinymeta.extras.storage import BadFile, load_init, save_init
 # the settings of the post, as in lessons 03 and 05
 SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000
 SHIPPED = Path(__file__).resolve().parent / "initialisations"
-METHODS = ("random", "transfer", "MAML", "Reptile")
+METHODS = ("random", "joint", "MAML", "Reptile")
 TOP = 7.0  # the y axis is from -TOP to TOP
 NEAR = 0.1  # the mouse is on a point up to this distance, in inches of the screen
 SNAP = 0.25  # a point is on the sine up to this distance, in y
@@ -213,7 +213,7 @@ def train(iterations, seed, folder):
     validation = tasks.sample(named_rng(seed, "validation tasks"), 200, SHOTS, query=50, grid=True)
     recipes = {
         "random": (joint_grad, 0, 1),
-        "transfer": (joint_grad, max(1, iterations // 4), 1),
+        "joint": (joint_grad, max(1, iterations // 4), 1),
         "MAML": (maml_grad, iterations, 1),
         "Reptile": (reptile_grad, iterations, REPTILE_STEPS),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import BLACK, BLUE, GREEN, GREY, LOOKS, PINK, TRUTH, check, curve
+from drawn import BLACK, BLUE, GREEN, GREY, LOOKS, TRUTH, check, curve
 from drawn import dots as drawn_dots
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -242,14 +242,14 @@ def test_sine_curves_points_and_labels_show_the_computed_numbers(p):
     x, on = np.linspace(-5, 5, 200), np.arange(10) != 2
     on[5] = False
     curves = [curve(x, 2 * np.sin(x + 0.4), TRUTH)]
-    methods = ("random", "transfer", "MAML", "Reptile")
+    methods = ("random", "joint", "MAML", "Reptile")
     curves += [curve(x, out, *LOOKS[method]) for method, out in zip(methods, outs)]
     curves.append(drawn_dots(p.x[on], 2 * np.sin(p.x[on] + 0.4), BLACK))
     curves.append(drawn_dots(p.x[~on], p.y[~on], BLACK, hollow=True))
     labels = {
         "true sine": (2 * np.sin(5.4), GREY),
         "random  1.23": (5.0, BLACK),
-        "transfer  999.99": (0.5, PINK),
+        "joint  999.99": (0.5, GREY),
         "MAML  3e+04": (-6.0, BLUE),
         "Reptile  diverged": (3.0, GREEN),
     }
@@ -411,7 +411,7 @@ def test_a_drag_is_drawn_within_50_ms(p):
 
 BOUNDS = {  # for one network; lessons 03 and 05 have those for the mean of five
     "random": {1: (3.8, 4.15), 10: (3.7, 4.4)},
-    "transfer": {1: (3.8, 4.25), 10: (3.7, 4.4)},
+    "joint": {1: (3.8, 4.25), 10: (3.7, 4.4)},
     "MAML": {1: (1.2, 1.7), 10: (0.45, 0.85)},
     "Reptile": {1: (1.5, 2.1), 10: (0.45, 1.0)},
 }
@@ -439,10 +439,10 @@ def keeps_its_bounds(folder):
 def test_the_shipped_initialisations_are_small_and_their_losses_within_bounds():
     files = sorted(playground.SHIPPED.iterdir())
     assert [path.name for path in files] == [
+        "joint.npz",
         "maml.npz",
         "random.npz",
         "reptile.npz",
-        "transfer.npz",
     ]
     assert all(path.stat().st_size < 10_000 for path in files)
     assert playground.load()[1].dtype == np.float32
