@@ -1,6 +1,7 @@
 """Every lesson runs, and keeps the numbers it promises."""
 
 import ast
+import difflib
 import re
 
 import pytest
@@ -82,3 +83,211 @@ def test_the_other_problems_come_out_as_the_text_of_lesson_13_says(command, prob
         ]["value"]
         # another BLAS is another training
         assert float(printed) == pytest.approx(100 * measured, abs=5), method
+
+
+# The form of a lesson
+
+TEXT, FOLDED = "# %% [markdown]", '# %% tags=["hide-input"]'
+OLD_FORM = {"06", "09", "10", "13", "14"}  # a later rewrite will fold their figure code
+NEW_FORM = [path for path in LESSONS if path.stem[:2] not in OLD_FORM]
+SKELETON = [path for path in LESSONS if path.stem[:2] in ("03", "04", "05")]
+each_in_the_new_form = pytest.mark.parametrize("lesson", NEW_FORM, ids=lambda p: p.stem)
+
+
+def read(lesson):
+    return lesson.read_text(encoding="utf-8")
+
+
+def split_cells(source):
+    """Return the cells of a file in percent format, each with its marker line. Lines before the
+    first marker are a cell too."""
+    return [cell for cell in re.split(r"^(?=# %%)", source, flags=re.MULTILINE) if cell.strip()]
+
+
+def marker(cell):
+    return cell.partition("\n")[0]
+
+
+def count_lines(source):
+    """Return the number of lines, without blank lines and folded cells."""
+    shown = [cell for cell in split_cells(source) if marker(cell) != FOLDED]
+    return sum(bool(line.strip()) for cell in shown for line in cell.splitlines())
+
+
+def shown_code_cells(source):
+    return [cell for cell in split_cells(source) if marker(cell) not in (TEXT, FOLDED)]
+
+
+def shown_code(source):
+    """Return the code lines of the cells that are not folded, without blank and comment lines."""
+    lines = [line for cell in shown_code_cells(source) for line in cell.splitlines()]
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def count_changed_lines(before, after):
+    """Return the number of lines that a diff of the shown code takes away and adds."""
+    diff = difflib.SequenceMatcher(None, shown_code(before), shown_code(after), autojunk=False)
+    return sum(
+        (end_a - start_a) + (end_b - start_b)
+        for tag, start_a, end_a, start_b, end_b in diff.get_opcodes()
+        if tag != "equal"
+    )
+
+
+def train_cells(source):
+    return [cell for cell in shown_code_cells(source) if "\ndef train(" in cell]
+
+
+def too_wide_code(source):
+    """Return the lines of code cells, folded ones too, that have more than 96 columns."""
+    code = [cell for cell in split_cells(source) if marker(cell) != TEXT]
+    return [line for cell in code for line in cell.splitlines() if len(line) > 96]
+
+
+def texts(source):
+    return [cell for cell in split_cells(source) if "[markdown]" in marker(cell)]
+
+
+def faults_of_text(source):
+    """Return what is wrong with the text cells: an editor hides the text, or no page can set its
+    formulas."""
+    faults = [] if source.startswith(TEXT + "\n") else ["the first cell is no text"]
+    for cell in texts(source):
+        found = re.fullmatch(r'# %% \[markdown\]\n"""\n((?:(?!""").)*)\n"""\s*', cell, re.DOTALL)
+        if not found:
+            faults.append(f"not one string in triple quotes: {cell[:60]!r}")
+            continue
+        prose = re.sub(r"`[^`]*`", "", found[1])
+        formulas = re.findall(r"\$\$[^$]+\$\$|\$[^$\n]+\$", prose)
+        faults += [f"a backslash: {formula}" for formula in formulas if "\\" in formula]
+        if "$" in re.sub(r"\$\$[^$]+\$\$|\$[^$\n]+\$", "", prose):
+            faults.append(f"a dollar without its partner on its line: {cell[:60]!r}")
+    return faults
+
+
+def test_a_lesson_is_exempt_only_until_it_is_rewritten():
+    folding = {path.stem[:2] for path in LESSONS if FOLDED in read(path).splitlines()}
+    assert not folding & OLD_FORM
+    assert {path.stem[:2] for path in NEW_FORM} >= {"01", "02", "03", "04", "05"}
+
+
+@each_in_the_new_form
+def test_a_lesson_is_short_without_what_is_folded(lesson):
+    assert count_lines(read(lesson)) <= (220 if lesson.stem[:2] <= "05" else 300)
+    assert FOLDED in read(lesson).splitlines()
+
+
+@pytest.mark.parametrize("pair", [*zip(SKELETON, SKELETON[1:])], ids=["03 to 04", "04 to 05"])
+def test_little_code_changes_from_lesson_to_lesson(pair):
+    assert count_changed_lines(*map(read, pair)) <= 120
+
+
+def test_the_three_lessons_have_the_same_set_up_and_training():
+    sources = [read(path) for path in SKELETON]
+    setups = {shown_code_cells(source)[0] for source in sources}
+    assert len(setups) == 1 and "\nlesson = Lesson(" in setups.pop()
+    assert [len(train_cells(source)) for source in sources] == [1, 1, 1]
+    assert len({train_cells(source)[0] for source in sources}) == 1
+
+
+@each_in_the_new_form
+def test_code_fits_beside_the_text(lesson):
+    assert too_wide_code(read(lesson)) == []
+
+
+@each_in_the_new_form
+def test_text_and_formulas_can_be_set(lesson):
+    assert faults_of_text(read(lesson)) == []
+
+
+@each_in_the_new_form
+def test_a_lesson_folds_answers_and_ends_with_what_should_be_seen(lesson):
+    prose = "".join(texts(read(lesson)))
+    headings = re.findall(r"^## (.*)$", prose, re.MULTILINE)
+    assert headings[-1] == "What you should see"
+    assert re.search(r"<details>\s*<summary>", prose)
+    assert prose.count("<details>") == prose.count("</details>") == prose.count("</summary>")
+
+
+SMALL = f'''{TEXT}
+"""
+# A title
+
+Half of $α$ is `$HOME`.
+
+$$ y = x^2 $$
+"""
+
+{FOLDED}
+import numpy as np
+
+# %%
+a = 1  # said
+
+# a remark
+b = 2
+def train():
+    return b
+'''
+
+
+def test_cells_are_split_and_their_lines_counted():
+    cells = split_cells(SMALL)
+    assert "".join(cells) == SMALL
+    assert [marker(cell) for cell in cells] == [TEXT, FOLDED, "# %%"]
+    assert split_cells("import re\n# %%\n") == ["import re\n", "# %%\n"]
+    assert count_lines(SMALL) == 6 + 6
+    assert shown_code(SMALL) == ["a = 1  # said", "b = 2", "def train():", "    return b"]
+    assert train_cells(SMALL) == [cells[2]] and faults_of_text(SMALL) == []
+
+
+@pytest.mark.parametrize(
+    "old, new, changed",
+    [
+        ("b = 2", "b = 3", 2),
+        ("b = 2\n", "", 1),
+        ("b = 2", "b = 2\nc = 3\nd = 4", 2),
+        ("# a remark", "# another\n# and one more", 0),  # comments
+        ("\n\n# a", "\n\n\n# a", 0),  # blank lines
+        ("import numpy as np", "import numpy", 0),  # folded
+        ("# A title", "# Another", 0),  # text
+        (FOLDED, "# %%", 1),  # no longer folded
+        ("a = 1  # said", "a = 1  # unsaid", 2),
+    ],
+)
+def test_a_changed_line_of_code_is_counted(old, new, changed):
+    assert SMALL.count(old) == 1
+    assert count_changed_lines(SMALL, SMALL.replace(old, new)) == changed
+
+
+def test_a_lesson_too_different_would_be_found():
+    """The negative control: 61 lines changed are 122 lines of a diff."""
+    before = SMALL + "".join(f"x{i} = 0\n" for i in range(61))
+    assert count_changed_lines(before, before.replace(" = 0", " = 1")) == 122
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (TEXT + "\n", "import numpy\n" + TEXT + "\n"),  # code stands first
+        ('"""\n# A', 'r"""\n# A'),
+        ('"""\n# A', "# A"),
+        ('"""\n\n# %% tags', '"""\nz = 1\n\n# %% tags'),
+        ("$α$", r"$\alpha$"),
+        ("x^2", r"x^2 \cdot 1"),
+        ("$α$", "$α"),
+        ("$α$", "$α\n$"),
+        ("x^2 $$", "x^2 $"),
+        ("# A title", "Costs 5 $"),
+    ],
+)
+def test_a_text_that_cannot_be_set_would_be_found(old, new):
+    assert SMALL.count(old) == 1
+    assert len(faults_of_text(SMALL.replace(old, new))) == 1
+
+
+def test_code_that_is_too_wide_would_be_found():
+    wide = "c = " + "1" * 93
+    assert too_wide_code(SMALL.replace("b = 2", wide)) == [wide]
+    assert too_wide_code(SMALL.replace("import numpy as np", wide)) == [wide]
+    assert too_wide_code(SMALL.replace("b = 2", wide[1:]).replace("# A title", wide)) == []
