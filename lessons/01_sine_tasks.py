@@ -70,7 +70,7 @@ be training tasks and test tasks as well, and each of them has both sets.)
 <details><summary>Then look</summary>
 
 They need not have the same size: the test tasks below have 10 support points and 50 query points.
-To *judge* a learner, the two may not share points, or the query set would reward memorising.
+To *judge* a learner, the two may not share points, or one that only stores them would look best.
 Whether a method should also be *trained* on two sets that are apart is another question, and the
 answer depends on the tasks: for one linear problem Bai et al. (2021) prove that it is strictly
 better to train on all points at once.
