@@ -445,10 +445,10 @@ after 400, 3,000 and 10,000 steps, and the worse the median after 100 steps: 2.4
 39 %, and both together 106 %, all of it. Tanh networks recover by 100 steps, to a mean of 2.81
 against random's 2.49, and there the head is all: with a random one it is 2.48.
 
-*The meta-batch:* 400 steps of 25 tasks are where 400 steps of one are. After so few, joint is
-level with random after ten steps by the median too, 3.13 to 3.14. After 10,000 it is behind, 3.30,
-and with 25 tasks a step (folded below) 3.35, with 91 % of the units dead. So the number of Adam's
-steps decides which statistic favours whom, and the number of tasks in them does not.
+*The meta-batch:* 400 steps of 25 tasks end at 2.57, as 400 of one do at 2.48; 10,000 of 25 (folded
+below) at 3.19, with 91 % dead. What counts is the number of steps, for the statistic too: after
+1,600 of 25 tasks (next section) joint is ahead of random at ten steps, by the mean, 3.97 to 4.07,
+and by the median, 2.90 to 2.95.
 </details>
 
 ## A head for each task: transfer
@@ -782,14 +782,16 @@ for (s, name), by_step in {
     curve = s(curves[name], axis=-1).mean(axis=0)
     lesson.expect_curve(f"{name}, {s.__name__},", curve, by_step)
 lesson.expect("reviving dead units closes, of the gap to random", closed["revived"], 0.2, 1.1)
-lesson.expect("a random head closes", closed["head"], -0.15, 0.65)
+lesson.expect("a random head closes", closed["head"], -0.3, 0.75)
 lesson.expect("both close", closed["both"], 0.6, 1.4)
 lesson.expect("tanh, joint over random, mean, 10 steps", tanh_ratio[10], 0.88, 1.08)
 lesson.expect("tanh, joint over random, mean, 100 steps", tanh_ratio[100], 1, 1.4)
 lesson.expect("400 steps of 25 tasks less random, median, 10 steps", reversal[25], -0.2, 0.12)
 lesson.expect("400 steps of 1 task less random, median, 10 steps", reversal[1], -0.2, 0.12)
-behind = few_end("joint", 10) - few_end("random", 10)
-lesson.expect("10,000 steps of 1 task less random, median, 10 steps", behind, 0.02, 0.4)
+for n, low, high in ((10, -0.2, 0.08), (100, 0.05, 0.6)):
+    ends = (np.median(fair[name][:, n], axis=-1).mean() for name in ("joint", "random"))
+    name = f"1,600 steps of 25 tasks less random, median, {n} steps"
+    lesson.expect(name, np.subtract(*ends), low, high)
 for name, bounds in {
     "joint": {10: (3.6, 4.4), 100: (3.3, 4.4)},
     "transfer": {1: (2.5, 3.4), 10: (0.6, 1.05), 32: (0.35, 0.65), 100: (0.28, 0.55)},
