@@ -100,6 +100,7 @@ def test_a_function_of_one_vector_is_differentiated_row_by_row():
         (lambda t: t[0] * t[1] + t[2], [1, 0, 1]),
         (lambda t: sum(a**2 for a in t), 2 * theta),
         (lambda t: A @ t, A.T),
+        (lambda t: t[..., 0] + 1e-4 * t.sum(), [1 + 1e-4, 1e-4, 1e-4]),  # nearly by rows
     ):
         assert relative_error(complex_step(f, theta), want) <= 1e-15
         assert relative_error(complex_step(f, theta, np.eye(3)[None])[0], want) <= 1e-15
@@ -125,6 +126,9 @@ def test_a_function_of_rows_is_called_for_all_of_them_at_once():
 
     complex_step(counted, THETA)
     assert shapes.count((4, 3)) == 1 and len(shapes) <= 5  # 4: the axes, and one to compare
+    shapes.clear()
+    central_difference(counted, THETA, np.eye(3))
+    assert shapes.count((4, 3)) == 2 and len(shapes) == 4  # on either side
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e7])
@@ -166,6 +170,16 @@ def test_complex_step_sees_that_a_small_share_is_lost(share):
         complex_step(lambda t: t[..., 0] + share * abs(t[..., 1]), [1.0, 1.0])
 
 
+def test_complex_step_sees_what_is_lost_far_from_0():
+    with pytest.raises(ValueError, match="keeps complex numbers"):
+        complex_step(lambda t: t[..., 0] + 0.5 * abs(t[..., 1]), [1e9, 2e9])
+
+
+def test_a_derivative_that_is_not_finite_is_returned():
+    nans = complex_step(lambda t: np.stack((np.nan * t[..., 0], t[..., 0]), -1), [1.0], [1.0])
+    assert np.array_equal(nans, [np.nan, 1], equal_nan=True)
+
+
 @pytest.mark.parametrize("scale", [1e-15, 1e15])
 def test_complex_step_sees_what_is_lost_at_any_scale(scale):
     with pytest.raises(ValueError, match="keeps complex numbers"):
@@ -198,12 +212,13 @@ def test_complex_step_refuses_no_right_function_that_is_hard_on_differences():
 
 
 def test_complex_step_scales_its_direction():
-    for size in (1e-30, 1.0, 1e25):
+    for size in (1e-300, 1.0, 1e25):
         got = complex_step(f, THETA, size * V)
         assert got == pytest.approx(size * (gradient(THETA) @ V), rel=1e-14)
     assert complex_step(f, THETA, np.zeros(3)) == 0
-    mixed = complex_step(f, THETA, np.stack((1e20 * V, 0 * V, V)))
-    assert mixed == pytest.approx(np.array([1e20, 0, 1]) * (gradient(THETA) @ V), rel=1e-14)
+    sizes = np.array([1e290, 0, 1, 1e-300])
+    mixed = complex_step(f, THETA, sizes[:, None] * V)
+    assert mixed == pytest.approx(sizes * (gradient(THETA) @ V), rel=1e-14)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
@@ -249,6 +264,8 @@ def test_relative_error_neither_overflows_nor_underflows_nor_wraps_round():
         ([5e-324], [-5e-324], 2),
         ([1.7e308] * 3, [-1.7e308] * 3, 2),
         ([1e200], [1e200], 0),
+        ([1e200], [1.0], 1),
+        ([1.0], [1e-200], 1),
         ([1e200, 1.0], [1e200, 2.0], 1e-200),
         (np.float32([1e-25]), np.float32([-1e-25]), 2),
         (np.uint8([1]), np.uint8([2]), 0.5),
@@ -411,6 +428,13 @@ def test_the_residual_is_that_of_the_vector_found_and_shows_what_has_not_converg
         assert got == pytest.approx(v @ Hv) and residual == pytest.approx(
             np.linalg.norm(Hv - (v @ Hv) * v)
         )
+    v = rng(0).standard_normal((3, model.n_params))  # of each task
+    v /= np.linalg.norm(v, axis=-1, keepdims=True)
+    Hv = model.hvp(theta, *points, v)
+    along = np.sum(v * Hv, axis=-1)
+    got, residual = largest_eigenvalue(model, theta, *points, rng(0), 1, return_residual=True)
+    assert got == pytest.approx(along)
+    assert residual == pytest.approx(np.linalg.norm(Hv - along[:, None] * v, axis=-1))
     got, residual = largest_eigenvalue(model, theta, *points, rng(0), 40, return_residual=True)
     assert got.shape == residual.shape == (3,) and (residual < 1e-9 * got).all()
 
@@ -438,9 +462,14 @@ def test_a_large_negative_eigenvalue_does_not_hide_the_positive_ones():
     wide = types.SimpleNamespace(
         n_params=100, sizes=(1, 1), criterion="mse", hvp=lambda theta, x, y, v: eigenvalues * v
     )
+    small = types.SimpleNamespace(**vars(wide))
+    small.hvp = lambda theta, x, y, v: 1e-15 * wide.hvp(theta, x, y, v)
     for seed in range(5):
-        got = largest_eigenvalue(wide, np.zeros(100), [[0.0]], [[0.0]], np.random.default_rng(seed))
+        arguments = np.zeros(100), [[0.0]], [[0.0]]
+        got = largest_eigenvalue(wide, *arguments, np.random.default_rng(seed))
         assert 0.97 < got <= 1
+        got = largest_eigenvalue(small, *arguments, np.random.default_rng(seed))
+        assert 0.97e-15 < got <= 1e-15
 
 
 def test_largest_eigenvalues_are_float64_and_those_of_each_theta():

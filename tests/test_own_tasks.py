@@ -181,6 +181,7 @@ def test_what_function_tasks_cannot_be_made_of_is_refused_by_name(arguments, err
         (lambda x: x.sum(-1), {}, [(0, 1)] * 2, r"got \(2, 6\); reductions .* need keepdims=True"),
         (lambda x, c: c, {"c": (0, 1)}, (0, 1), r"got \(2, 1, 1\); a constant is c \+ 0 \* x"),
         (lambda x: x.swapaxes(0, 1), {}, (0, 1), r"f: expected values .* got \(6, 2, 1\)$"),
+        (lambda x: np.ones(3), {}, (0, 1), r"f: expected values .* got \(3,\)$"),
         (lambda x: None, {}, (0, 1), "f: expected real numbers; got an array of object"),
         (lambda x: x * 1j, {}, (0, 1), "f: expected real numbers; got an array of complex128"),
         (lambda x: x.__imul__(2), {}, (0, 1), "output array is read-only"),
@@ -577,7 +578,7 @@ def of_one_axis(rng, n_tasks, shots, query, grid=False):
 @pytest.mark.parametrize(
     "sample, replicas, error, message",
     [
-        (natural, 2, TypeError, r"n_tasks=\(2, 2\) \(replicas, tasks\), shots=3, query=3"),
+        (natural, 2, TypeError, r"n_tasks=\(2, 2\) \(replicas, tasks\), shots=3, query=4"),
         (mistaken, None, KeyError, r"b.*; in tasks.sample, which was asked for n_tasks=2, shots=3"),
         (without_query, None, TypeError, r"positional arguments.*; in tasks.sample, which was"),
         (
@@ -591,7 +592,7 @@ def of_one_axis(rng, n_tasks, shots, query, grid=False):
 )
 def test_a_mistake_inside_a_sample_says_what_it_was_asked_for(sample, replicas, error, message):
     with pytest.raises(error, match=message) as caught:
-        train(Own(sample), replicas=replicas)
+        train(Own(sample), replicas=replicas, query=4)
     if sample in (natural, mistaken):  # its traceback shows the user's own line
         assert sample.__name__ in [entry.name for entry in caught.traceback]
 

@@ -106,6 +106,25 @@ def test_hints_on_the_command_line(tmp_path, capsys):
     )
 
 
+def test_a_check_reads_the_command_line_but_not_that_of_a_notebooks_kernel(monkeypatch, capsys):
+    for number in ("1", "2"):
+        monkeypatch.setattr(sys, "argv", ["03_maml.py", "--hint", number])
+        grading.check("03_maml", None)
+        assert capsys.readouterr().out.startswith(f"03_maml, hint {number} of 2: ")
+    for flags in (["--hint"], ["--hint", "3"], ["1"]):
+        monkeypatch.setattr(sys, "argv", ["03_maml.py", *flags])
+        with pytest.raises(SystemExit, match="^usage: python 03_maml.py"):
+            grading.check("03_maml", None)
+    monkeypatch.setattr(sys, "argv", ["03_maml.py"])
+    with pytest.raises(SystemExit) as stopped:
+        grading.check("03_maml", None)
+    assert stopped.value.code == 1 and "there is no function" in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "ipykernel", None)
+    monkeypatch.setattr(sys, "argv", ["kernel", "-f", "file.json"])
+    grading.check("03_maml", None)
+    assert capsys.readouterr().out == "03_maml: there is no function maml_grad\n"
+
+
 # Right answers
 
 
@@ -210,6 +229,12 @@ BAD = {  # what an answer does: what is said
 def test_an_answer_that_is_no_answer_gets_a_clear_line(name, says, capsys):
     assert not grading.report(name, BAD[says], 0)
     assert says in capsys.readouterr().out
+
+
+def test_of_zeros_nothing_else_is_said():
+    says = "every entry is 0"
+    case = next(EXERCISES["03_maml"].cases(0))
+    assert grading.judge(BAD[says], case)[1] == says
 
 
 @EACH

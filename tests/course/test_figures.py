@@ -36,7 +36,7 @@ def test_each_method_has_its_own_look():
 # The plane of two weights
 
 SOLUTIONS = {
-    "task 1": np.array([[-2.0, 1.0], [0.5, 0.7], [1.5, -0.4]]),
+    "task 1": np.array([[-2.0, 1.0], [-0.5, 0.7], [1.5, -0.4]]),
     "task 2": np.array([[2.0, 2.2], [0.0, 1.0], [-1.2, 0.3]]),
 }
 PATHS = {

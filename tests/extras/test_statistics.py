@@ -344,4 +344,22 @@ def test_a_rate_diverges_where_the_mean_loss_grows_a_hundredfold_however_many_th
     batch = tm.TaskBatch(x, x, x, x)  # the loss is 1, and (1 - 4 rate)^2 after a step
     assert best_inner_lr(model, np.zeros(2), batch, [2.5], 1) == (2.5, pytest.approx(81))
     with pytest.raises(ValueError, match="expected one that does not diverge"):
-        best_inner_lr(model, np.zeros(2), batch, [3.8], 1)  # 201 times
+        best_inner_lr(model, np.zeros(2), batch, [2.753], 1)  # 100.2 times
+    assert best_inner_lr(model, np.zeros(2), batch, [2.75], 1) == (2.75, 100)
+    twice = tm.TaskBatch(x, 2 * x, x, 2 * x)  # the loss is 4 times as large, and grows as it did
+    assert best_inner_lr(model, np.zeros(2), twice, [2.75], 1) == (2.75, 400)
+
+
+def test_a_loss_of_0_that_grows_has_not_diverged():
+    model, x = tm.MLP([1, 1]), np.ones((5, 1, 1))
+    batch = tm.TaskBatch(x, x, x, 0 * x)  # after a step, the output is 4 rate
+    assert best_inner_lr(model, np.zeros(2), batch, [0.5, 0.25], 1) == (0.25, pytest.approx(1))
+
+
+def test_of_rates_that_are_equally_good_the_first_is_taken():
+    model, theta, batch = classes()
+    model.unpack(theta)[-1][1][...] = -50, 50  # always the same class
+    assert best_inner_lr(model, theta, batch, [1e-9, 2e-9, 1e-8], 1)[0] == 1e-9
+    zeros = batch._replace(y_support=0 * batch.y_support, y_query=0 * batch.y_query)
+    flat = tm.MLP([2, 2])
+    assert best_inner_lr(flat, np.zeros(6), zeros, [0.2, 0.1], 1) == (0.2, 0)

@@ -791,6 +791,33 @@ def test_a_restore_that_does_not_restore_is_found_when_it_is_saved(tmp_path, rig
     assert not os.listdir(tmp_path)
 
 
+def nested(**changes):
+    values = {"list": [1, 2.0, np.nan], "tuple": (None, "a"), "array": np.zeros(2), "b": {"c": 1}}
+    return [{**values, **changes}, "last"]
+
+
+OTHERS = {
+    "another number": nested(list=[1, 2.5, np.nan]),
+    "another kind of number": nested(list=[1, 2, np.nan]),
+    "a shorter list": nested(list=[1, 2.0]),
+    "a list for a tuple": nested(tuple=[None, "a"]),
+    "another sign of 0": nested(array=np.array([0.0, -0.0])),
+    "another dtype": nested(array=np.zeros(2, np.float32)),
+    "another shape": nested(array=np.zeros((2, 1))),
+    "another value inside": nested(b={"c": 2}),
+    "another key inside": nested(b={"d": 1}),
+    "one more key": nested(d=1),
+    "another order of keys": [dict([*nested()[0].items()][::-1]), "last"],
+    "another end": [nested()[0], "end"],
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_nested_values_are_the_same_in_all_or_not_at_all(what):
+    assert storage.same(nested(), nested())
+    assert not storage.same(nested(), OTHERS[what]) and not storage.same(OTHERS[what], nested())
+
+
 def test_a_restore_that_fails_halfway_sets_nothing(tmp_path):
     rng = np.random.default_rng(0)
     optimizer = Own(lr=0.5, inner=[tm.Adam(0.1), tm.SGD(0.2)])

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -89,6 +90,10 @@ def test_replicas_learn_rates_of_their_own():
         assert relative_error(grad[s], alone[1]) <= 1e-12 and loss[s] == pytest.approx(
             alone[0], rel=1e-12
         )
+    first_order = variants.first_order_meta_sgd_grad(learned, both, batch, inner_steps=2)[1]
+    for s in range(2):
+        alone = variants.first_order_meta_sgd_grad(learned, both[s], batch, inner_steps=2)[1]
+        assert relative_error(first_order[s], alone) <= 1e-12
 
 
 def test_learned_rates_train_stay_float32_and_above_their_floor():
@@ -238,10 +243,15 @@ def indefinite(v):
 
 def test_negative_curvature_is_said_whichever_step_finds_it():
     for b in ([1.0, 0.1, 0.1], [0.1, 1.0, 1.0]):
-        with pytest.warns(variants.NegativeCurvature, match="1 of 1 systems are not positive def"):
+        with pytest.warns(
+            variants.NegativeCurvature, match="1 of 1 systems are not positive def"
+        ) as said:
             variants.conjugate_gradients(indefinite, np.array(b), 3)
-        with pytest.raises(variants.NegativeCurvature):
-            variants.conjugate_gradients(indefinite, np.array(b), 3, "raise")
+        assert [warning.filename for warning in said] == [__file__]  # where it was called
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(variants.NegativeCurvature):
+                variants.conjugate_gradients(indefinite, np.array(b), 3, "raise")
     b = np.array([1.0, 0.1, 0.1])
     assert not variants.conjugate_gradients(indefinite, b, 3, "stop").any()
     with pytest.raises(ValueError, match="indefinite: expected one of 'warn', 'raise', 'stop'"):
@@ -276,9 +286,17 @@ def test_more_steps_than_a_solution_needs_change_nothing_and_say_nothing():
 
 @pytest.mark.parametrize("size", [1e-36, 1e-24, 1.0, 1e24, 1e36])
 def test_float32_neither_underflows_nor_overflows(size):
-    b = np.float32([1, 2, 4]) * np.float32(size)
-    x = variants.conjugate_gradients(lambda v: np.float32([1, 2, 4]) * v, b, 3)
-    assert x.dtype == np.float32 and relative_error(x / b[0], np.ones(3)) <= 1e-6
+    b = np.float32([0, 1, 2, 4]) * np.float32([[size], [1]])  # beside another that is not
+    x = variants.conjugate_gradients(lambda v: np.float32([1, 1, 2, 4]) * v, b, 3)
+    want = np.array([0, 1, 1, 1])
+    assert x.dtype == np.float32 and relative_error(x[0] / b[0, 1], want) <= 1e-6
+    assert relative_error(x[1], want) <= 1e-6
+
+
+def test_a_system_is_solved_to_the_last_digits():
+    D, b = np.array([1.0, 1 + 2e-8]), np.ones(2)  # the first step leaves 1e-8 over
+    x = variants.conjugate_gradients(lambda v: D * v, b, 5)
+    assert relative_error(x, b / D) <= 1e-15
 
 
 def test_a_product_that_is_not_finite_stays_visible():
@@ -344,8 +362,31 @@ def test_on_all_points_the_query_points_are_support_points_too():
     ends = tm.adapt(model, theta, x_all, y_all, ALPHA, 3)
     grad = variants.on_all_points(tm.reptile_grad)(model, theta, batch, ALPHA, 3)[1]
     assert relative_error(grad, (theta - ends.mean(axis=0)) / ALPHA) <= 1e-10
+    named = variants.on_all_points(tm.reptile_grad)(model, theta, batch, ALPHA, inner_steps=3)[1]
+    assert np.array_equal(named, grad)
     with pytest.raises(TypeError, match="meta_grad: expected a function such as reptile_grad"):
         variants.on_all_points("reptile")
+
+
+def test_a_leak_adds_the_support_gradient_of_the_same_inner_loop():
+    model, theta, batch, _ = problem()
+    inner_loop = dict(inner_lr=ALPHA, inner_steps=2, minibatch=4)
+    loss, grad = leaked(tm.maml_grad)(model, theta, batch, **inner_loop)
+    right = tm.maml_grad(model, theta, batch, **inner_loop)
+    assert loss == right[0]
+    assert np.array_equal(grad, right[1] + tm.joint_grad(model, theta, batch, **inner_loop)[1])
+
+
+def test_one_inner_step_is_the_default():
+    model, theta, batch, _ = problem()
+    learned, phi, _, _ = learned_problem()
+    for meta_grad in (variants.multi_step_grad([1.0]), variants.imaml_grad(2.0)):
+        default = meta_grad(model, theta, batch, ALPHA)[1]
+        assert np.array_equal(default, meta_grad(model, theta, batch, ALPHA, 1)[1])
+    for meta_grad in (variants.meta_sgd_grad, variants.first_order_meta_sgd_grad):
+        default = meta_grad(learned, phi, batch)[1]
+        assert np.array_equal(default, meta_grad(learned, phi, batch, None, 1)[1])
+    assert variants.imaml_grad(2.0) == variants.imaml_grad(2.0, 5, "warn")
 
 
 # Meta-SGD's model
@@ -470,6 +511,8 @@ def test_a_fresh_phi_has_one_rate_everywhere():
     theta, rates = learned.split(phi)
     assert np.array_equal(theta, learned.model.init(np.random.default_rng(3)))
     assert set(rates.tolist()) == {0.2} and phi.shape == (learned.n_params,)
+    by_default = learned.split(learned.init(np.random.default_rng(3)))[1]
+    assert set(by_default.tolist()) == {0.01}
     assert learned.init(np.random.default_rng(3), np.float32).dtype == np.float32
 
 
@@ -477,6 +520,8 @@ def test_where_learned_rates_make_no_sense_that_is_said(tmp_path):
     learned, phi, batch, _ = learned_problem()
     with pytest.raises(TypeError, match="model: iMAML differentiates the minimum .* pass the netw"):
         variants.imaml_grad(1.0)(learned, phi, batch, 1)
+    with pytest.raises(ValueError, match="model: .* parameters of an MLP, not of a MetaSGDModel"):
+        learned.activation  # noqa: B018
     save_init(tmp_path / "phi.npz", learned.model, np.stack(learned.split(phi)))
     model, (theta, rates), _ = load_init(tmp_path / "phi.npz")
     assert np.array_equal(variants.MetaSGDModel(model).join(theta, rates), phi)
@@ -487,6 +532,11 @@ def test_theta_and_its_rates_are_stepped_at_rates_of_their_own():
     optimizer = variants.AdamWithRates(learned, lr=0.5, rates_lr=0.25)
     phi = optimizer.step(np.zeros(4), np.array([1.0, -1.0, 1.0, -1.0]))  # Adam's first step: lr
     assert np.allclose(phi, [-0.5, 0.5, -0.25, 0.25])
+    for half, lr in ((slice(2), 0.5), (slice(2, 4), 0.25)):  # each is an Adam of its own
+        alone = tm.Adam(lr).step(np.zeros(2), np.array([1.0, -1.0]))
+        assert np.array_equal(phi[half], alone)
+    by_default = variants.AdamWithRates(learned).step(np.zeros(4), np.ones(4))
+    assert np.allclose(by_default, [-1e-3, -1e-3, -1e-4, -1e-4])  # and no floor
     floored = variants.AdamWithRates(learned, lr=0.5, rates_lr=0.25, least=-0.1)
     phi = floored.step(np.zeros(4), np.ones(4))
     assert np.allclose(phi, [-0.5, -0.5, -0.1, -0.1])  # the floor is the rates' alone
