@@ -96,8 +96,8 @@ print(
 
 In float32, as they did, from their initialisation. Pretraining is the joint gradient of lesson 02.
 First-order MAML and Reptile are not in the paper's experiment. The former gets the same one inner
-step. Reptile needs several: it gets four, on 10 and 10 of the same 20 points in turn, as in the
-fair comparison of lesson 05. Both need an alpha, which no paper gives: it is chosen among three on
+step. Reptile needs several: it gets four, on 10 and 10 of the same 20 points in turn, as in
+lesson 05. Both need an alpha, which no paper gives: it is chosen among three on
 validation tasks, by the mean of what would be their row in table 2, after a quarter of the
 training. The pretrained network's rate is tuned on the same tasks, when it is trained.
 """
