@@ -160,7 +160,8 @@ def test_task_distributions_pickle_and_copy():
         ((line, LINE, 5), ValueError, "x_range: expected two finite numbers"),
         ((line, LINE, []), ValueError, "x_range: expected two finite numbers"),
         ((line, LINE, [(0, 1), (0, np.nan)]), ValueError, r"x_range\[1\]: expected two finite"),
-        ((line, LINE, [(0, 1), (0,)]), ValueError, "x_range: expected two finite numbers"),
+        ((line, LINE, [(0, 1), (0,)]), ValueError, r"x_range\[1\]: expected two finite numbers"),
+        ((line, LINE, [(0, 1), 5]), ValueError, r"x_range\[1\]: expected two finite numbers"),
         ((line, LINE, (-1, 1), -0.1), ValueError, "noise: expected a number of at least 0"),
     ],
 )

@@ -98,15 +98,15 @@ def check_range(name, value):
 def as_ranges(name, value):
     """Return a list of ranges, of which (low, high) is a single one."""
     try:
-        shape = np.shape(value)
-    except ValueError:  # ragged
-        shape = ()
-    if shape == (2,) or len(shape) != 2 or len(value) == 0:  # check_range says what is wrong
+        ranges = [*value]
+    except TypeError:
+        ranges = []
+    if not ranges or np.ndim(ranges[0]) == 0:
         check_range(name, value)
         return [value]
-    for i, bounds in enumerate(value):
+    for i, bounds in enumerate(ranges):
         check_range(f"{name}[{i}]", bounds)
-    return [*value]
+    return ranges
 
 
 def check_generator(value):
