@@ -115,6 +115,18 @@ def test_a_meta_gradient_that_decorates_another_is_the_one_that_is_called(dtype)
     assert not np.array_equal(halves[0], train(theta=theta, optimizer=tm.SGD(0.1))[0])
 
 
+def test_a_meta_gradient_may_have_an_attribute_of_that_name_for_itself():
+    class Mine:
+        unchecked = None
+
+        def __call__(self, *arguments):
+            return tm.maml_grad(*arguments)
+
+    mine = Mine()
+    mine.unchecked = lambda *_: pytest.fail("called")
+    assert all(map(np.array_equal, train(method=mine), train()))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_rate_that_changes_on_the_way_is_used(dtype):
     theta, rates = MODEL.init(np.random.default_rng(0), dtype), np.full(MODEL.n_params, 0.01)

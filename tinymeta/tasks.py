@@ -768,8 +768,8 @@ class Views:
 
 class Ahead:
     """Draw many batches at once, and hand them out one by one: the tasks are the same as without
-    it, and at one task a meta-step takes a tenth less time. A call with other arguments has batches
-    of its own.
+    it, and a meta-step of one task takes up to a tenth less time. A call with other arguments has
+    batches of its own.
 
     Create a new instance for every training run.
 

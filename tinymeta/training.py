@@ -112,8 +112,8 @@ def check_once(meta_grad, model, inner_lr, inner_steps, minibatch):
     """Return the meta-gradient as a function of theta and a batch. One of this package's checks its
     arguments in the first call, and afterwards when a shape or a dtype has changed."""
     unchecked, seen = getattr(meta_grad, "unchecked", None), None
-    # a decorator of one's own may have copied the attribute of what it decorates
-    if unchecked is not None and unchecked.__wrapped__ is not meta_grad.__wrapped__:
+    # a decorator of one's own may have copied the attribute, and an object may have one of its own
+    if getattr(unchecked, "__wrapped__", None) is not getattr(meta_grad, "__wrapped__", meta_grad):
         unchecked = None
 
     def of_batch(theta, batch):
@@ -188,8 +188,9 @@ def meta_train(
         `tasks.sample(rng, n_tasks, shots, query=None, grid=False)` returns a TaskBatch. n_tasks is
         an int, or (S, T) where there are S replicas; shots and query are numbers of points, of
         which this function passes both (by default, query is `shots`); grid, which it leaves alone,
-        asks for query points in even places, for figures. A distribution with a state of its own
-        has the methods state() and restore(state) that an optimiser may have (see below).
+        asks for query points in even places, for figures. Values are looked at in the first batch,
+        later only shapes and dtypes, unless a number is not finite. A distribution with a state of
+        its own has the methods state() and restore(state) that an optimiser may have (see below).
     rng : numpy.random.Generator
         The source of all random numbers.
     iterations : int
