@@ -494,7 +494,7 @@ def least_squares(theta, batch, strength):
 
 # %% tags=["hide-input"]
 RECORDED = """
-2026-11-26, python lessons/02_transfer_learning.py --tune, seed 1
+2026-11-26, seed 1: the search of --tune, run in parts
 method    settings                                    loss  (lowest-highest of 5 networks)
 joint     outer_lr=0.001, tasks_a_step=25, rate=0.01  3.732 (3.692-3.786)
 joint     outer_lr=0.003, tasks_a_step=25, rate=0.02  3.856 (3.794-3.896)

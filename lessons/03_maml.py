@@ -705,4 +705,14 @@ for name, bounds in (("random", (3.75, 4.05)), ("joint", (3.75, 4.05)), ("MAML",
     at_own_rate = at_best[name, True]
     lesson.expect(f"{name} at its best setting, 10 steps, median", at_own_rate, *bounds)
 lesson.expect_curve("MAML", maml.mean, {0: (4.05, 4.5), 1: (1.2, 1.8), 10: (0.35, 1.1)})
+# the spread over networks, as the README has it
+low, high = maml.seeds.min(axis=0), maml.seeds.max(axis=0)
+lesson.expect_curve("MAML, lowest network,", low, {1: (0.6, 1.6), 10: (0.1, 0.8)})
+lesson.expect_curve("MAML, highest network,", high, {1: (1.3, 2.6), 10: (0.5, 2)})
+low, high = untrained.seeds.min(axis=0), untrained.seeds.max(axis=0)
+lesson.expect_curve("random, lowest network,", low, {10: (3.7, 4.2)})
+lesson.expect_curve("random, highest network,", high, {10: (3.9, 4.5)})
+low, high = joint.seeds.min(axis=0), joint.seeds.max(axis=0)
+lesson.expect_curve("joint, lowest network,", low, {10: (3.8, 4.25)})
+lesson.expect_curve("joint, highest network,", high, {10: (3.95, 4.3)})
 lesson.end()

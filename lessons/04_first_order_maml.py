@@ -304,7 +304,7 @@ def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **opt
 
 # %% tags=["hide-input"]
 RECORDED = """
-2026-11-26, python lessons/04_first_order_maml.py --tune, seed 1
+2026-11-26, seed 1: the search of --tune, run in parts
 method            settings                              loss  (lowest-highest of 5 networks)
 MAML              inner=0.02, outer=0.001, test=0.01    0.488 (0.330-0.680)
 MAML              inner=0.02, outer=0.002, test=0.01    0.501 (0.338-0.749)

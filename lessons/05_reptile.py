@@ -463,7 +463,7 @@ def search_settings():
 
 
 RECORDED = """
-2026-11-26, python lessons/05_reptile.py --tune, seed 1
+2026-11-26, seed 1: the search of --tune, run in parts
 40000 meta-steps, loss on 200 validation tasks after 10 steps
 method    settings                                       loss  (lowest-highest of 5 networks)
 MAML      steps=3, inner=0.01, outer=0.001, test=0.01    0.199 (0.138-0.308)
