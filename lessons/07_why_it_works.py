@@ -12,8 +12,8 @@ fails.
 
 What you need: lessons 03 to 05. Time: 40 minutes to read, one to run.
 
-    python lessons/06_why_it_works.py            the whole lesson
-    python lessons/06_why_it_works.py --quick    the same figures within 10 s, from a short training
+    python lessons/07_why_it_works.py            the whole lesson
+    python lessons/07_why_it_works.py --quick    the same figures within 10 s, from a short training
 """
 
 # %%
@@ -34,7 +34,7 @@ from tinymeta.extras.statistics import table
 SHOTS = 10  # support points of a task, and as many query points
 INNER_LR = 0.01  # alpha, the rate of the step on a task
 SEEDS = 5  # replicas, trained side by side: theta is (SEEDS, P)
-lesson = Lesson("06_why_it_works", iterations=10_000, quick=400)
+lesson = Lesson("07_why_it_works", iterations=10_000, quick=400)
 TEST_TASKS = 40 if lesson.quick else 200  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2 pi)
@@ -470,7 +470,7 @@ lesson.save(
     f"MAML at {after['MAML'][2]:.2f}, Reptile at {after['Reptile'][2]:.2f}.",
 )
 frames = [*range(0, 30), *range(30, OUTER_STEPS + 1, 5)][:: 3 if lesson.quick else 1]
-gif = lesson.out / "06_why_it_works_plane.gif"
+gif = lesson.out / "07_why_it_works_plane.gif"
 print(f"animation {figures.animate_plane(drawn_curves, paths, frames, gif)}")
 
 # %% [markdown]
