@@ -36,8 +36,8 @@ SHOTS = 10  # support points of a task
 INNER_LR = 0.01  # the rate of fine-tuning
 STEPS = 100  # of fine-tuning
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=40_000, quick=1_000)
-TEST_TASKS = 100 if lesson.quick else 1000  # the same for every method
+lesson = Lesson(iterations=40_000, quick=4_000, watch="transfer")
+TEST_TASKS = 100 if lesson.short else 1000  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2π)
 
@@ -170,35 +170,41 @@ its gradient is. Five networks train side by side, each on tasks of its own.
 
 # %% tags=["hide-input"]
 POST = lesson.iterations // 4  # the post's 10,000 tasks
+MARKS = (POST // 25, POST // 10, 3 * POST // 10)
 snapshots = {}  # {step: θ}, for later
 
 
 def keep(iteration, theta, loss):
-    if iteration + 1 in (POST // 25, POST // 10, 3 * POST // 10):
+    if iteration + 1 in MARKS:
         snapshots[iteration + 1] = theta
 
 
 # %%
 rng = lesson.rng("initialisation")
 start = np.stack([model.init(rng, np.float32) for _ in range(SEEDS)])
-histories = {}  # the loss at each step
 
 
 def train(label, tasks=tasks, model=model, start=start, meta_grad=joint_grad, **options):
-    usual = {"iterations": POST, "shots": SHOTS, "meta_batch_size": 1, "inner_lr": INNER_LR}
-    options = {**usual, **options}
-    options = {"callback": lesson.progress(label, options["iterations"]), **options}
-    theta, histories[label] = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), **options
-    )
-    return theta
+    total = options.pop("iterations", POST)
+
+    def run(iterations):
+        usual = {"meta_batch_size": 1, "callback": lesson.progress(label, iterations)}
+        return meta_train(
+            meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
+            iterations=iterations, **{"inner_lr": INNER_LR, **usual, **options},
+        )  # fmt: skip
+
+    return lesson.trained(label, run, total)
 
 
 initialisations = {"random": start, "joint": train("joint", callback=keep)}
 
 # %% tags=["hide-input"]
-first, last = (histories["joint"][part].mean() for part in (slice(1000), slice(-1000, None)))
-print(f"\nTraining loss, mean of the first and of the last 1000 steps: {first:.2f}, {last:.2f}")
+on_the_way = lesson.recorded("joint, on the way", lambda: np.stack([*snapshots.values()]))
+first, last = (
+    lesson.histories["joint"][part].mean() for part in (slice(POST // 10), slice(-POST // 10, None))
+)
+print(f"\nTraining loss, mean of the first and of the last tenth: {first:.2f}, {last:.2f}")
 
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 zero = np.mean(test.y_query**2, axis=(1, 2))  # what it costs to predict 0, task by task
@@ -369,7 +375,7 @@ revived, joint_tanh = revive(joint), train("joint, tanh", model=tanh)
 joint25 = train("joint, 25 tasks", meta_batch_size=25, iterations=POST // 25)
 arms = {  # name: (model, θ)
     "random": (model, start),
-    **{f"joint, {n} steps": (model, theta) for n, theta in snapshots.items()},
+    **{f"joint, {n} steps": (model, theta) for n, theta in zip(MARKS, on_the_way)},
     "joint": (model, joint),
     "its head random": (model, with_head(joint, start)),
     "its body random": (model, with_head(start, joint)),
@@ -461,8 +467,9 @@ gradient descent. (On few-shot images this is level with MAML's kind: Wang, Zhao
 """
 
 # %%
-def transfer(heads, outer_lr, points=SHOTS, iterations=POST):
-    """Return a body trained under many heads, one per training task, and a head of zeros."""
+def transfer(heads, outer_lr, points, iterations):
+    """Return a body trained under many heads, one per training task, with a head of zeros; and the
+    loss at each step."""
     rng, network = lesson.rng("training tasks"), np.arange(SEEDS)
     a, b = (rng.uniform(*ends, (SEEDS, heads)) for ends in (tasks.amplitude, tasks.phase))
     drawn = rng.integers(heads, size=(iterations, SEEDS))  # which task, at which step
@@ -471,15 +478,16 @@ def transfer(heads, outer_lr, points=SHOTS, iterations=POST):
     x, y = x.astype(np.float32), (a * np.sin(x + b)).astype(np.float32)
     theta = np.concatenate((start[:, :BODY], np.zeros((SEEDS, 41 * heads), np.float32)), axis=1)
     place, optimizer = np.arange(model.n_params), Adam(outer_lr)
-    progress = lesson.progress("transfer", iterations)
+    progress, losses = lesson.progress("transfer", iterations), np.empty((iterations, SEEDS))
     for n in range(iterations):
         own = place + 41 * drawn[n, :, None] * (place >= BODY)  # the body and the task's head
-        _, gradient = model.loss_and_grad(np.take_along_axis(theta, own, axis=1), x[n], y[n])
+        used = np.take_along_axis(theta, own, axis=1)
+        losses[n], gradient = model.loss_and_grad(used, x[n], y[n])
         grad = np.zeros_like(theta)
         np.put_along_axis(grad, own, gradient, axis=1)
         theta = optimizer.step(theta, grad)
         progress(n)
-    return with_head(theta, zeros)
+    return with_head(theta, zeros), losses
 
 
 def least_squares(theta, batch, strength):
@@ -617,7 +625,9 @@ def joint_at_mamls_budget(outer_lr=1e-3, tasks_a_step=1, **options):
 
 
 def transfer_at_mamls_budget(outer_lr, heads):
-    return transfer(heads, outer_lr, 2 * SHOTS, lesson.iterations)
+    return lesson.trained(
+        "transfer, MAML's budget", lambda n: transfer(heads, outer_lr, 2 * SHOTS, n)
+    )
 
 
 def maml(outer_lr=1e-3, inner_lr=INNER_LR, **options):
@@ -692,7 +702,8 @@ at_mamls_budget = {
     "joint": joint_at_mamls_budget(**BEST["joint"]),
     "transfer": transfer_at_mamls_budget(**BEST["transfer"]),
 }
-posts = {"transfer": judge(transfer(300, 3e-3), steps=32)}
+posts = lesson.trained("transfer", lambda n: transfer(300, 3e-3, SHOTS, n), POST)
+posts = {"transfer": judge(posts, steps=32)}
 fair = {"random": curves["random"]}
 fair |= {name: judge(theta) for name, theta in at_mamls_budget.items()}
 at_mamls_budget["random"] = start

@@ -40,8 +40,8 @@ from tinymeta.tasks import Views
 SHOTS = 10  # support points of a task, and as many query points
 INNER_LR = 0.01  # α, the rate of the step on a task
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=40_000, quick=400)
-TEST_TASKS = 100 if lesson.quick else 1000  # the same for every method
+lesson = Lesson(iterations=40_000, quick=2_000)
+TEST_TASKS = 100 if lesson.short else 1000  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2π)
 
@@ -414,17 +414,20 @@ nine settings of its rates (folded table; inner steps and tasks per meta-step ar
 # %%
 rng = lesson.rng("initialisation")
 start = np.stack([model.init(rng, np.float32) for _ in range(SEEDS)])
-histories = {}  # the meta-loss at each meta-step
+MADE_IN = {"joint": "03_maml", "MAML": "03_maml", "first-order MAML": "04_first_order_maml"}
 
 
 def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **options):
-    iterations = options.pop("iterations", lesson.iterations)
-    theta, histories[label] = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
-        iterations=iterations, meta_batch_size=1, inner_lr=inner_lr, optimizer=Adam(outer_lr),
-        callback=lesson.progress(label, iterations), **options,
-    )  # fmt: skip
-    return theta
+    total = options.pop("iterations", lesson.iterations)
+
+    def run(iterations):
+        return meta_train(
+            meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
+            iterations=iterations, meta_batch_size=1, inner_lr=inner_lr,
+            optimizer=Adam(outer_lr), callback=lesson.progress(label, iterations), **options,
+        )  # fmt: skip
+
+    return lesson.trained(label, run, total, MADE_IN.get(label))
 
 # %% tags=["hide-input"]
 RECORDED = """
@@ -489,21 +492,21 @@ def search():
 lesson.settings(RECORDED, search)
 
 # %%
-initialisations = {"random": start, "joint": train(joint_grad, "joint")}
-initialisations["MAML"] = train(maml_grad, "MAML")
+maml = train(maml_grad, "MAML")
+initialisations = {"random": start, "joint": train(joint_grad, "joint"), "MAML": maml}
 tuned_joint = train(joint_grad, "joint, tuned", outer_lr=1e-4)
 tuned_maml = train(maml_grad, "MAML, tuned", outer_lr=3e-3, inner_lr=0.005)
 
 # %% tags=["hide-input"]
 losses = {
-    name: f"{history[:200].mean():.2f} to {history[-200:].mean():.2f}"
-    for name, history in histories.items()
+    name: f"{history[:400].mean():.2f} to {history[-400:].mean():.2f}"
+    for name, history in lesson.histories.items()
 }
-shown = {name: histories[name] for name in ("joint", "MAML")}
+shown = {name: lesson.histories[name] for name in ("joint", "MAML")}
 lesson.save(
     figures.plot_history(shown, f"Training; bands: all {SEEDS} seeds"),
     "training",
-    "From the first 200 meta-steps to the last, MAML's loss, after a step, goes from "
+    "From the first 400 meta-steps to the last, MAML's loss, after a step, goes from "
     f"{losses['MAML']}; that of joint training, which takes none, from {losses['joint']}.",
 )
 

@@ -36,8 +36,8 @@ from tinymeta.tasks import Ahead
 SHOTS = 10  # support points of a task, and as many query points
 INNER_LR = 0.01  # α, the rate of the step on a task
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=40_000, quick=400)
-TEST_TASKS = 100 if lesson.quick else 1000  # the same for every method
+lesson = Lesson(iterations=40_000, quick=2_000)
+TEST_TASKS = 100 if lesson.short else 1000  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2π)
 
@@ -290,17 +290,20 @@ meta-step, the network, the length of training; and HF-MAML and the notebook's p
 # %%
 rng = lesson.rng("initialisation")
 start = np.stack([model.init(rng, np.float32) for _ in range(SEEDS)])
-histories = {}  # the meta-loss at each meta-step
+MADE_IN = {"joint": "03_maml", "MAML": "03_maml", "first-order MAML": "04_first_order_maml"}
 
 
 def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **options):
-    iterations = options.pop("iterations", lesson.iterations)
-    theta, histories[label] = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
-        iterations=iterations, meta_batch_size=1, inner_lr=inner_lr, optimizer=Adam(outer_lr),
-        callback=lesson.progress(label, iterations), **options,
-    )  # fmt: skip
-    return theta
+    total = options.pop("iterations", lesson.iterations)
+
+    def run(iterations):
+        return meta_train(
+            meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
+            iterations=iterations, meta_batch_size=1, inner_lr=inner_lr,
+            optimizer=Adam(outer_lr), callback=lesson.progress(label, iterations), **options,
+        )  # fmt: skip
+
+    return lesson.trained(label, run, total, MADE_IN.get(label))
 
 # %% tags=["hide-input"]
 RECORDED = """
@@ -391,8 +394,10 @@ with 25 tasks each and a tenth of the outer rate, where noise is small, the floo
 """
 
 # %% tags=["hide-input"]
-marks = [m for m in (0, 100, 1000, 10_000) if m < lesson.iterations]
-on_the_way = {m: train(maml_grad, f"MAML, {m}", Ahead(tasks), iterations=m) for m in marks}
+marks = [m for m in (100, 1000, 10_000) if m < lesson.iterations]
+on_the_way = {0: start}
+for m in marks:
+    on_the_way[m] = train(maml_grad, f"MAML, {m}", Ahead(tasks), iterations=m)
 on_the_way[lesson.iterations] = initialisations["MAML"]
 probe = tasks.sample(lesson.rng("validation tasks"), 100, SHOTS)
 each = TaskBatch(*(array[:, None] for array in probe))  # 100 batches of one task
@@ -431,9 +436,12 @@ judges = tasks.sample(lesson.rng("validation tasks"), TEST_TASKS, SHOTS)
 judged = {}
 
 
-def judge(label, theta_s):
-    losses, grads = maml_grad(model, theta_s, judges, INNER_LR)
-    judged[label] = losses, np.linalg.norm(grads, axis=-1)
+def judge(label, make):
+    def measure():
+        losses, grads = maml_grad(model, make(), judges, INNER_LR)
+        return losses, np.linalg.norm(grads, axis=-1)
+
+    losses, _ = judged[label] = lesson.recorded(f"judged: {label}", measure)
     ends = f"({losses.min():.2f}-{losses.max():.2f})"
     print(f"  {label:42s} {losses.mean():6.2f} {ends} {judged[label][1].mean():8.2f}")
 
@@ -442,11 +450,14 @@ head = "meta-loss (lowest-highest network), length of its gradient"
 print(f"\nOn {TEST_TASKS} tasks: {head}")
 usual, quiet = (lesson.iterations // 4, 1, 1e-3), (lesson.iterations // 40, 25, 1e-4)
 for name in best:
-    judge(name, initialisations[name])
+    judge(name, lambda: initialisations[name])
     for by in best:
-        judge(f"{name}, then {by}", go_on(initialisations[name], methods[by], *usual))
+        judge(f"{name}, then {by}", lambda: go_on(initialisations[name], methods[by], *usual))
 for by in best:
-    judge(f"MAML, then 25 tasks {by}", go_on(initialisations["MAML"], methods[by], *quiet))
+    judge(
+        f"MAML, then 25 tasks {by}",
+        lambda: go_on(initialisations["MAML"], methods[by], *quiet),
+    )
 led_away = judged["MAML, then first-order MAML"][0] / judged["MAML, then MAML"][0]
 back = judged["first-order MAML, then MAML"][0]
 back = back / judged["first-order MAML, then first-order MAML"][0]

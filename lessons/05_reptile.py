@@ -34,8 +34,8 @@ from tinymeta.tasks import TaskBatch, Views
 SHOTS = 10  # support points of a task, and as many query points
 INNER_LR = 0.01  # α, the rate of the step on a task
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=40_000, quick=400)
-TEST_TASKS = 100 if lesson.quick else 1000  # the same for every method
+lesson = Lesson(iterations=40_000, quick=2_000)
+TEST_TASKS = 100 if lesson.short else 1000  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2π)
 
@@ -217,17 +217,20 @@ MAML, three for Reptile.
 # %%
 rng = lesson.rng("initialisation")
 start = np.stack([model.init(rng, np.float32) for _ in range(SEEDS)])
-histories = {}  # the meta-loss at each meta-step
+MADE_IN = {"joint": "03_maml", "MAML": "03_maml", "first-order MAML": "04_first_order_maml"}
 
 
 def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **options):
-    iterations = options.pop("iterations", lesson.iterations)
-    theta, histories[label] = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
-        iterations=iterations, meta_batch_size=1, inner_lr=inner_lr, optimizer=Adam(outer_lr),
-        callback=lesson.progress(label, iterations), **options,
-    )  # fmt: skip
-    return theta
+    total = options.pop("iterations", lesson.iterations)
+
+    def run(iterations):
+        return meta_train(
+            meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
+            iterations=iterations, meta_batch_size=1, inner_lr=inner_lr,
+            optimizer=Adam(outer_lr), callback=lesson.progress(label, iterations), **options,
+        )  # fmt: skip
+
+    return lesson.trained(label, run, total, MADE_IN.get(label))
 
 # %%
 initialisations = {
@@ -272,7 +275,7 @@ print(
 )
 print(table(curves, (1, 10, 32)))
 maml, first_order, reptile = (summarize(c) for c in curves.values())
-three, TOP = (maml, first_order, reptile), None if lesson.quick else 2.5
+three, TOP = (maml, first_order, reptile), None if lesson.short else 2.5
 after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in three) for n in (1, 10, 32)}
 lesson.save(
     figures.plot_learning_curves(curves, "At the post's settings", top=TOP, shots=SHOTS),
@@ -383,7 +386,7 @@ GRID = {
     },
 }
 TEST_RATES = 0.005, 0.01, 0.02, 0.04
-BUDGETS = (40, 100) if lesson.quick else (40_000, 100_000)
+BUDGETS = (40_000, 100_000)
 
 
 class OnePerSetting:

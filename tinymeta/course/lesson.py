@@ -1,9 +1,13 @@
 """A lesson as a command: flags, random streams, progress, saved figures, and expected results.
 
 lesson = Lesson(iterations=40_000, quick=400)
-theta = model.init(lesson.rng("initialisation"))
-meta_train(..., rng=lesson.rng("training tasks"), iterations=lesson.iterations,
-           callback=lesson.progress("MAML"))
+start = model.init(lesson.rng("initialisation"))
+
+def run(iterations):
+    return meta_train(..., rng=lesson.rng("training tasks"), iterations=iterations,
+                      callback=lesson.progress("MAML", iterations))
+
+theta = lesson.trained("MAML", run)
 lesson.save(figure, "learning_curve", "MAML is below 1 after 10 steps.")
 lesson.expect("MAML after 10 steps", losses[10], 0.45, 0.85)
 lesson.end()
@@ -24,24 +28,28 @@ from pathlib import Path
 import numpy as np
 
 from .._memory import ignore_false_warnings
-from ..extras.storage import replacing
-from . import style, widgets
+from ..extras.storage import BadFile, replacing
+from . import figures, notebook, style, trained, widgets
 
 
 class Lesson:
     """The command line of a lesson, which is read when the lesson is created, and its output.
 
-    In a notebook the flags have their default values.
+    A quick run shows what the full run found: it trains for a second or two, for the reader to
+    watch, and goes on with the networks that the full run made, which are shipped. In a notebook a
+    run is quick unless a cell sets QUICK = False before; TINYMETA_QUICK=1 makes all runs quick.
 
     Parameters
     ----------
     name : str or None
         The names of the lesson's outputs begin with it. None: that of its file, without its suffix.
     iterations, quick : int or None
-        The meta-steps of the longest training, in full and with --quick; None for a lesson that
+        The meta-steps of the longest training, in full and in a short run; None for a lesson that
         trains nothing.
     seeds : int or None
         The number of networks unless --seeds is given; None: there is no such flag.
+    watch : str or None
+        The label of the training that a quick run shows; None: the first one.
     problems : sequence of str
         The choices for --problem, of which the first is the default; empty: there is no such flag.
 
@@ -53,12 +61,16 @@ class Lesson:
     Attributes
     ----------
     quick, show, tune : bool
+    short : bool
+        Whether the run is rough: it trains for a short time, and its numbers are not the text's.
     seed : int
     iterations, seeds, problem : int, int and str, or None
     out : pathlib.Path
         The folder for figures and results.
     full : bool
-        Whether the expected results apply: not quick, and no flag changes the numbers.
+        Whether the expected results apply: the run is not short, and no flag changes the numbers.
+    histories : dict of {str: array}
+        The meta-losses of `trained`, as the means of the hundredths of each training.
 
     Examples
     --------
@@ -68,23 +80,26 @@ class Lesson:
     ...         lesson = Lesson("00_small", iterations=500, quick=5)
     ...     lesson.expect("loss", 0.5, low=0.0, high=1.0)
     ...     lesson.end()
+    no networks are shipped for this lesson: a short training instead
     <BLANKLINE>
-    What you should see in a full run with seed 0 (this one is not)
-      loss         0.5   from 0 to 1
+    What a short run with seed 0 measured; the text is about the full run
+      loss         0.5
     >>> lesson.iterations, lesson.full
     (5, False)
     """
 
-    def __init__(self, name=None, iterations=None, quick=None, seeds=None, problems=()):
-        file = Path(getattr(sys.modules["__main__"], "__file__", "lessons/lesson.py")).resolve()
-        self.name, self.results = name or file.stem, {}
+    def __init__(self, name=None, iterations=None, quick=None, seeds=None, watch=None, problems=()):
+        file = notebook.script(trained.LESSONS)
+        home = file.parent if file else trained.LESSONS if trained.LESSONS.is_dir() else Path()
+        self.name, self.results = name or (file.stem if file else "lesson"), {}
         parser = argparse.ArgumentParser(
             prog=f"{self.name}.py", description=f"Lesson {self.name}; the file itself is the text."
         )
         parser.add_argument(
             "--quick",
             action="store_true",
-            help="a short run of 10 s at most: same figures, rougher numbers",
+            help="10 s at most: watch a short training, then go on with the shipped networks of "
+            "the full run",
         )
         parser.add_argument(
             "--seed",
@@ -113,6 +128,11 @@ class Lesson:
         )
         if iterations:
             parser.add_argument(
+                "--train",
+                action="store_true",
+                help="with --quick: train for a short time, without the shipped networks",
+            )
+            parser.add_argument(
                 "--iterations",
                 type=int_in_range(1, 10**7),
                 help=f"meta-steps of the longest training (default: {iterations})",
@@ -131,17 +151,26 @@ class Lesson:
                 default=problems[0],
                 help=f"the problem to learn (default: {problems[0]})",
             )
-        self.in_kernel = "ipykernel" in sys.modules
-        flags = parser.parse_args([] if self.in_kernel else None)
-        self.quick, self.tune, self.show = flags.quick, flags.tune, flags.show
+        self.in_kernel = notebook.in_kernel()
+        flags = parser.parse_args(notebook.flags())
+        self.tune, self.show = flags.tune, flags.show
+        self.quick = not self.tune and (flags.quick or notebook.quick())
         # what was chosen on one seed is judged on another
         self.seed = int(self.tune) if flags.seed is None else flags.seed
         self.seeds, self.problem = getattr(flags, "seeds", None), getattr(flags, "problem", None)
         chosen = getattr(flags, "iterations", None)
-        self.iterations = chosen or (quick if flags.quick else iterations)
         usual = self.seed == 0 and self.seeds == seeds and self.problem in (None, *problems[:1])
-        self.full = usual and not self.quick and not chosen
-        self.out = flags.out or file.parent / "output"
+        usual = usual and chosen in (None, iterations)
+        self.folder, self.made, self.lengths, self.histories = home / "trained", {}, {}, {}
+        self.shipped, self.watch, self.watch_iterations = None, watch, quick
+        if self.quick and iterations and not flags.train:
+            self.shipped = self._shipped(usual)
+        another = chosen not in (None, iterations)
+        self.short = bool(iterations and (another or (self.quick and self.shipped is None)))
+        self.iterations = chosen or (quick if self.short else iterations)
+        self.full = usual and not self.short and not self.tune
+        self.stamp = f"short run: {self.iterations} of {iterations} meta-steps"
+        self.out = flags.out or home / "output"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.out).close()  # test writability by writing
@@ -170,17 +199,123 @@ class Lesson:
         """Return `progress(label, total)`; total is the lesson's iterations unless it is given."""
         return progress(label, total or self.iterations)
 
+    def trained(self, label, run, iterations=None, origin=None):
+        """Return the networks that the lesson's full run makes by `run(iterations)`: by running it,
+        or, in a quick run, as they are shipped.
+
+        Parameters
+        ----------
+        label : str
+        run : function
+            `run(iterations)` trains, and returns what `meta_train` returns: (theta, history).
+        iterations : int or None
+            None: those of the lesson.
+        origin : str or None
+            An earlier lesson, whose full run makes the same under the same label: with seed 0 they
+            are not trained a second time.
+
+        Returns
+        -------
+        theta : array (S, P)
+        """
+        iterations = iterations or self.iterations
+        if self.tune:
+            return run(iterations)[0]
+        if origin not in (None, self.name) and self.seed == 0 and not self.short:
+            return self.trained_in(origin, label)
+        self._check_new(label)
+        name = trained.HISTORY + label
+        if self.shipped is not None:
+            if self.watch in (None, label):
+                self._watch(label, run, iterations)
+            self.made[label], means = self._get(label), self._get(name)
+        else:
+            self.made[label], history = run(iterations)
+            self.made[name] = means = trained.thin(history)
+            self.lengths[label] = iterations
+        self.histories[label] = trained.spread_out(means, iterations)
+        return self.made[label]
+
+    def recorded(self, label, compute):
+        """Return the array `compute()` in float32: by computing it, or, in a quick run, as it is
+        shipped. For what takes more than a second."""
+        if self.tune:
+            return np.asarray(compute(), np.float32)
+        self._check_new(label)
+        shipped = self.shipped is not None
+        self.made[label] = self._get(label) if shipped else np.asarray(compute(), np.float32)
+        return self.made[label]
+
+    def trained_in(self, lesson, label):
+        """Return the networks that the full run of another lesson made, and say so."""
+        path = self.folder / f"{lesson}.npz"
+        made, lengths = self._load(path)
+        if label not in lengths:
+            raise ValueError(f"label: expected one of {', '.join(lengths)}; got {label!r}")
+        self.histories[label] = trained.spread_out(made[trained.HISTORY + label], lengths[label])
+        print(
+            f"{label}: networks of the full run of lesson {lesson[:2]} "
+            f"({lengths[label]:,} meta-steps, seed 0)"
+        )
+        return made[label]
+
+    def _check_new(self, label):
+        if label in self.made:
+            raise ValueError(f"label: expected one that is new in this lesson; got {label!r} again")
+
+    def _shipped(self, usual):
+        """Return the arrays that are shipped for this run, or None and say why."""
+        path = self.folder / f"{self.name}.npz"
+        if usual and path.exists():
+            return self._load(path)[0]
+        if usual:
+            print("no networks are shipped for this lesson: a short training instead")
+        else:
+            print("the shipped networks are those of the full run with seed 0: this run trains")
+        return None
+
+    def _load(self, path):
+        again = f"python -m tinymeta.course.trained {path.stem} makes it again"
+        try:
+            return trained.load(path)
+        except BadFile as error:
+            sys.exit(f"{error}; {again}")
+        except OSError as error:
+            sys.exit(f"cannot read {path}: {error.strerror or error}; {again}")
+
+    def _get(self, label):
+        if label not in self.shipped:
+            sys.exit(
+                f"{self.folder / self.name}.npz has no {label!r}: the lesson was changed after its "
+                f"full run; python -m tinymeta.course.trained {self.name} makes it again"
+            )
+        return self.shipped[label]
+
+    def _watch(self, label, run, iterations):
+        """Train for a short time, draw how the meta-loss falls, and say what follows."""
+        self.watch, n = "", min(self.watch_iterations, iterations)  # once
+        history = np.reshape(run(n)[1], (n, -1))
+        part = max(1, n // 10)
+        first, last = history[:part].mean(), history[-part:].mean()
+        self.save(
+            figures.plot_history({label: history}, f"{n:,} of {iterations:,} meta-steps"),
+            "watch",
+            f"{label} in {n:,} meta-steps: the mean meta-loss of the first tenth is {first:.2f}, "
+            f"of the last {last:.2f}.",
+        )
+        print(f"From here on with the networks of the full run ({iterations:,} meta-steps, seed 0)")
+
     def save(self, figure, name, sentence):
         """Save the figure as OUT/LESSON_name.png (.svg or .pdf for slides), and print its path and
         the sentence, which says in numbers what the figure shows."""
         path = self.out / f"{self.name}_{name}.{style.file_format()}"
+        if self.short:
+            style.stamp(figure, self.stamp)
         with exit_on_os_error(path), replacing(path) as file:
             style.save(figure, file)
-        print(f"\nfigure {path}\n  {sentence}")
+        print(f"\nfigure {path.name if self.in_kernel else path}\n  {sentence}")
         if self.in_kernel:
-            from IPython.display import Image, display
-
-            display(Image(filename=str(path)))
+            notebook.show_figure(path, sentence)
 
     def settings(self, recorded, search):
         """Print a table of settings, as it was recorded. With --tune, call `search` instead, print
@@ -207,27 +342,33 @@ class Lesson:
             self.expect(f"{method} after {n} step{'s' * (n != 1)}", losses[n], low, high)
 
     def end(self):
-        """Print each expected result with its bounds, and save them as JSON; a full run says
-        whether each is within them, and exits with status 1 if one is not."""
+        """Print each expected result, and save them as JSON; a full run, or a quick one with its
+        networks, says whether each is within its bounds, and a script exits with status 1 if one is
+        not. A run that trained saves its networks, for `tinymeta.course.trained`."""
         if self.tune:
             print("\n--tune: this lesson has no settings to search")
-        print(
-            "\nWhat you should see"
-            + ("" if self.full else " in a full run with seed 0 (this one is not)")
-        )
+        length = "short" if self.short else "full"
+        about = f"What a {length} run with seed {self.seed} measured; the text is about "
+        about += "the full run" if self.seed == 0 else "seed 0"
+        print("\nWhat you should see" if self.full else f"\n{about}")
         width = max(map(len, self.results))
         for name, r in self.results.items():
-            verdict = ("ok" if r["ok"] else "OUT OF BOUNDS") if self.full else ""
-            print(
-                f"  {name:{width}}  {r['value']:10.4g}   "
-                f"from {r['low']:g} to {r['high']:g}   {verdict}".rstrip()
-            )
+            line = f"  {name:{width}}  {r['value']:10.4g}"
+            if self.full:
+                verdict = "ok" if r["ok"] else "OUT OF BOUNDS"
+                line += f"   from {r['low']:g} to {r['high']:g}   {verdict}"
+            wrong = self.full and self.in_kernel and not r["ok"]
+            print(notebook.RED + line + notebook.PLAIN if wrong else line)
         path = self.out / f"{self.name}.json"
         with exit_on_os_error(path), replacing(path) as file:
             file.write(json.dumps(self.results, indent=1).encode())
+        if self.made and self.shipped is None:
+            path = self.out / f"{self.name}.npz"
+            with exit_on_os_error(path):
+                trained.save(path, self.made, self.lengths)
         if self.show and not self.in_kernel:
             widgets.show_windows()
-        if self.full and not all(r["ok"] for r in self.results.values()):
+        if self.full and not self.in_kernel and not all(r["ok"] for r in self.results.values()):
             sys.exit(1)
 
 
@@ -248,20 +389,21 @@ def named_rng(seed, purpose):
 
 
 def progress(label, total):
-    """Return a callback for meta_train that reports progress on stderr: in one line that is
-    rewritten on a terminal, in one line per 10 % elsewhere."""
+    """Return a callback for meta_train that reports progress: in one line that is rewritten, on the
+    stderr of a terminal or on a notebook's stdout; elsewhere in one line per 10 %, on stderr."""
     start = time.perf_counter()
-    terminal = sys.stderr.isatty()
-    every = max(1, total // (200 if terminal else 10))
-    end = "\n" if not terminal else ""
+    stream = sys.stdout if notebook.in_kernel() else sys.stderr
+    rewritten = stream is sys.stdout or stream.isatty()
+    every = max(1, total // (200 if rewritten else 10))
 
     def callback(iteration, *_):
-        if iteration and (iteration + 1) % every and iteration + 1 != total:
+        last = iteration + 1 == total
+        if iteration and (iteration + 1) % every and not last:
             return
         done, seconds = 100 * (iteration + 1) // total, time.perf_counter() - start
         line = f"  {label}: {done:3d} % of {total}, {seconds:.0f} s"
-        last = "\n" if terminal and iteration + 1 == total else end
-        print(("\r" if terminal else "") + line, end=last, file=sys.stderr, flush=True)
+        end = "\n" if last or not rewritten else ""
+        print(("\r" if rewritten else "") + line, end=end, file=stream, flush=True)
 
     return callback
 

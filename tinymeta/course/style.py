@@ -135,6 +135,12 @@ def save(figure, path):
 
 
 @styled
+def stamp(figure, text):
+    """Write the text below a figure, in a row of its own."""
+    figure.supxlabel(text, x=0.99, ha="right", color=ORANGE, fontsize="small")
+
+
+@styled
 def save_animation(figure, draw, frames, path):
     """Write an animated GIF, for which draw(frame) is called before each picture; return its
     path."""
