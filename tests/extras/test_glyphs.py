@@ -2,10 +2,12 @@
 
 import doctest
 import itertools
+import os
 import runpy
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -52,14 +54,14 @@ def test_the_letters_are_small_bitmaps_with_an_empty_border_of_two_pixels():
     assert (
         clean.dtype == np.uint8
         and clean.shape == (len(letters().code_points), 20, 20)
-        and len(clean) > 1500
+        and len(clean) > 700
     )
     assert (
         clean[:, 2:-2, 2:-2].any(axis=(1, 2)).all()
         and not clean[:, [0, 1, -2, -1]].any()
         and not clean[:, :, [0, 1, -2, -1]].any()
     )
-    assert (DATA / "glyphs.npz").stat().st_size < 120_000
+    assert (DATA / "glyphs.npz").stat().st_size < 70_000
 
 
 def test_every_alphabet_is_in_exactly_one_split():
@@ -72,24 +74,59 @@ def test_every_alphabet_is_in_exactly_one_split():
     assert sorted(rows) == list(range(len(letters().code_points)))
 
 
-def test_no_two_letters_have_a_correlation_of_085_or_more():
+def test_no_letter_is_in_two_splits_and_the_docstring_says_how_many_are_in_each():
+    assert len(set(letters().code_points.tolist())) == len(letters().code_points)
+    for split, alphabets in SPLITS.items():
+        each = [f"{name} {(letters().alphabets == name).sum()}" for name in alphabets]
+        line = f"{split} {len(classes(split))} letters: {', '.join(each)}"
+        assert line in " ".join(glyphs.__doc__.split())
+
+
+def test_no_alphabet_has_more_than_a_third_of_the_letters_of_the_test_split():
+    _, counts = np.unique(letters().alphabets[classes("test")], return_counts=True)
+    assert counts.max() <= len(classes("test")) / 3
+
+
+def test_a_letter_is_not_in_the_file_beside_its_forms_within_a_word_or_in_mathematics():
+    script = runpy.run_path(str(DATA / "make_glyphs.py"))
+    ours = [*map(chr, letters().code_points.tolist())]
+    assert not any(map(script["is_variant"], ours))
+    # of a letter with forms, at most one is left: the forms have their letter as normal form
+    assert len({unicodedata.normalize("NFKC", letter) for letter in ours}) == len(ours)
+    words = " ".join(map(unicodedata.name, ours)).split()
+    assert not {"INITIAL", "MEDIAL", "FINAL", "ISOLATED", "FORM", "MATHEMATICAL"} & {*words}
+    # initial meem, mathematical meem, an Arabic ligature, final kaf in Hebrew, final sigma
+    assert all(map(script["is_variant"], "\ufee3\U0001ee2c\ufefb\u05da\u03c2"))
+
+
+def test_drawings_of_the_nearest_letters_are_told_apart():
+    """Judge by the nearest of 400 drawings of each, with other drawings than the script's."""
+    script = runpy.run_path(str(DATA / "make_glyphs.py"))
     clean = letters().clean
-    products = looks(clean) @ looks(clean).T
-    np.fill_diagonal(products, 0)
-    assert products.max() < 0.85
-    twins = np.concatenate((clean, np.roll(clean[:1], 0, axis=2)))
-    assert (looks(twins) @ looks(twins[:1]).T > 0.85).sum() == 2  # a second copy would be found
+    near = script["likeness"](clean, clean)
+    near = np.triu(np.maximum(near, near.T), 1)
+    pairs = np.argwhere(near >= np.sort(near, axis=None)[-100])[::5]
+    assert len(pairs) == 20
+
+    def told_apart(*images):
+        return script["told_apart"](
+            *(script["drawings"](im, [5, i]) for i, im in enumerate(images))
+        )
+
+    assert min(told_apart(*clean[pair]) for pair in pairs) >= 0.9
+    shifted = told_apart(clean[0], np.roll(clean[0], 1, axis=1))  # a twin would be found
+    assert shifted < 0.75 and told_apart(clean[0], clean[0]) == pytest.approx(0.5, abs=0.06)
 
 
 def test_the_script_draws_the_first_letters_of_the_file():
     """In most letters to the grey level; outlines and rasterisers differ a little by version."""
     script = runpy.run_path(str(DATA / "make_glyphs.py"))
     ours = {code: row for row, code in enumerate(letters().code_points.tolist())}
-    first = [*itertools.islice(script["letters"](), 60)]
+    first = [*itertools.islice(script["letters"](), 400)]
     both = [(ours[code], alphabet, image) for code, alphabet, image in first if code in ours]
-    assert len(both) >= 55
+    assert len(both) >= 100
     rows, alphabets, images = map(np.array, zip(*both))
-    assert rows.max() < 65 and alphabets.tolist() == letters().alphabets[rows].tolist()
+    assert (np.diff(rows) > 0).all() and alphabets.tolist() == letters().alphabets[rows].tolist()
     clean = letters().clean[rows]
     correlations = (looks(images) * looks(clean)).sum(axis=1)
     assert np.median(correlations) > 0.999 and np.quantile(correlations, 0.1) > 0.98
@@ -111,14 +148,15 @@ def test_the_script_reproduces_the_file(tmp_path):
         [sys.executable, "-W", "error", DATA / "make_glyphs.py", tmp_path / "again.npz"],
         capture_output=True,
         text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "again.npz") as file:
         again = dict(zip(file["code_points"].tolist(), looks(file["images"].astype(float))))
     ours = dict(zip(letters().code_points.tolist(), looks(letters().clean.astype(float))))
     both = ours.keys() & again.keys()
-    # outlines and rasterisers differ a little between versions
-    assert len(both) > 0.97 * max(len(ours), len(again))
+    # outlines and rasterisers differ a little between versions, and then some twins
+    assert len(both) > 0.9 * max(len(ours), len(again))
     assert np.median([ours[code] @ again[code] for code in both]) > 0.98
 
 
@@ -141,7 +179,7 @@ def test_a_drawing_without_displacement_is_the_clean_letter(monkeypatch):
 
 def test_each_pixel_of_a_drawing_is_sampled_at_its_displaced_place():
     """Draw the same random numbers, and compute one pixel at a time."""
-    chosen = np.array([3, 700, 1400])
+    chosen = np.array([3, 400, 700])
     moves = rng(5).random((3, 2, 11), np.float32) * 2 * glyphs.REACH - glyphs.REACH
     drawn = draw(rng(5), chosen).reshape(3, SIDE, SIDE)
     agree = 0
@@ -240,7 +278,7 @@ def test_all_letters_has_the_same_drawings_with_the_letters_as_labels(monkeypatc
         (lambda: GlyphTasks(ways=1), "ways: expected a whole number of at least 2; got 1"),
         (
             lambda: GlyphTasks("validation", 500),
-            "ways: expected at most the 138 letters of 'validation'; got 500",
+            "ways: expected at most the 107 letters of 'validation'; got 500",
         ),
         (lambda: GlyphTasks().sample(rng(), 1, 1, grid=True), "grid: expected False"),
         (lambda: GlyphTasks().sample(0, 1, 1), "rng: expected a NumPy Generator"),

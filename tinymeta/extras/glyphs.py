@@ -7,7 +7,18 @@ every batch.
 
 The tasks resemble those of Omniglot (Lake et al. 2015), but there is no handwriting: the letters
 are those of the font DejaVu Sans (data/glyphs.npz; its licence and the script that made it are
-beside it), and the variation is synthetic, an affine map and a smooth warp of each drawing."""
+beside it), and the variation is synthetic, an affine map and a smooth warp of each drawing.
+
+    train       489 letters: Latin 225, Canadian syllabics 137, Cyrillic 71, Greek 43, Old Italic 13
+    validation  107 letters: Georgian 68, N'Ko 18, Ogham 21
+    test        182 letters: Arabic 44, Armenian 53, Hebrew 16, Lao 29, Tifinagh 40
+
+Each letter is one class, in one split; a capital and its small letter are two. The forms that a
+letter takes at the beginning, in the middle and at the end of a word are one class, as are its
+mathematical and typographic variants: only the letter itself is in the file. Any two letters can be
+told apart: of new drawings of both, at least 90 % have their nearest neighbour, among 400 drawings
+of each and pixel by pixel, in a drawing of the same letter. Of two that fail this, one is left out,
+and one of the test split stays before all others."""
 
 import functools
 from dataclasses import dataclass
@@ -50,6 +61,12 @@ def directions():
     return (FINE / 2 * np.stack([x, y, *waves])).reshape(11, -1).astype(np.float32)
 
 
+def enlarge(clean):
+    """Return bitmaps (C, n, n), enlarged to (C, 40, 40) bytes."""
+    larger = stretch(FINE, clean.shape[-1])
+    return np.round(larger @ clean @ larger.T).astype(np.uint8)
+
+
 class Letters(NamedTuple):
     """Hold all letters: code points (C,), alphabets (C,), the clean letters (C, 20, 20) of the
     file, and the same enlarged to (C, 40, 40), which drawings sample; pixels are bytes."""
@@ -68,21 +85,18 @@ def letters():
     -------
     Letters
         A named tuple of arrays that cannot be written to: code_points (C,), alphabets (C,), clean
-        (C, 20, 20) and fine (C, 40, 40), for C = 1,548 letters.
+        (C, 20, 20) and fine (C, 40, 40), for C = 778 letters.
 
     Examples
     --------
     >>> chr(letters().code_points[0]), str(letters().alphabets[0]), letters().clean.shape
-    ('A', 'Latin', (1548, 20, 20))
+    ('B', 'Latin', (778, 20, 20))
     """
     with np.load(Path(__file__).with_name("data") / "glyphs.npz") as file:
         code_points, alphabets, clean = (
             file[name] for name in ("code_points", "alphabets", "images")
         )
-    enlarge = stretch(FINE, clean.shape[-1])
-    found = Letters(
-        code_points, alphabets, clean, np.round(enlarge @ clean @ enlarge.T).astype(np.uint8)
-    )
+    found = Letters(code_points, alphabets, clean, enlarge(clean))
     for array in found:
         array.setflags(write=False)  # every call returns the same arrays
     return found
@@ -108,7 +122,13 @@ def draw(rng, classes):
     >>> drawings.shape, bool((drawings[0] == drawings[1]).all())
     ((3, 196), False)
     """
-    moves = rng.random((classes.size, 2, len(REACH)), np.float32)
+    return displace(rng, letters().fine, classes)
+
+
+def displace(rng, fine, rows):
+    """Return a new random drawing (..., 196) of fine[row] for each of the rows (...), of bitmaps
+    fine (C, 40, 40)."""
+    moves = rng.random((rows.size, 2, len(REACH)), np.float32)
     moves *= 2 * REACH
     moves -= REACH
     # with the next two lines alone, the drawing is the clean letter: x maps to x, y to y,
@@ -121,10 +141,8 @@ def draw(rng, classes):
         .swapaxes(0, 1)
     )
     pixels = (FINE * row + column).astype(np.int32)
-    pixels += (FINE * FINE * classes.reshape(-1, 1)).astype(np.int32)
-    return (letters().fine.reshape(-1).take(pixels) * np.float32(1 / 255)).reshape(
-        *classes.shape, -1
-    )
+    pixels += (FINE * FINE * rows.reshape(-1, 1)).astype(np.int32)
+    return (fine.reshape(-1).take(pixels) * np.float32(1 / 255)).reshape(*rows.shape, -1)
 
 
 @functools.cache
@@ -144,7 +162,7 @@ def classes(split):
     Examples
     --------
     >>> {split: len(classes(split)) for split in SPLITS}
-    {'train': 1051, 'validation': 138, 'test': 359}
+    {'train': 489, 'validation': 107, 'test': 182}
     """
     rows = np.flatnonzero(np.isin(letters().alphabets, SPLITS[split]))
     rows.setflags(write=False)
@@ -260,7 +278,7 @@ class AllLetters:
     >>> tasks = AllLetters(GlyphTasks("validation", ways=5))
     >>> batch = tasks.sample(np.random.default_rng(0), 16, shots=1)
     >>> batch.x_support.shape, batch.y_support.shape
-    ((1, 160, 196), (1, 160, 138))
+    ((1, 160, 196), (1, 160, 107))
     """
 
     tasks: GlyphTasks
@@ -312,7 +330,7 @@ def with_head(model, theta, head, pretrained):
     Examples
     --------
     >>> from tinymeta import MLP
-    >>> pretrained, model = MLP([196, 8, 138]), MLP([196, 8, 5])
+    >>> pretrained, model = MLP([196, 8, 107]), MLP([196, 8, 5])
     >>> ones, zeros = np.ones(pretrained.n_params), np.zeros(model.n_params)
     >>> theta = with_head(model, ones, zeros, pretrained)
     >>> theta.shape == (model.n_params,), float(theta.sum()) == 197 * 8
