@@ -441,7 +441,7 @@ print(f"  {', '.join(f'{name} {losses.mean():.2f}' for name, losses in given.ite
 <details><summary>Answer</summary>
 
 One: for $x$ in (0, 10) MAML diverged on 15 % of the tasks at 0.01; a hundred steps of 0.003 have
-2.78 (2.41-3.08), Reptile's 2.71, and nobody diverges (with --seed 1, 5 of 750). So the explosions
+2.78 (2.41-3.08), Reptile's 2.71, and nobody diverges (with --seed 1, 5 of 750). So most explosions
 were the rate's. The rest is not: 2.78 is far from the 0.57 of usual waves. On one side the best
 setting is as good as the old one, 1.77 and 2.53. Beyond the range, no setting is better than *no
 step*, and before any step MAML's networks are already above predicting 0, 5.7 against 4.1. At twice
