@@ -185,8 +185,6 @@ start = np.stack([model.init(rng, np.float32) for _ in range(SEEDS)])
 
 
 def train(label, tasks=tasks, model=model, start=start, meta_grad=joint_grad, **options):
-    total = options.pop("iterations", POST)
-
     def run(iterations):
         usual = {"meta_batch_size": 1, "callback": lesson.progress(label, iterations)}
         return meta_train(
@@ -194,16 +192,15 @@ def train(label, tasks=tasks, model=model, start=start, meta_grad=joint_grad, **
             iterations=iterations, **{"inner_lr": INNER_LR, **usual, **options},
         )  # fmt: skip
 
-    return lesson.trained(label, run, total)
+    return lesson.trained(label, run, options.pop("iterations", POST))
 
 
 initialisations = {"random": start, "joint": train("joint", callback=keep)}
 
 # %% tags=["hide-input"]
 on_the_way = lesson.recorded("joint, on the way", lambda: np.stack([*snapshots.values()]))
-first, last = (
-    lesson.histories["joint"][part].mean() for part in (slice(POST // 10), slice(-POST // 10, None))
-)
+history, tenth = lesson.histories["joint"], POST // 10
+first, last = history[:tenth].mean(), history[-tenth:].mean()
 print(f"\nTraining loss, mean of the first and of the last tenth: {first:.2f}, {last:.2f}")
 
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
@@ -275,8 +272,24 @@ def judge(theta, batch=test, rate=INNER_LR, steps=STEPS, model=model):
     return adaptation_curve(model, theta, batch, rate, steps).astype(float)
 
 
-curves = {name: judge(theta) for name, theta in initialisations.items()}
+def judged(label, *args, **options):
+    """Return the Summary of `judge`."""
+    return lesson.judged(f"{label}, judged", lambda: judge(*args, **options))
+
+
+curves = {name: judged(name, theta) for name, theta in initialisations.items()}
 SHOWN = (1, 10, 32, 100)
+FIELDS = {np.mean: "seeds", np.median: "seed_medians"}  # of a Summary
+
+
+def differ(label, one, other, steps=SHOWN):
+    """Return the difference of two curves at some steps, and half its 95 % interval over tasks."""
+
+    def compute():
+        difference = (judge(one) - judge(other))[:, list(steps)]
+        return np.stack([difference.mean(axis=(0, 2)), confidence_halfwidth(difference)])
+
+    return lesson.recorded(label, compute)
 
 
 def show(curves, shown=SHOWN, statistics=(np.mean, np.median)):
@@ -288,8 +301,7 @@ def show(curves, shown=SHOWN, statistics=(np.mean, np.median)):
             f"(lowest-highest)\n  {'':{width}}" + "".join(f"{f'{n} steps':>18s}" for n in shown)
         )
         for name, curve in curves.items():
-            curve = np.where(np.isnan(curve), np.inf, curve)  # a task that diverged
-            ends = (statistic(curve[:, n], axis=-1) for n in shown)
+            ends = getattr(curve, FIELDS[statistic]).T[list(shown)]
             cells = (f"{e.mean():.2f} ({e.min():.2f}-{e.max():.2f})" for e in ends)
             print(f"  {name:{width}}" + "".join(f"{cell:>18s}" for cell in cells))
 
@@ -297,21 +309,19 @@ def show(curves, shown=SHOWN, statistics=(np.mean, np.median)):
 show(curves)
 print(f"  to predict 0: {zero.mean():.2f} by the mean, {np.median(zero):.2f} by the median")
 wins = {}
+less_joint = differ("random less joint", *initialisations.values())
 print("\nA random network against the one that joint training made of it, 5 pairs")
-for n in SHOWN:
-    pair = [curves[name][:, n] for name in ("random", "joint")]
-    for s in (np.mean, np.median):
-        wins[s, n] = int(np.sum(s(pair[0], axis=-1) < s(pair[1], axis=-1)))
-    difference = pair[0] - pair[1]
-    half = confidence_halfwidth(difference[:, None])[0]
+for n, difference, half in zip(SHOWN, *less_joint):
+    for s, field in FIELDS.items():
+        ends = (getattr(curves[name], field)[:, n] for name in ("random", "joint"))
+        wins[s, n] = int(np.sum(np.less(*ends)))
     print(
         f"  {n:3d} steps: random wins {wins[np.mean, n]} by the mean, {wins[np.median, n]} "
-        f"by the median; random less joint {difference.mean():+.2f}, and for other tasks "
-        f"+-{half:.2f}"
+        f"by the median; random less joint {difference:+.2f}, and for other tasks +-{half:.2f}"
     )
 ends = {
-    (s.__name__, name): [s(curve[:, n], axis=-1).mean() for n in (10, 100)]
-    for s in (np.mean, np.median)
+    (s.__name__, name): getattr(curve, field)[:, [10, 100]].mean(axis=0)
+    for s, field in FIELDS.items()
     for name, curve in curves.items()
 }
 lesson.save(
@@ -386,7 +396,10 @@ arms = {  # name: (model, θ)
     "tanh, joint": (tanh, joint_tanh),
     "its head random ": (tanh, with_head(joint_tanh, start)),
 }  # fmt: skip
-few_curves = {name: judge(theta, few, model=net) for name, (net, theta) in arms.items()}
+few_curves = {
+    name: judged(f"{name}, few tasks", theta, few, model=net)
+    for name, (net, theta) in arms.items()
+}
 
 # %% tags=["hide-input"]
 dead, length = {}, {}
@@ -401,7 +414,7 @@ show(few_curves)
 
 
 def few_end(name, n=STEPS, statistic=np.median):
-    return statistic(few_curves[name][:, n], axis=-1).mean()
+    return getattr(few_curves[name], FIELDS[statistic])[:, n].mean()
 
 
 exchanged = {
@@ -468,8 +481,7 @@ gradient descent. (On few-shot images this is level with MAML's kind: Wang, Zhao
 
 # %%
 def transfer(heads, outer_lr, points, iterations):
-    """Return a body trained under many heads, one per training task, with a head of zeros; and the
-    loss at each step."""
+    """Return a body trained under many heads, now with a head of zeros; and its losses."""
     rng, network = lesson.rng("training tasks"), np.arange(SEEDS)
     a, b = (rng.uniform(*ends, (SEEDS, heads)) for ends in (tasks.amplitude, tasks.phase))
     drawn = rng.integers(heads, size=(iterations, SEEDS))  # which task, at which step
@@ -703,12 +715,13 @@ at_mamls_budget = {
     "transfer": transfer_at_mamls_budget(**BEST["transfer"]),
 }
 posts = lesson.trained("transfer", lambda n: transfer(300, 3e-3, SHOTS, n), POST)
-posts = {"transfer": judge(posts, steps=32)}
+posts = {"transfer": judged("transfer", posts, steps=32)}
 fair = {"random": curves["random"]}
-fair |= {name: judge(theta) for name, theta in at_mamls_budget.items()}
+fair |= {name: judged(f"{name}, MAML's budget", theta) for name, theta in at_mamls_budget.items()}
 at_mamls_budget["random"] = start
 own_rate = {
-    name: judge(at_mamls_budget[name], rate=rate, steps=32) for name, rate in RATES.items()
+    name: judged(f"{name}, rate {rate}", at_mamls_budget[name], rate=rate, steps=32)
+    for name, rate in RATES.items()
 }
 solved = {name: least_squares(at_mamls_budget[name], test, s) for name, s in STRENGTHS.items()}
 
@@ -726,10 +739,10 @@ for name, losses in solved.items():
     e = losses.mean(axis=-1)
     middle = np.median(losses, axis=-1).mean()
     print(f"  {name:10s} {e.mean():.3f} ({e.min():.3f}-{e.max():.3f}) {middle:.3f}")
-gap = (fair["transfer"] - fair["joint"])[:, 10]
-half = confidence_halfwidth(gap[:, None])[0]
-print(f"Transfer less joint, 10 steps: {gap.mean():+.2f}, and for other tasks +-{half:.2f}")
-of = {name: curve.mean(axis=(0, 2)) for name, curve in fair.items()}
+pair = at_mamls_budget["transfer"], at_mamls_budget["joint"]
+(gap,), (half,) = differ("transfer less joint", *pair, steps=(10,))
+print(f"Transfer less joint, 10 steps: {gap:+.2f}, and for other tasks +-{half:.2f}")
+of = {name: curve.mean for name, curve in fair.items()}
 lesson.save(
     figures.plot_learning_curves(
         fair,
@@ -790,7 +803,7 @@ for (s, name), by_step in {
     (np.median, "random"): {10: (2.8, 3.3), 100: (1.9, 2.5)},
     (np.median, "joint"): {10: (2.9, 3.4), 100: (2.7, 3.5)},
 }.items():
-    curve = s(curves[name], axis=-1).mean(axis=0)
+    curve = getattr(curves[name], FIELDS[s]).mean(axis=0)
     lesson.expect_curve(f"{name}, {s.__name__},", curve, by_step)
 lesson.expect("reviving dead units closes, of the gap to random", closed["revived"], 0.2, 1.1)
 lesson.expect("a random head closes", closed["head"], -0.3, 0.75)
@@ -800,19 +813,18 @@ lesson.expect("tanh, joint over random, mean, 100 steps", tanh_ratio[100], 1, 1.
 lesson.expect("400 steps of 25 tasks less random, median, 10 steps", reversal[25], -0.2, 0.12)
 lesson.expect("400 steps of 1 task less random, median, 10 steps", reversal[1], -0.2, 0.12)
 for n, low, high in ((10, -0.2, 0.08), (100, 0.05, 0.6)):
-    ends = (np.median(fair[name][:, n], axis=-1).mean() for name in ("joint", "random"))
+    ends = (fair[name].seed_medians[:, n].mean() for name in ("joint", "random"))
     name = f"1,600 steps of 25 tasks less random, median, {n} steps"
     lesson.expect(name, np.subtract(*ends), low, high)
 for name, bounds in {
     "joint": {10: (3.6, 4.4), 100: (3.3, 4.4)},
     "transfer": {1: (2.5, 3.4), 10: (0.6, 1.05), 32: (0.35, 0.65), 100: (0.28, 0.55)},
 }.items():
-    losses = fair[name].mean(axis=(0, 2))
-    lesson.expect_curve(f"{name} at MAML's budget", losses, bounds)
-losses = np.median(np.nan_to_num(own_rate["transfer"], nan=np.inf), axis=-1).mean(axis=0)
+    lesson.expect_curve(f"{name} at MAML's budget", fair[name].mean, bounds)
+losses = own_rate["transfer"].seed_medians.mean(axis=0)
 bounds = {10: (0.15, 0.7), 32: (0.08, 0.4)}
 lesson.expect_curve("transfer, median, at its own rate", losses, bounds)
-losses = posts["transfer"].mean(axis=(0, 2))
+losses = posts["transfer"].mean
 lesson.expect_curve("transfer at the post's budget", losses, {10: (0.6, 1.4), 32: (0.3, 0.8)})
 for name, bounds in {"random": (1, 4), "joint": (1.5, 3), "transfer": (0.14, 0.3)}.items():
     lesson.expect(f"least-squares head, {name}", solved[name].mean(), *bounds)

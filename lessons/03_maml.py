@@ -418,8 +418,6 @@ MADE_IN = {"joint": "03_maml", "MAML": "03_maml", "first-order MAML": "04_first_
 
 
 def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **options):
-    total = options.pop("iterations", lesson.iterations)
-
     def run(iterations):
         return meta_train(
             meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
@@ -427,7 +425,7 @@ def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **opt
             optimizer=Adam(outer_lr), callback=lesson.progress(label, iterations), **options,
         )  # fmt: skip
 
-    return lesson.trained(label, run, total, MADE_IN.get(label))
+    return lesson.trained(label, run, options.pop("iterations", None), MADE_IN.get(label))
 
 # %% tags=["hide-input"]
 RECORDED = """

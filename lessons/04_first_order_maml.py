@@ -28,7 +28,7 @@ from tinymeta.course import figures, tuning
 from tinymeta.course.examples import left_side, sine_examples
 from tinymeta.course.lesson import Lesson
 from tinymeta.extras import autopsy
-from tinymeta.extras.statistics import best_inner_lr, summarize, table
+from tinymeta.extras.statistics import best_inner_lr, table
 from tinymeta.meta import mean_over_tasks
 from tinymeta.tasks import Ahead
 
@@ -294,8 +294,6 @@ MADE_IN = {"joint": "03_maml", "MAML": "03_maml", "first-order MAML": "04_first_
 
 
 def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **options):
-    total = options.pop("iterations", lesson.iterations)
-
     def run(iterations):
         return meta_train(
             meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
@@ -303,7 +301,7 @@ def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **opt
             optimizer=Adam(outer_lr), callback=lesson.progress(label, iterations), **options,
         )  # fmt: skip
 
-    return lesson.trained(label, run, total, MADE_IN.get(label))
+    return lesson.trained(label, run, options.pop("iterations", None), MADE_IN.get(label))
 
 # %% tags=["hide-input"]
 RECORDED = """
@@ -506,7 +504,9 @@ is first-order MAML's loss over MAML's at the post's rates, and with both tuned?
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 zero = np.mean(test.y_query**2)
 curves = {
-    name: adaptation_curve(model, theta, test, INNER_LR, steps=10)
+    name: lesson.judged(
+        f"{name}, judged", lambda: adaptation_curve(model, theta, test, INNER_LR, steps=10)
+    )
     for name, theta in initialisations.items()
 }
 
@@ -516,14 +516,13 @@ print(
     f"networks\n(lowest-highest), median task; the zero function: {zero:.2f}"
 )
 print(table(curves, (0, 1, 10)))
-untrained, *learned = curves.values()
-maml, first_order, hf, its_maml, its_first = (summarize(curve) for curve in learned)
+untrained, maml, first_order, hf, its_maml, its_first = curves.values()
 
 
 def ratios_of(curves):
     """Return first-order MAML's loss after the last step over MAML's, by several statistics."""
-    theirs, ours = (curves[name][:, -1].mean(axis=-1) for name in ("first-order MAML", "MAML"))
-    medians = [summarize(curves[name]).median[-1] for name in ("first-order MAML", "MAML")]
+    theirs, ours = (curves[name].seeds[:, -1] for name in ("first-order MAML", "MAML"))
+    medians = [curves[name].median[-1] for name in ("first-order MAML", "MAML")]
     without = [np.delete(losses, losses.argmax()).mean() for losses in (theirs, ours)]
     return {
         "mean": theirs.mean() / ours.mean(),
@@ -537,7 +536,7 @@ def ratios_of(curves):
 def report(curves):
     ratios = ratios_of(curves)
     for name in (name for name in methods if name in curves):
-        losses = curves[name][:, -1].mean(axis=-1)
+        losses = curves[name].seeds[:, -1]
         print(f"  {name:16s} network by network: {' '.join(f'{loss:.2f}' for loss in losses)}")
     words = ", ".join(f"{ratio:.2f} ({name})" for name, ratio in [*ratios.items()][:4])
     print(f"  first order over MAML: {words};")
@@ -545,13 +544,20 @@ def report(curves):
     return ratios
 
 
+def judge_tuned(name, label, rate, steps):
+    def compute():
+        return adaptation_curve(model, tuned[name], test, rate, steps)
+
+    return lesson.judged(f"{name}, tuned, {label}", compute)
+
+
 print("Network by network, after ten steps:")
 post = report(curves)
 own, trained_for, common = {}, {}, {}
 for name, (inner_lr, _, rate) in best.items():
-    own[name] = adaptation_curve(model, tuned[name], test, rate, steps=10)
-    trained_for[name] = adaptation_curve(model, tuned[name], test, inner_lr, steps=1)
-    common[name] = adaptation_curve(model, tuned[name], test, INNER_LR, steps=10)
+    own[name] = judge_tuned(name, "at its rate", rate, 10)
+    trained_for[name] = judge_tuned(name, "as trained", inner_lr, 1)
+    common[name] = judge_tuned(name, f"at {INNER_LR}", INNER_LR, 10)
 tuned_ratios = {}
 for label, of in {
     "ten steps, each at its own rate": own,
@@ -562,8 +568,8 @@ for label, of in {
     print(table(of, (1,) if of is trained_for else (1, 10)))
     tuned_ratios[label] = report(of)
 tuned_own, tuned_one, tuned_common = tuned_ratios.values()
-theirs, ours = (curves[name][:, 10].mean(axis=-1) for name in ("first-order MAML", "MAML"))
-at_ten = {name: curves[name][:, 10].mean(axis=-1) for name in methods}
+theirs, ours = (curves[name].seeds[:, 10] for name in ("first-order MAML", "MAML"))
+at_ten = {name: curves[name].seeds[:, 10] for name in methods}
 pairs = post["pairs"]
 lesson.save(
     figures.plot_learning_curves(

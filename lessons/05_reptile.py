@@ -17,6 +17,8 @@ What you need: lessons 03 and 04. Time: 30 minutes to read, three to run.
 """
 
 # %% tags=["hide-input"]
+import functools
+
 import numpy as np
 
 from tinymeta import (
@@ -27,7 +29,7 @@ from tinymeta.course import figures, style
 from tinymeta.course.examples import left_side, sine_examples
 from tinymeta.course.lesson import Lesson, named_rng
 from tinymeta.course.tuning import search
-from tinymeta.extras.statistics import confidence_halfwidth, summarize, table
+from tinymeta.extras.statistics import confidence_halfwidth, table
 from tinymeta.tasks import TaskBatch, Views
 
 # %%
@@ -221,8 +223,6 @@ MADE_IN = {"joint": "03_maml", "MAML": "03_maml", "first-order MAML": "04_first_
 
 
 def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **options):
-    total = options.pop("iterations", lesson.iterations)
-
     def run(iterations):
         return meta_train(
             meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), shots=SHOTS,
@@ -230,7 +230,7 @@ def train(meta_grad, label, tasks=tasks, inner_lr=INNER_LR, outer_lr=1e-3, **opt
             optimizer=Adam(outer_lr), callback=lesson.progress(label, iterations), **options,
         )  # fmt: skip
 
-    return lesson.trained(label, run, total, MADE_IN.get(label))
+    return lesson.trained(label, run, options.pop("iterations", None), MADE_IN.get(label))
 
 # %%
 initialisations = {
@@ -250,10 +250,16 @@ steps. *Predict, then look.* Which method leads after 1 step, after 10, and afte
 # %%
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 zero = np.mean(test.y_query**2)
-curves = {
-    name: adaptation_curve(model, theta, test, INNER_LR, steps=32)
-    for name, theta in initialisations.items()
-}
+networks = dict(initialisations)
+curve = functools.cache(lambda name, rate: adaptation_curve(model, networks[name], test, rate, 32))
+
+
+@functools.cache
+def judge(name, rate):  # the loss after 0, 1, ... 32 steps
+    return lesson.judged(f"{name}, rate {rate}", lambda: curve(name, rate))
+
+
+curves = {name: judge(name, INNER_LR) for name in initialisations}
 
 # %% tags=["hide-input"]
 examples = sine_examples(lesson.rng("example"), SHOTS)
@@ -274,7 +280,7 @@ print(
     f"(lowest-highest), median task; the zero function: {zero:.2f}"
 )
 print(table(curves, (1, 10, 32)))
-maml, first_order, reptile = (summarize(c) for c in curves.values())
+maml, first_order, reptile = curves.values()
 three, TOP = (maml, first_order, reptile), None if lesson.short else 2.5
 after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in three) for n in (1, 10, 32)}
 lesson.save(
@@ -285,16 +291,30 @@ lesson.save(
 )
 
 
-def differences(a, b):
+def spreads(a, b):
+    """Return the mean difference of two curves: half its interval over tasks, and by network."""
+    return np.stack([confidence_halfwidth(a - b), *(a - b).mean(axis=-1)])
+
+
+def differences(half, *seeds):
     """Return lines of text: the mean difference of two curves after 1, 10 and 32 steps, its two
     spreads, and the number of pairs of networks (same start and tasks) in which a is lower."""
-    half, seeds = confidence_halfwidth(a - b), (a - b).mean(axis=-1)
+    seeds = np.stack(seeds)
     return "\n".join(
         f"  after {n:2d} step{'s' * (n > 1):1s} {seeds[:, n].mean():6.2f} "
         f"+-{half[n]:.2f} over tasks, {seeds[:, n].min():5.2f} to {seeds[:, n].max():5.2f} "
         f"over networks; lower in {(seeds[:, n] < 0).sum()} of {len(seeds)} pairs"
         for n in (1, 10, 32)
     )
+
+
+def less(one, other, rates=(INNER_LR, INNER_LR)):
+    """Return `differences` of two networks, each judged at its rate."""
+
+    def compute():
+        return spreads(curve(one, rates[0]), curve(other, rates[1]))
+
+    return differences(*lesson.recorded(f"{one} less {other}, rates {rates}", compute))
 
 
 # %% [markdown]
@@ -323,22 +343,19 @@ def all_points(batch):  # the 20 points of each task, all of them in both sets
     return [batch.merge_support_query()]
 
 
-in_turn = train(
-    reptile_grad, "10 and 10 in turn", Views(tasks, all_points), inner_steps=4, minibatch=SHOTS
-)
-at_once = train(reptile_grad, "all 20 in each step", Views(tasks, all_points), inner_steps=4)
+for label, minibatch in {"10 and 10 in turn": SHOTS, "all 20 in each step": None}.items():
+    networks[label] = train(
+        reptile_grad, label, Views(tasks, all_points), inner_steps=4, minibatch=minibatch
+    )
 
 # %% tags=["hide-input"]
-by_points = {
-    "10 and 10 in turn": adaptation_curve(model, in_turn, test, INNER_LR, steps=32),
-    "all 20 in each step": adaptation_curve(model, at_once, test, INNER_LR, steps=32),
-}
-turn_curve, once_curve = by_points.values()
+by_points = {name: judge(name, INNER_LR) for name in ("10 and 10 in turn", "all 20 in each step")}
+turn, once = by_points.values()
 print("\nReptile with four steps on the 20 points of MAML")
 print(table(by_points, (1, 10, 32)))
-print(f"10 and 10 in turn, less all 20 in each step\n{differences(turn_curve, once_curve)}")
-less_maml = differences(turn_curve, curves["MAML"])
-print(f"10 and 10 in turn, less MAML at the post's settings\n{less_maml}")
+of_once, of_maml = (less("10 and 10 in turn", name) for name in ("all 20 in each step", "MAML"))
+print(f"10 and 10 in turn, less all 20 in each step\n{of_once}")
+print(f"10 and 10 in turn, less MAML at the post's settings\n{of_maml}")
 
 # %% [markdown]
 """
@@ -460,8 +477,8 @@ def search_settings():
         f"setting of each\n{table(curves, (1, 10, 32))}"
     )
     for name in ("MAML", "no split"):
-        less = differences(curves["Reptile"], curves[name])
-        parts.append(f"Reptile less {name}\n{less}")
+        found = differences(*spreads(curves["Reptile"], curves[name]))
+        parts.append(f"Reptile less {name}\n{found}")
     return "\n\n".join(parts)
 
 
@@ -519,36 +536,31 @@ chosen = {  # the best of eight settings, with its rate at test; and MAML's best
     "Reptile": ("Reptile", {"inner_steps": 8, "inner_lr": 0.02}, 0.02),
     "MAML, one step": ("MAML", {"inner_steps": 1, "inner_lr": 0.04}, 0.02),
 }
-tuned = {}
 for name, (method, settings, _) in chosen.items():
     meta_grad, view, minibatch = METHODS[method]
-    view = Views(tasks, view)
-    tuned[name] = train(meta_grad, f"{name}, tuned", view, minibatch=minibatch, **settings)
+    label, view = f"{name}, tuned", Views(tasks, view)
+    networks[label] = train(meta_grad, label, view, minibatch=minibatch, **settings)
 
 # %% tags=["hide-input"]
-own, common = {}, {}  # judged at the rate that was chosen with it, and all at INNER_LR
-for name, theta in tuned.items():
-    rate = chosen[name][2]
-    common[name] = own[name] = adaptation_curve(model, theta, test, INNER_LR, steps=32)
-    if rate != INNER_LR:
-        own[name] = adaptation_curve(model, theta, test, rate, steps=32)
-own["Reptile, four steps"] = common["Reptile, four steps"] = turn_curve
-PAIRS = [
-    ("Reptile", "MAML"),
-    ("Reptile", "MAML, no split"),
-    ("Reptile, four steps", "MAML, one step"),
-]
-for title, judged in (("its rate at test", own), (f"the rate {INNER_LR}", common)):
+FOUR = "Reptile, four steps"
+# what is drawn: (networks, the rate that was chosen with them)
+judged_at = {name: (f"{name}, tuned", rate) for name, (_, _, rate) in chosen.items()}
+judged_at[FOUR] = "10 and 10 in turn", INNER_LR
+own = {name: judge(label, rate) for name, (label, rate) in judged_at.items()}
+common = {name: judge(label, INNER_LR) for name, (label, _) in judged_at.items()}
+PAIRS = [("Reptile", "MAML"), ("Reptile", "MAML, no split"), (FOUR, "MAML, one step")]
+for title, found in (("its rate at test", own), (f"the rate {INNER_LR}", common)):
     print(f"\nTuned, on the same points, each judged at {title}")
-    print(table(judged, (1, 10, 32)))
-    for one, other in PAIRS:
-        print(f"{one} less {other}\n{differences(judged[one], judged[other])}")
-best = {name: summarize(c) for name, c in own.items()}
-after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in best.values()) for n in (1, 10, 32)}
+    print(table(found, (1, 10, 32)))
+    for pair in PAIRS:
+        labels, rates = zip(*(judged_at[name] for name in pair))
+        difference = less(*labels, rates if found is own else (INNER_LR, INNER_LR))
+        print(f"{pair[0]} less {pair[1]}\n{difference}")
+after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in own.values()) for n in (1, 10, 32)}
 lesson.save(
     figures.plot_learning_curves(own, "Tuned, on the same points", top=TOP, shots=SHOTS),
     "learning_curve_fair",
-    f"Each tuned, {'; '.join(best)}: {after[1]} after one step, "
+    f"Each tuned, {'; '.join(own)}: {after[1]} after one step, "
     f"{after[10]} after ten, {after[32]} after 32.",
 )
 
@@ -585,7 +597,6 @@ lesson.expect_curve("MAML", maml.mean, {1: (1.2, 1.8), 10: (0.45, 0.9), 32: (0.3
 first_bounds = {1: (1.5, 3), 10: (0.6, 1.9), 32: (0.55, 1.8)}
 lesson.expect_curve("first-order MAML", first_order.mean, first_bounds)
 lesson.expect_curve("Reptile", reptile.mean, {1: (1.5, 2.1), 10: (0.45, 1), 32: (0.4, 0.9)})
-turn, once = summarize(turn_curve), summarize(once_curve)
 turn_bounds = {1: (1, 1.9), 10: (0.2, 0.65), 32: (0.15, 0.55)}
 lesson.expect_curve("Reptile at equal cost", turn.mean, turn_bounds)
 once_over = once.mean[10] / turn.mean[10]
@@ -599,11 +610,11 @@ tuned_bounds = {
     "MAML, one step": {1: (1.2, 2.6), 10: (0.3, 1), 32: (0.2, 0.9)},
 }
 for name, bounds in tuned_bounds.items():
-    lesson.expect_curve(f"tuned {name}", best[name].mean, bounds)
+    lesson.expect_curve(f"tuned {name}", own[name].mean, bounds)
 ratios, wins = [(0.6, 1.8), (0.5, 1.2), (0.25, 0.9)], [(0, 3), (3, 5), (4, 5)]
 for (one, other), ratio, pairs in zip(PAIRS, ratios, wins):
-    over = best[one].mean[10] / best[other].mean[10]
+    over = own[one].mean[10] / own[other].mean[10]
     lesson.expect(f"tuned: {one} over {other}, 10 steps", over, *ratio)
-    lower = (best[one].seeds[:, 10] < best[other].seeds[:, 10]).sum()
+    lower = (own[one].seeds[:, 10] < own[other].seeds[:, 10]).sum()
     lesson.expect(f"tuned: {one} below {other}, 10 steps: pairs of 5", lower, *pairs)
 lesson.end()

@@ -3,8 +3,6 @@
     python lessons/playground.py                    open a window
     python lessons/playground.py --save tour.gif    save an animation of some things to try, if
                                                     there is no screen
-    python lessons/playground.py --train            train the initialisations again: five networks
-                                                    for each method, as in lessons 03 and 05
 
 Drag a support point to another place; click on empty space to add a point, right-click on a point
 to remove it. Filled points are on the true sine and move with it when you change its amplitude or
@@ -18,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from tinymeta import (
-    MLP, SineTasks, adapt, adaptation_curve, joint_grad, maml_grad, meta_train, reptile_grad,
-)
-from tinymeta.course import style, widgets
+from tinymeta import MLP, adapt
+from tinymeta.course import style, trained, widgets
 from tinymeta.course.lesson import (
-    configure_terminal, exit_on_os_error, int_in_range, named_rng, progress,
+    configure_terminal,
+    exit_on_os_error,
+    int_in_range,
+    named_rng,
 )
-from tinymeta.extras.storage import BadFile, load_init, save_init
+from tinymeta.extras.storage import BadFile
 
-# the settings of the post, as in lessons 03 and 05
-SHOTS, INNER_LR, REPTILE_STEPS, SEEDS, ITERATIONS = 10, 0.01, 3, 5, 40_000
-SHIPPED = Path(__file__).resolve().parent / "initialisations"
+SHOTS, INNER_LR = 10, 0.01  # as in lessons 03 and 05
+SHIPPED = Path(__file__).resolve().parent / "trained"
 METHODS = ("random", "joint", "MAML", "Reptile")
 TOP = 7.0  # the y axis is from -TOP to TOP
 NEAR = 0.1  # the mouse is on a point up to this distance, in inches of the screen
@@ -205,70 +203,36 @@ def tour(p):
         yield
 
 
-def train(iterations, seed, folder):
-    """Train five networks for each method, as lessons 03 and 05 do, and save the one whose loss
-    after 10 steps is the median."""
-    model, tasks, rng = MLP([1, 40, 40, 1]), SineTasks(), named_rng(seed, "initialisation")
-    start = np.stack([model.init(rng) for _ in range(SEEDS)])
-    validation = tasks.sample(named_rng(seed, "validation tasks"), 200, SHOTS, query=50, grid=True)
-    recipes = {
-        "random": (joint_grad, 0, 1),
-        "joint": (joint_grad, max(1, iterations // 4), 1),
-        "MAML": (maml_grad, iterations, 1),
-        "Reptile": (reptile_grad, iterations, REPTILE_STEPS),
-    }
-    for method, (meta_grad, total, inner_steps) in recipes.items():
-        theta, _ = meta_train(
-            meta_grad, model, start, tasks, rng=named_rng(seed, "training tasks"), shots=SHOTS,
-            iterations=total, meta_batch_size=1, inner_lr=INNER_LR, inner_steps=inner_steps,
-            callback=progress(method, total),
-        )  # fmt: skip
-        losses = adaptation_curve(model, theta, validation, INNER_LR, 10)[:, 10].mean(axis=-1)
-        median = int(np.argsort(losses)[SEEDS // 2])
-        path = folder / f"{method.lower()}.npz"
-        with exit_on_os_error(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            about = {"iterations": total, "inner_steps": inner_steps, "network": median}
-            save_init(path, model, theta[median].astype(np.float32), method, seed, **about)
-        print(
-            f"{path}: network {median} of {SEEDS}, loss {losses[median]:.2f} after 10 steps "
-            "on validation tasks"
-        )
-
-
 def load(folder=SHIPPED):
-    """Return the model and the four initialisations, theta (4, P)."""
-    saved = [load_init(folder / f"{method.lower()}.npz", MLP([1, 40, 40, 1])) for method in METHODS]
-    return saved[0][0], np.stack([theta for _, theta, _ in saved])
+    """Return the model and four initialisations, theta (4, P): the first of the five networks of
+    each method in lessons 03 and 05, which had the same start."""
+    model = MLP([1, 40, 40, 1])
+    start = model.init(named_rng(0, "initialisation"), np.float32)
+    files = {"joint": "03_maml", "MAML": "03_maml", "Reptile": "05_reptile"}
+    networks = [trained.load(folder / f"{file}.npz")[0][name][0] for name, file in files.items()]
+    return model, np.stack([start, *networks])
 
 
 def main():
     about = "Move the points, and watch four initialisations adapt to them."
     parser = argparse.ArgumentParser(prog="playground.py", description=about)
     option = parser.add_argument
-    seed_help = "seed of the tasks, or of the training (default: 0)"
+    seed_help = "seed of the tasks (default: 0)"
     option("--seed", type=int_in_range(0), default=0, help=seed_help)
     save_help = "write an animation instead of opening a window"
     option("--save", type=Path, metavar="FILE.gif", help=save_help)
-    train_help = "train the initialisations again (about two minutes)"
-    option("--train", action="store_true", help=train_help)
-    out_help = "folder for --train (default: initialisations/ beside this file)"
-    option("--out", type=Path, default=SHIPPED, metavar="DIR", help=out_help)
     flags = parser.parse_args()
     if flags.save and flags.save.suffix != ".gif":
         parser.error(f"argument --save: expected a file name that ends in .gif; got {flags.save}")
     configure_terminal()
-    if flags.train:
-        return train(ITERATIONS, flags.seed, flags.out)
     if not flags.save and (why := widgets.window_error()):
         sys.exit(
-            f"no window can be opened here ({why}); "
-            "--save FILE.gif writes an animation instead"
+            f"no window can be opened here ({why}); --save FILE.gif writes an animation instead"
         )
     try:
         model, thetas = load()
     except (OSError, BadFile) as error:
-        sys.exit(f"{error}\n--train trains the initialisations again")
+        sys.exit(f"{error}\npython -m tinymeta.course.trained 03_maml 05_reptile trains them again")
     style.use(windows=not flags.save)
     playground = Playground(model, thetas, flags.seed)
     if flags.save:

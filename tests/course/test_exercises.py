@@ -73,6 +73,13 @@ def test_a_blank_is_told_what_to_do(name, capsys):
     assert capsys.readouterr().out == f"{name}: still blank: {wanted}\n"
 
 
+def test_a_blank_in_a_notebook_is_told_what_to_call(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipykernel", None)
+    path = ROOT / "lessons" / "exercises" / "03_maml.py"
+    assert not grading.grade("03_maml", runpy.run_path(str(path)), [1])
+    assert 'grading.hint("03_maml", 1)' in capsys.readouterr().out
+
+
 def test_a_blank_that_is_run_says_so_without_a_traceback(tmp_path):
     done = run(ROOT / "lessons" / "exercises" / "03_maml.py", cwd=tmp_path)
     assert (
@@ -120,7 +127,7 @@ def test_a_check_reads_the_command_line_but_not_that_of_a_notebooks_kernel(monke
         grading.check("03_maml", None)
     assert stopped.value.code == 1 and "there is no function" in capsys.readouterr().out
     monkeypatch.setitem(sys.modules, "ipykernel", None)
-    monkeypatch.setattr(sys, "argv", ["kernel", "-f", "file.json"])
+    monkeypatch.setattr(sys, "argv", ["/a/ipykernel_launcher.py", "-f", "file.json"])
     grading.check("03_maml", None)
     assert capsys.readouterr().out == "03_maml: there is no function maml_grad\n"
 

@@ -1,6 +1,7 @@
 """Statistics of adaptation curves, on a curve made by hand."""
 
 import doctest
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -13,9 +14,11 @@ from tinymeta.extras.statistics import (
     accuracy_table,
     best_inner_lr,
     confidence_halfwidth,
+    pack,
     summarize,
     t_quantile,
     table,
+    unpack,
 )
 
 CURVE = np.array(
@@ -363,3 +366,34 @@ def test_of_rates_that_are_equally_good_the_first_is_taken():
     zeros = batch._replace(y_support=0 * batch.y_support, y_query=0 * batch.y_query)
     flat = tm.MLP([2, 2])
     assert best_inner_lr(flat, np.zeros(6), zeros, [0.2, 0.1], 1) == (0.2, 0)
+
+
+# Summaries in place of curves
+
+
+def test_a_summary_stands_for_its_curve_in_both_tables_and_is_returned_as_it_is():
+    summary = summarize(CURVE)
+    assert summarize(summary) is summary
+    assert table({"MAML": summary}, (0, 1)) == table({"MAML": CURVE}, (0, 1))
+    accuracies = CURVE / CURVE.max()
+    as_summary = {"MAML": summarize(accuracies, "accuracy")}
+    assert accuracy_table(as_summary, (1,)) == accuracy_table({"MAML": accuracies}, (1,))
+
+
+def test_a_summary_has_medians_of_every_seed_and_the_interval_over_tasks():
+    curve = np.array([[[1.0, 2.0, 6.0]], [[0.0, 5.0, math.inf]]])
+    summary = summarize(curve)
+    assert summary.seed_medians.tolist() == [[2], [5]] and summary.halfwidth.tolist() == [math.inf]
+    np.testing.assert_array_equal(summarize(CURVE).halfwidth, confidence_halfwidth(CURVE))
+    assert summarize([[1.0], [2.0]]).halfwidth.tolist() == [math.inf, math.inf]  # one task
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_summary_comes_back_from_its_array(seeds):
+    curve = np.random.default_rng(0).exponential(size=(seeds, 4, 7))
+    curve[0, 2, 1] = math.inf
+    summary = summarize(curve)
+    assert pack(summary).shape == (2 * seeds + 5, 4)
+    for got, want in zip(unpack(pack(summary)), summary):
+        np.testing.assert_array_equal(got, want)
+        assert np.asarray(got).dtype == np.asarray(want).dtype

@@ -4,8 +4,11 @@ import ast
 import difflib
 import re
 
+import numpy as np
 import pytest
 from running import LESSONS, results, run
+
+from tinymeta.course import trained
 
 FAST = {"01_sine_tasks", "03_maml"}
 
@@ -14,16 +17,38 @@ FAST = {"01_sine_tasks", "03_maml"}
     "lesson",
     [pytest.param(p, id=p.stem, marks=[] if p.stem in FAST else pytest.mark.slow) for p in LESSONS],
 )
-def test_quick_run_saves_and_names_its_figures(lesson, tmp_path):
+def test_a_quick_run_shows_the_numbers_and_figures_of_the_text(lesson, tmp_path):
     done = run(lesson, "--quick", "--out", str(tmp_path / "out"), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.isascii()
     figures = sorted((tmp_path / "out").glob("*.png"))
     assert len(figures) >= 3
     said = dict(re.findall(r"^figure (.*)\n  (.*)$", done.stdout, re.MULTILINE))
     assert set(said) == set(map(str, figures))
     assert all(re.search(r"\d", sentence) for sentence in said.values()), said
-    assert results(tmp_path / "out", lesson)
+    assert "What you should see" in done.stdout
+    assert unlike(results(tmp_path / "out", lesson), trained.numbers(lesson.stem)) == []
+
+
+# The numbers that a clock measures, and the rounding errors of proofs, differ from run to run
+BY_CLOCK_OR_ROUNDING = re.compile(r"time|seconds|\(x 1e-\d+\)|off by|memory")
+
+
+def unlike(measured, kept):
+    """Return the names of the numbers that differ by more than a thousandth."""
+    assert measured.keys() == kept.keys()
+    return [
+        name
+        for name, r in measured.items()
+        if not BY_CLOCK_OR_ROUNDING.search(name)
+        and r["value"] != pytest.approx(kept[name]["value"], rel=1e-3, abs=1e-6, nan_ok=True)
+    ]
+
+
+def test_a_number_that_moved_by_more_than_a_thousandth_would_be_found():
+    kept = {"loss": {"value": 1.0}, "seconds": {"value": 1.0}}
+    assert unlike({"loss": {"value": 1.0009}, "seconds": {"value": 9}}, kept) == []
+    assert unlike({"loss": {"value": 1.002}, "seconds": {"value": 9}}, kept) == ["loss"]
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
@@ -50,6 +75,27 @@ def test_full_run_keeps_every_promised_number(lesson, full_run):
         r["ok"] and r["low"] <= r["value"] <= r["high"] for r in results(folder, lesson).values()
     )
     assert "OUT OF BOUNDS" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
+def test_the_shipped_networks_are_those_of_a_full_run(lesson, full_run):
+    """To the last bit on the computer that made them; another BLAS rounds otherwise, and is another
+    chaotic run, which begins alike and ends within the same bounds."""
+    if not (trained.FOLDER / f"{lesson.stem}.npz").exists():
+        assert not (full_run(lesson)[1] / f"{lesson.stem}.npz").exists()
+        return
+    fresh, fresh_lengths = trained.load(full_run(lesson)[1] / f"{lesson.stem}.npz")
+    shipped, lengths = trained.load(trained.FOLDER / f"{lesson.stem}.npz")
+    assert fresh.keys() == shipped.keys() and fresh_lengths == lengths
+    for name in lengths:
+        assert fresh[name].shape == shipped[name].shape
+        first, kept = (arrays[trained.HISTORY + name][0] for arrays in (fresh, shipped))
+        np.testing.assert_allclose(first, kept, rtol=1e-3, err_msg=name)
+    numbers, kept = results(full_run(lesson)[1], lesson), trained.numbers(lesson.stem)
+    assert {name: (r["low"], r["high"]) for name, r in numbers.items()} == {
+        name: (r["low"], r["high"]) for name, r in kept.items()
+    }
 
 
 GLYPHS = next(path for path in LESSONS if path.stem.startswith("13"))

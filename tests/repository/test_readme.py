@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
-from running import LESSONS, results, statements
+from running import LESSONS, statements
 
 import tinymeta
+from tinymeta.course import trained
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -126,13 +127,21 @@ def test_every_comment_belongs_to_a_number_and_stands_on_one_line_with_it():
     assert len(NUMBERS) == sum(text.count("<!--") for text in PAGES.values()) > 100
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page, number, lesson, name", NUMBERS)
-def test_a_number_in_a_readme_is_what_its_lesson_measures(page, number, lesson, name, full_run):
+def test_a_number_in_a_readme_is_what_its_lesson_measured(page, number, lesson, name):
+    """To the digits that are printed. A full run in test_lessons.py holds the lesson's numbers."""
     path = next(path for path in LESSONS if path.stem.startswith(lesson))
-    result = results(full_run(path)[1], path)[name]
+    result = trained.numbers(path.stem)[name]
     assert result["low"] <= float(number) <= result["high"]
-    # Another BLAS is another chaotic run; a number of steps or of wins may move further, within its
-    # bounds.
-    near = float(number) == pytest.approx(result["value"], rel=0.25)
-    assert near or result["high"] > 2 * result["low"]
+    assert is_rounded(number, result["value"])
+
+
+def is_rounded(number, value):
+    """Return whether the text `number` is the value, rounded to as many places."""
+    unit = 10.0 ** -len(number.partition(".")[2])
+    return abs(float(number) - value) <= 0.5 * unit * (1 + 1e-9)
+
+
+def test_a_number_that_is_rounded_wrongly_would_be_found():
+    assert is_rounded("0.61", 0.6149) and is_rounded("-3", -3.4) and is_rounded("0.3", 0.25)
+    assert not is_rounded("0.61", 0.6151) and not is_rounded("0.610", 0.6149)

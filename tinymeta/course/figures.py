@@ -259,7 +259,7 @@ def plot_learning_curves(
 
     Parameters
     ----------
-    curves : dict of {str: array (S, steps + 1, T)}
+    curves : dict of {str: array (S, steps + 1, T), or its Summary}
     title : str
     top : float or None
         The upper end of the y axis, which starts at 0; None: both ends are those of the numbers.
@@ -293,23 +293,23 @@ def plot_learning_curves(
 
 
 def last_step(curves):
-    """Return the last step of the longest of the curves (S, steps + 1, T), and at least 1."""
-    return max(1, *(np.shape(curve)[-2] - 1 for curve in curves.values()))
+    """Return the last step of the longest of the curves, or Summaries, and at least 1."""
+    return max(1, *(len(summarize(curve).mean) - 1 for curve in curves.values()))
 
 
 @styled
 def plot_mean_and_median(curves, zero, ylabel="squared error on new points"):
-    """Draw {method: curve (S, steps + 1, T)}: the mean over the tasks (left) and the median over
-    them (right), each as a mean over seeds in a band from the lowest to the highest seed; and, as
-    a level, the same of zero (T,), the loss of predicting 0 on each task. What is not finite counts
-    as infinite; ylabel says what the curves hold."""
+    """Draw {method: curve (S, steps + 1, T), or its Summary}: the mean over the tasks (left) and
+    the median over them (right), each as a mean over seeds in a band from the lowest to the highest
+    seed; and, as a level, the same of zero (T,), the loss of predicting 0 on each task. What is not
+    finite counts as infinite; ylabel says what the curves hold."""
+    curves = {method: summarize(curve) for method, curve in curves.items()}
     figure, axes = new_figure(8.8, 3.4, 2, sharey=True)
-    drawn, counts = [], sorted({len(curve) for curve in curves.values()})
-    for ax, statistic in zip(axes, (np.mean, np.median)):
+    drawn, counts = [], sorted({len(summary.seeds) for summary in curves.values()})
+    for ax, statistic, field in zip(axes, (np.mean, np.median), ("seeds", "seed_medians")):
         labels = [level(ax, statistic(zero), "predict 0")]
         for method, look in pick_looks(curves, METHODS.values()).items():
-            curve = np.where(np.isfinite(curves[method]), curves[method], np.inf)
-            seeds = statistic(curve, axis=-1)
+            seeds = getattr(curves[method], field)
             labels.append(plot_seeds(ax, np.arange(seeds.shape[1]), seeds, method, **look))
         name = f"{statistic.__name__.capitalize()} over tasks"
         title = f"{name}; bands: all {' or '.join(map(str, counts))} seeds"

@@ -25,7 +25,7 @@ import numpy as np
 from .. import _validate
 from ..checks import relative_error
 from ..mlp import MLP
-from . import diagnosis
+from . import diagnosis, notebook
 from .problems import EXERCISES
 
 BOUND = diagnosis.TOLERANCE
@@ -33,6 +33,12 @@ BOUND = diagnosis.TOLERANCE
 
 class Blank(Exception):
     """The answer is still `raise NotImplementedError`."""
+
+
+def hint_call(name):
+    """Return how a reader gets the first hint: in a cell, or on the command line."""
+    call = f'from tinymeta.course import grading; grading.hint("{name}", 1)'
+    return call if notebook.in_kernel() else f"python {name}.py --hint 1"
 
 
 def hint(name, number):
@@ -217,8 +223,8 @@ def grade(name, values, seeds):
             right = claimed(answer, values.get("FIRST_TO_FAIL"), values.get("BY"))
     except Blank:
         print(
-            f"{name}: still blank: write {wanted} in place of `raise NotImplementedError` (a "
-            f"hint: python {name}.py --hint 1)"
+            f"{name}: still blank: write {wanted} in place of `raise NotImplementedError` "
+            f"(a hint: {hint_call(name)})"
         )
         return False
     print(f"{name}: " + ("all checks OK" if right else "not yet"))
@@ -228,13 +234,15 @@ def grade(name, values, seeds):
 def check(name, answer, **claims):
     """Print a hint if the command line asks for one (--hint 1), otherwise the report; exit with
     code 1 if the answer is wrong."""
-    in_kernel = "ipykernel" in sys.modules
-    flags = [] if in_kernel else sys.argv[1:]
+    flags = notebook.flags()
     if flags in (["--hint", "1"], ["--hint", "2"]):
         return hint(name, int(flags[1]))
     if flags:
         sys.exit(f"usage: python {name}.py [--hint 1 or 2]")
-    if not grade(name, {EXERCISES[name].answer: answer, **claims}, [0]) and not in_kernel:
+    if (
+        not grade(name, {EXERCISES[name].answer: answer, **claims}, [0])
+        and not notebook.in_kernel()
+    ):
         sys.exit(1)
 
 

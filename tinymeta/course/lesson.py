@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from .._memory import ignore_false_warnings
+from ..extras.statistics import pack, summarize, unpack
 from ..extras.storage import BadFile, replacing
 from . import figures, notebook, style, trained, widgets
 
@@ -162,14 +163,6 @@ class Lesson:
         usual = self.seed == 0 and self.seeds == seeds and self.problem in (None, *problems[:1])
         usual = usual and chosen in (None, iterations)
         self.folder, self.made, self.lengths, self.histories = home / "trained", {}, {}, {}
-        self.shipped, self.watch, self.watch_iterations = None, watch, quick
-        if self.quick and iterations and not flags.train:
-            self.shipped = self._shipped(usual)
-        another = chosen not in (None, iterations)
-        self.short = bool(iterations and (another or (self.quick and self.shipped is None)))
-        self.iterations = chosen or (quick if self.short else iterations)
-        self.full = usual and not self.short and not self.tune
-        self.stamp = f"short run: {self.iterations} of {iterations} meta-steps"
         self.out = flags.out or home / "output"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
@@ -179,6 +172,14 @@ class Lesson:
             parser.error(
                 f"argument --out: cannot write to {self.out}: {error.strerror or error}{other}"
             )
+        self.shipped, self.watch, self.watch_iterations = None, watch, quick
+        if self.quick and iterations and not flags.train:
+            self.shipped = self._shipped(usual)
+        another = chosen not in (None, iterations)
+        self.short = bool(iterations and (another or (self.quick and self.shipped is None)))
+        self.iterations = chosen or (quick if self.short else iterations)
+        self.full = usual and not self.short and not self.tune
+        self.stamp = f"short run: {self.iterations} of {iterations} meta-steps"
         ignore_false_warnings("")  # in the lesson's own products too
         if not self.in_kernel:
             configure_terminal()
@@ -245,6 +246,12 @@ class Lesson:
         shipped = self.shipped is not None
         self.made[label] = self._get(label) if shipped else np.asarray(compute(), np.float32)
         return self.made[label]
+
+    def judged(self, label, compute, metric="loss"):
+        """Return the Summary of the adaptation curve that `compute()` returns: by computing it, or,
+        in a quick run, as it is shipped."""
+        packed = self.recorded(label, lambda: pack(summarize(compute(), metric)))
+        return unpack(packed)
 
     def trained_in(self, lesson, label):
         """Return the networks that the full run of another lesson made, and say so."""

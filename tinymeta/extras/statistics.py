@@ -76,7 +76,7 @@ def best_inner_lr(model, theta, batch, rates, steps):
 
 
 class Summary(NamedTuple):
-    """Hold an adaptation curve (S, steps + 1, T) in numbers, each (steps + 1,) but for the first.
+    """Hold an adaptation curve (S, steps + 1, T) in numbers, each (steps + 1,) but for two.
 
     Means, and lowest and highest seeds, are inf where a task diverged: they are worth little then,
     and the median is not."""
@@ -88,6 +88,8 @@ class Summary(NamedTuple):
     median: np.ndarray  # over the tasks, each a mean over the seeds
     task_quartiles: tuple  # lower and upper, of the same
     diverged: np.ndarray  # how many of the S * T adaptations have diverged at that step
+    seed_medians: np.ndarray  # (S, steps + 1): the median over the tasks of every seed
+    halfwidth: np.ndarray  # `confidence_halfwidth`; inf for one task
 
 
 def as_curve(name, curve):
@@ -115,8 +117,9 @@ def summarize(curve, metric="loss"):
 
     Parameters
     ----------
-    curve : array (S, steps + 1, T), or (steps + 1, T) for one seed
-        Losses or accuracies. All numbers that are not finite are treated as inf.
+    curve : array (S, steps + 1, T), or (steps + 1, T) for one seed; or a Summary
+        Losses or accuracies. All numbers that are not finite are treated as inf. A Summary is
+        returned as it is.
     metric : str
         "loss": an adaptation has diverged where its loss is not finite, or more than 100 times the
         loss before adaptation (if that is above 0). "accuracy": only where it is not finite.
@@ -136,6 +139,8 @@ def summarize(curve, metric="loss"):
     >>> s.mean.tolist(), s.median.tolist(), s.diverged.tolist()
     ([4.0, inf], [2.0, 1.0], [0, 1])
     """
+    if isinstance(curve, Summary):
+        return curve
     curve = as_curve("curve", curve)
     _validate.check_choice("metric", metric, ("loss", "accuracy"))
     curve = np.where(np.isfinite(curve), curve, np.inf)
@@ -147,6 +152,7 @@ def summarize(curve, metric="loss"):
         seeds, of_tasks = curve.mean(axis=-1), curve.mean(axis=0)
         mean = seeds.mean(axis=0)
     low, median, high = (quantile(of_tasks, q) for q in (0.25, 0.5, 0.75))
+    halfwidth = confidence_halfwidth(curve) if curve.shape[-1] > 1 else np.full(len(mean), np.inf)
     return Summary(
         seeds,
         mean,
@@ -155,7 +161,24 @@ def summarize(curve, metric="loss"):
         median,
         (low, high),
         diverged.sum(axis=(0, 2)),
+        quantile(curve, 0.5),
+        halfwidth,
     )
+
+
+def pack(summary):
+    """Return a Summary as one array (2 S + 5, steps + 1), for a file."""
+    s = summary
+    parts = s.seeds, s.seed_medians, [s.median, *s.task_quartiles, s.diverged, s.halfwidth]
+    return np.concatenate(parts)
+
+
+def unpack(packed):
+    """Return the Summary that `pack` made an array of."""
+    *_, median, low, high, diverged, halfwidth = packed = np.asarray(packed, float)
+    seeds, seed_medians = np.split(packed[:-5], 2)
+    ends = seeds.mean(axis=0), seeds.min(axis=0), seeds.max(axis=0)
+    return Summary(seeds, *ends, median, (low, high), diverged.astype(int), seed_medians, halfwidth)
 
 
 def within(t, df):
@@ -217,12 +240,15 @@ def confidence_halfwidth(curve):
     return np.where(finite, t_quantile(n - 1) * spread / n**0.5, np.inf)
 
 
-def as_curves(curves, steps):
-    """Return {method: curve (S, steps + 1, T)} and steps, as a table can show them."""
-    curves = {name: as_curve(f"curves[{name!r}]", curve) for name, curve in dict(curves).items()}
+def as_summaries(curves, steps, metric):
+    """Return {method: Summary} and steps, as a table can show them."""
+    curves = {
+        name: c if isinstance(c, Summary) else summarize(as_curve(f"curves[{name!r}]", c), metric)
+        for name, c in dict(curves).items()
+    }
     if not curves:
         raise ValueError("curves: expected at least one method's curve; got none")
-    steps, last = tuple(steps), min(curve.shape[1] for curve in curves.values()) - 1
+    steps, last = tuple(steps), min(len(summary.mean) for summary in curves.values()) - 1
     if not steps:
         raise ValueError("steps: expected at least one number of steps; got none")
     for n in steps:
@@ -240,13 +266,13 @@ def accuracy_table(curves, steps, losses=None):
     Parameters
     ----------
     curves : dict
-        {method: accuracies (S, steps + 1, T)}.
+        {method: accuracies (S, steps + 1, T), or their Summary}.
     steps : iterable of int
         Which numbers of steps to show.
     losses : dict, optional
-        {method: losses (S, steps + 1, T)}: adds a column with how many adaptations have diverged at
-        the last of `steps`. Accuracies do not tell that: a task that diverges has 0, and so may
-        another.
+        {method: losses (S, steps + 1, T), or their Summary}: adds a column with how many
+        adaptations have diverged at the last of `steps`. Accuracies do not tell that: a task that
+        diverges has 0, and so may another.
 
     Returns
     -------
@@ -263,25 +289,23 @@ def accuracy_table(curves, steps, losses=None):
                          0 steps               1 steps
       MAML    20.0 +-0.0 (20-20)  70.0 +-127.1 (70-70)
     """
-    curves, steps = as_curves(curves, steps)
+    curves, steps = as_summaries(curves, steps, "accuracy")
     if losses is not None:
-        losses, _ = as_curves(losses, steps)
+        losses, _ = as_summaries(losses, steps, "loss")
         if losses.keys() != curves.keys():
             raise ValueError(f"losses: expected the methods {list(curves)}; got {list(losses)}")
     width = max(len(str(name)) for name in curves)
     lines = [f"  {'':{width}}" + "".join(f"{f'{n} steps':>22s}" for n in steps)]
     lines[0] += "    diverged" if losses else ""
-    for name, curve in curves.items():
-        seeds, half = 100 * curve.mean(axis=-1), 100 * confidence_halfwidth(curve)
+    for name, summary in curves.items():
+        seeds, half = 100 * summary.seeds, 100 * summary.halfwidth
         cells = (
             f"{seeds[:, n].mean():.1f} +-{half[n]:.1f} "
             f"({seeds[:, n].min():.0f}-{seeds[:, n].max():.0f})"
             for n in steps
         )
         line = f"  {name:{width}}" + "".join(f"{cell:>22s}" for cell in cells)
-        lines.append(
-            line + f"{summarize(losses[name]).diverged[steps[-1]]:12d}" if losses else line
-        )
+        lines.append(line + f"{losses[name].diverged[steps[-1]]:12d}" if losses else line)
     return "\n".join(lines)
 
 
@@ -294,7 +318,7 @@ def table(curves, steps):
     Parameters
     ----------
     curves : dict
-        {method: losses (S, steps + 1, T)}.
+        {method: losses (S, steps + 1, T), or their Summary}.
     steps : iterable of int
         Which numbers of steps to show.
 
@@ -313,9 +337,8 @@ def table(curves, steps):
                            0 steps                 1 steps    diverged
       MAML   4.00 (4.00-4.00) 4.00   1.50 (1.50-1.50) 1.50           0
     """
-    curves, steps = as_curves(curves, steps)
-    summaries = {name: summarize(curve) for name, curve in curves.items()}
-    width = max(len(str(name)) for name in curves)
+    summaries, steps = as_summaries(curves, steps, "loss")
+    width = max(len(str(name)) for name in summaries)
     lines = [f"  {'':{width}}" + "".join(f"{f'{n} steps':>24s}" for n in steps) + "    diverged"]
     for name, s in summaries.items():
         cells = (
