@@ -6,175 +6,253 @@ The post reproduces two papers in spirit, with settings of its own. This lesson 
 table: the sine experiment of the MAML paper (Finn, Abbeel & Levine 2017, section 5.1, appendix B
 and table 2), in full, with the public functions of lessons 01 to 05.
 
-What you'll learn: what its text says, what its released code does, and which of the two the table
-belongs to; how to set a table of yours beside a printed one; why a rate that works for 10 points
-explodes for 5; where first-order MAML and Reptile would stand.
+What you'll learn: which of two sources a printed table belongs to; how to set a table of yours
+beside it; why a rate that works for 10 points explodes for 5, shown by a dose and by a cure; where
+first-order MAML and Reptile stand when each method is tuned alike.
 
-What you need: lessons 03 to 05. Time: 20 minutes to read, five to run.
+What you need: lessons 03 to 05. Time: 25 minutes to read, five to run.
 
     python lessons/09_paper_table.py             the whole lesson, one network a method
-    python lessons/09_paper_table.py --quick     the same figures within 10 s, from a short training
-    python lessons/09_paper_table.py --seeds 5   the tables below: five networks each, half an hour
+    python lessons/09_paper_table.py --quick     the same figures within 10 s
+    python lessons/09_paper_table.py --seeds 5   the tables of five networks below, half an hour
 """
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
 from tinymeta import (
-    MLP, SineTasks, TaskBatch, adapt, adaptation_curve, fomaml_grad, joint_grad, maml_grad,
-    meta_train, reptile_grad,
-)
+    MLP, Adam, SineTasks, TaskBatch, adapt, adaptation_curve, fomaml_grad, joint_grad,
+    maml_grad, meta_train, reptile_grad,
+)  # fmt: skip
 from tinymeta.checks import largest_eigenvalue
-from tinymeta.course import figures
+from tinymeta.course import figures, style, tuning
 from tinymeta.course.lesson import Lesson
 from tinymeta.extras.statistics import summarize
+from tinymeta.tasks import Ahead, Views
 
 # %%
-lesson = Lesson("09_paper_table", iterations=70_000, quick=2_500, seeds=1)
-SEEDS = lesson.seeds  # replicas, trained side by side: theta is (SEEDS, P)
-# alpha, the rate of the step on a task: in the paper's text, and in its released command
-TEXT, RELEASED = 0.01, 0.001
-META_BATCH = 8 if lesson.quick else 25  # tasks a meta-step
+lesson = Lesson(iterations=70_000, quick=250, seeds=1)
+SEEDS = lesson.seeds  # networks per method, trained side by side: θ is (SEEDS, P)
+TEXT, RELEASED = 0.01, 0.001  # α in the paper's text, and in its released command
+META_BATCH = 25  # tasks per meta-step
 SHOTS = 10  # in training; one network is then tested on 5 and on 10
-TEST_TASKS = 200 if lesson.quick else 600  # each with as many fresh query points as support points
-# table 2, 5 shots: {steps: loss}
-PRINTED = {"MAML": {1: 0.67, 5: 0.38, 10: 0.35}, "transfer": {1: 2.41, 5: 2.23, 10: 2.19}}
+TEST_TASKS = 200 if lesson.short else 600  # each with as many query points as support points
 model = MLP([1, 40, 40, 1])
-tasks = SineTasks(phase=(0, np.pi))  # y = a sin(x + b), a in (0.1, 5), b in (0, pi)
+tasks = SineTasks(phase=(0, np.pi))  # y = a sin(x + b), a in (0.1, 5), b in (0, π)
 
 # %% [markdown]
 """
 ## What exactly did they do?
 
 The text answers most of it, the released code (github.com/cbfinn/maml) the rest, and once they
-disagree:
+disagree. $α$ is the rate of the step on a task:
 
-|                               | the text                           | the released code                          |
-|-------------------------------|------------------------------------|--------------------------------------------|
-| task                          | a in (0.1, 5), b in (0, pi)        | y = a sin(x - b)                           |
-| initial weights               |                                    | normal, 0.01, cut at 2 sigma; biases 0      |
-| a meta-step                   | one step on 10 points              | 25 tasks, 10 query points each             |
-| outer loop                    | Adam                               | at 0.001, 70,000 meta-steps                |
-| alpha                         | **0.01**                           | **0.001**, the default of its command      |
-| tested on                     | 5, 10, 20 points, the same network | 600 tasks, K fresh points each             |
-| pretrained on all tasks       | then descent at a tuned rate       | the same 25 tasks of 10 points, Adam       |
+| | the text | the released code |
+|---|---|---|
+| task | $a$ in (0.1, 5), $b$ in $(0, π)$ | $y = a sin(x − b)$ |
+| initial weights | | normal, 0.01, cut at 2σ; biases 0 |
+| a meta-step | one step on 10 points | 25 tasks, 10 query points each |
+| outer loop | Adam | at 0.001, 70,000 meta-steps |
+| $α$ | **0.01** | **0.001**, the command's default |
+| tested on | 5, 10, 20 points, the same network | 600 tasks, K fresh points each |
+| pretrained on all tasks | then descent at a tuned rate | the same 25 tasks of 10 points |
 
 The text trains with 10 points even where it tests with 5: table 2 shows one network on fewer points
-than it was trained for. Its figures give the rates found for the pretrained network, 0.01 for 5
-points and 0.02 for 10.
+than it was trained for. The row "pretrained on all tasks" is the joint training of lesson 02.
 
 ## Does the sign of the phase matter?
 
-Theirs is a sin(x - b) and ours a sin(x + b). Turn the plane about the origin, (x, y) -> (-x, -y),
-and one becomes the other: -a sin(x + b)  =  a sin((-x) - b).  A network turns with it when the
-signs of its first weights, last weights and last bias change. Those signs are as likely as before
-at initialisation; x is as likely as -x; gradients change the same signs, and so do the steps of
-descent and of Adam. So the two experiments are one, draw for draw, and not only nearly:
+*Predict, then look.* Theirs is $a sin(x − b)$ and ours $a sin(x + b)$. Are these two experiments
+the same, nearly the same, or different ones?
 """
 
 # %%
 theta = model.init(lesson.rng("initialisation"), scheme="truncated_normal")
 batch = tasks.sample(lesson.rng("training tasks"), META_BATCH, SHOTS)
 turned = TaskBatch(*(-array for array in batch))
-
 signs = np.ones(model.n_params)
 (first, _), *_, last = model.unpack(signs)
 for block in (first, *last):
     block[...] = -1
-
 loss, grad = maml_grad(model, theta, batch, TEXT)
 turned_loss, turned_grad = maml_grad(model, signs * theta, turned, TEXT)
 same = loss == turned_loss and np.array_equal(signs * grad, turned_grad)
-print(
-    "The loss and the meta-gradient on turned tasks, at a turned theta, "
-    f"are the same to the last bit: {same}"
-)
+print(f"Turned tasks, turned theta: the same loss and meta-gradient, to the last bit: {same}")
 
 # %% [markdown]
 """
+<details><summary>Answer</summary>
+
+The same, draw for draw. Turn the plane about the origin, $(x, y) → (−x, −y)$, and one task becomes
+the other: $−a sin(x + b) = a sin((−x) − b)$. A network turns with it when its first weights, last
+weights and last bias change their signs. Those signs are as likely as before at initialisation, $x$
+is as likely as $−x$, gradients change the same signs, and so do descent and Adam.
+</details>
+
 ## Train
 
-In float32, as they did, from their initialisation. Pretraining is the joint gradient of lesson 02.
-First-order MAML and Reptile are not in the paper's experiment. The former gets the same one inner
-step. Reptile needs several: it gets four, on 10 and 10 of the same 20 points in turn, as in
-lesson 05. Both need an alpha, which no paper gives: it is chosen among three on
-validation tasks, by the mean of what would be their row in table 2, after a quarter of the
-training. The pretrained network's rate is tuned on the same tasks, when it is trained.
+In float32, as they did, from their initialisation. The first aim is the paper's three rows: MAML at
+both rates, and the pretrained network.
 """
 
 # %%
-rng = lesson.rng("initialisation")
-start = np.stack([model.init(rng, np.float32, scheme="truncated_normal") for _ in range(SEEDS)])
-REPTILE = {"shots": 2 * SHOTS, "inner_steps": 4, "minibatch": SHOTS}
+GRADS = maml_grad, fomaml_grad, reptile_grad, joint_grad
+METHODS = dict(zip(("MAML", "first-order MAML", "Reptile", "pretrained"), GRADS))
 
 
-def train(meta_grad, label, alpha, iterations=lesson.iterations, shots=SHOTS, **options):
-    theta, _ = meta_train(
-        meta_grad, model, start, tasks, rng=lesson.rng("training tasks"), iterations=iterations,
-        meta_batch_size=META_BATCH, shots=shots, inner_lr=alpha,
-        callback=lesson.progress(f"{label}, alpha {alpha}", iterations), **options,
+MARKS = [m for m in (100, 300, 1000, 3000, 10_000, 30_000) if m < lesson.iterations]
+on_the_way = {}  # label: its networks after each of these meta-steps
+
+
+def train(label, inner, outer=1e-3, steps=1, networks=SEEDS, iterations=None):
+    """Return θ (networks, P), trained by the method that the label begins with."""
+    method, rng, minibatch = label.split(",")[0], lesson.rng("initialisation"), None
+    ahead = Ahead(tasks, dtype=np.float32)  # the same tasks, sooner
+    if method == "Reptile":
+        ahead, minibatch = Views(ahead, lambda batch: [batch.merge_support_query()]), SHOTS
+    start = [model.init(rng, np.float32, scheme="truncated_normal") for _ in range(networks)]
+
+    def run(iterations):
+        progress, kept = lesson.progress(label, iterations), on_the_way.setdefault(label, [])
+
+        def callback(iteration, theta, _):
+            progress(iteration)
+            if iteration + 1 in MARKS:
+                kept.append(theta)
+
+        return meta_train(
+            METHODS[method], model, np.stack(start), ahead, rng=lesson.rng("training tasks"),
+            iterations=iterations, meta_batch_size=META_BATCH, shots=SHOTS, inner_lr=inner,
+            inner_steps=steps, minibatch=minibatch, optimizer=Adam(outer), callback=callback,
+        )  # fmt: skip
+
+    return lesson.trained(label, run, iterations)
+
+# %% [markdown]
+"""
+The second is a comparison, which the paper does not have: MAML, first-order MAML, Reptile and
+pretraining, tuned alike. Reptile takes its steps on 10 and 10 of a task's 20 points in turn, as in
+lesson 05: the same points of the same tasks as MAML. Each method gets five trainings of a quarter
+of the length, with two networks (folded: three inner rates, one more outer rate, one more number of
+inner steps; pretraining has no inner loop, and gets five outer rates), each at the best of five
+rates at test, judged by the mean of its row of table 2 on 1,000 validation tasks of 5 points. Not
+tuned: the tasks and points per meta-step, the network, the initialisation, Adam's other constants;
+and nothing is tuned for 10 points.
+"""
+
+# %% tags=["hide-input"]
+RECORDED = """
+2026-11-26, python lessons/09_paper_table.py --tune, seed 1
+method            settings                                       loss  (lowest-highest)
+MAML              inner=0.003, steps=1, outer=0.003, test=0.002  0.565 (0.550-0.580)
+MAML              inner=0.003, steps=3, outer=0.001, test=0.002  0.648 (0.586-0.710)
+MAML              inner=0.001, steps=1, outer=0.001, test=0.001  0.666 (0.609-0.723)
+MAML              inner=0.003, steps=1, outer=0.001, test=0.002  0.734 (0.623-0.845)
+MAML              inner=0.01, steps=1, outer=0.001, test=0.005   0.754 (0.743-0.764)
+first-order MAML  inner=0.001, steps=1, outer=0.001, test=0.001  0.805 (0.561-1.048)
+first-order MAML  inner=0.003, steps=1, outer=0.003, test=0.002  0.946 (0.770-1.122)
+first-order MAML  inner=0.01, steps=1, outer=0.001, test=0.01    0.954 (0.804-1.104)
+first-order MAML  inner=0.003, steps=3, outer=0.001, test=0.002  1.016 (1.007-1.025)
+first-order MAML  inner=0.003, steps=1, outer=0.001, test=0.002  1.045 (0.766-1.324)
+Reptile           inner=0.001, steps=4, outer=0.001, test=0.001  0.582 (0.570-0.593)
+Reptile           inner=0.003, steps=4, outer=0.003, test=0.002  0.588 (0.575-0.602)
+Reptile           inner=0.003, steps=8, outer=0.001, test=0.002  0.707 (0.677-0.738)
+Reptile           inner=0.01, steps=4, outer=0.001, test=0.005   0.751 (0.707-0.795)
+Reptile           inner=0.003, steps=4, outer=0.001, test=0.002  0.791 (0.776-0.806)
+pretrained        inner=0, steps=0, outer=0.0003, test=0.01      2.328 (2.324-2.332)
+pretrained        inner=0, steps=0, outer=0.0005, test=0.01      2.330 (2.312-2.347)
+pretrained        inner=0, steps=0, outer=0.001, test=0.005      2.424 (2.350-2.499)
+pretrained        inner=0, steps=0, outer=0.002, test=0.005      2.534 (2.485-2.584)
+pretrained        inner=0, steps=0, outer=0.003, test=0.005      2.692 (2.647-2.737)"""
+TEST_RATES = 0.001, 0.002, 0.005, 0.01, 0.02
+
+
+def rows(theta, batch, rate):
+    """Return for each network the mean of a row of table 2: after 1, 5 and 10 steps."""
+    curve = adaptation_curve(model, theta, batch, rate, steps=10)
+    return summarize(curve).seeds[:, [1, 5, 10]].mean(axis=1)
+
+
+def best_test_rate(theta, batch):
+    return min(TEST_RATES, key=lambda rate: rows(theta, batch, rate).mean())
+
+
+def search():
+    """Return the table of five trainings for each method, each a quarter as long, with two
+    networks, and at the best of five rates at test."""
+    validation = tasks.sample(lesson.rng("validation tasks"), 1000, 5)
+    trained, candidates = {}, {method: [] for method in METHODS}
+    for method in METHODS:
+        few, many = (4, 8) if method == "Reptile" else (1, 3)
+        grid = [(inner, few, 1e-3) for inner in (0.001, 0.003, 0.01)]
+        grid += [(0.003, few, 3e-3), (0.003, many, 1e-3)]
+        if method == "pretrained":  # without an inner loop
+            grid = [(0, 0, outer) for outer in (3e-4, 5e-4, 1e-3, 2e-3, 3e-3)]
+        for inner, steps, outer in grid:
+            label, quarter = f"{method}, {inner}, {steps}, {outer}", lesson.iterations // 4
+            theta = train(label, inner, outer, steps, networks=2, iterations=quarter)
+            setting = {"inner": inner, "steps": steps, "outer": outer}
+            setting["test"] = best_test_rate(theta, validation)
+            trained[(method, *setting.values())] = theta
+            candidates[method].append(setting)
+    found = tuning.search(
+        candidates,
+        lambda method, **setting: rows(
+            trained[(method, *setting.values())], validation, setting["test"]
+        ),
     )
-    return theta
+    return found.replace(" of 2 networks", "")  # for lines that fit
 
 
-def short(number):
-    return f"{number:.2f}" if number < 100 else f"{number:.0e}"
-
-
-def best(label, thetas, shots):
-    """Return, of {alpha: theta}, the alpha with the lowest mean over steps 1, 5 and 10, a row of
-    table 2, on validation tasks."""
-    validation = tasks.sample(lesson.rng("validation tasks"), TEST_TASKS, shots)
-    losses = {}
-    for alpha, theta in thetas.items():
-        curve = adaptation_curve(model, theta, validation, alpha, steps=10)
-        losses[alpha] = summarize(curve).mean[[1, 5, 10]].mean()
-    each = ", ".join(f"alpha {alpha}: {short(loss)}" for alpha, loss in losses.items())
-    print(f"  {label:20s}{each}")
-    return min(losses, key=losses.get)
-
-
-def choose(meta_grad, label, **options):
-    quarter = lesson.iterations // 4
-    thetas = {
-        alpha: train(meta_grad, f"{label}, a quarter", alpha, quarter, **options)
-        for alpha in (0.001, 0.003, 0.01)
-    }
-    return best(label, thetas, 5)
-
+lesson.settings(RECORDED, search)
 
 # %%
-print("\nThe mean of a row of table 2, on validation tasks:")
-not_in_the_paper = (("first-order MAML", fomaml_grad, {}), ("Reptile", reptile_grad, REPTILE))
-rates = {name: choose(grad, name, **options) for name, grad, options in not_in_the_paper}
-pretrained = train(joint_grad, "transfer", RELEASED)  # whose alpha plays no part in training
-candidates = dict.fromkeys((0.001, 0.002, 0.005, 0.01, 0.02), pretrained)
-tuned = [best(f"transfer, {shots} points", candidates, shots) for shots in (5, 10)]
-networks = {  # row: (its alpha on 5 points, its alpha on 10, theta)
-    "MAML": (RELEASED, RELEASED, train(maml_grad, "MAML", RELEASED)),
-    "MAML, text": (TEXT, TEXT, train(maml_grad, "MAML", TEXT)),
-    "transfer": (*tuned, pretrained),
+BEST = {  # inner and outer rate, inner steps; rate at test
+    "MAML": (0.003, 3e-3, 1, 0.002),
+    "first-order MAML": (0.001, 1e-3, 1, 0.001),
+    "Reptile": (0.001, 1e-3, 4, 0.001),
+    "pretrained": (0.0, 3e-4, 0, 0.01),
 }
-for name, grad, options in not_in_the_paper:
-    networks[name] = (rates[name], rates[name], train(grad, name, rates[name], **options))
+by_text, released = train("MAML, text", TEXT), train("MAML", RELEASED)
+pretrained = train("pretrained", TEXT)  # the rate plays no part in it
+validation = {K: tasks.sample(lesson.rng("validation tasks"), TEST_TASKS, K) for K in (5, 10)}
+rates = [best_test_rate(pretrained, batch) for batch in validation.values()]
+networks = {  # row: its rate on 5 points, its rate on 10, θ
+    "MAML": (RELEASED, RELEASED, released),
+    "MAML, text": (TEXT, TEXT, by_text),
+    "pretrained": (*rates, pretrained),
+}
+for method, (inner, outer, steps, rate) in BEST.items():
+    label = f"{method}, tuned"
+    networks[label] = rate, rate, train(label, inner, outer, steps)
 
 # %% [markdown]
 """
 ## The table
 
 600 tasks that nobody has seen, 5 points to descend on, 5 others to be judged on; then the same with
-10 and 10. The paper's "pretrained on all tasks" keeps its name of lesson 02, transfer. The +- is a
-95 % interval over the tasks; where there are several networks, their lowest and highest mean follow
-in parentheses. To predict 0 costs 4.25, as always; but b in (0, pi) leaves the tasks a mean that is
-not 0, and to predict that mean costs 3.0 (lesson 01), which is where MAML and transfer start.
+10 and 10. The +- is a 95 % interval over the tasks; where there are several networks, their lowest
+and highest mean follow in parentheses. To predict 0 costs 4.25, as always; but $b$ in $(0, π)$
+leaves the tasks a mean that is not 0, and to predict that mean costs 3.0 (lesson 01), which is
+where MAML and the pretrained network start.
+
+*Predict, then look.* The printed MAML has 0.67, 0.38 and 0.35. To which $α$ does it belong, that of
+the text or that of the released command?
 """
 
-# %%
-steps = (1, 5, 10)
+# %% tags=["hide-input"]
+STEPS = (1, 5, 10)
+PRINTED = {  # table 2, 5 points: {steps: loss}
+    "MAML": {1: 0.67, 5: 0.38, 10: 0.35}, "pretrained": {1: 2.41, 5: 2.23, 10: 2.19},
+}  # fmt: skip
+
+
+def short(number):
+    return f"{number:.2f}" if number < 100 else f"{number:.0e}"
 
 
 def cell(summary, curve, n):
-    """Return one cell: mean, interval over the tasks, (lowest and highest seed)."""
+    """Return one cell: mean, interval over the tasks, (lowest and highest network)."""
     with np.errstate(all="ignore"):  # what diverged has no interval
         interval = 1.96 * curve[:, n].mean(axis=0, dtype=float).std() / curve.shape[-1] ** 0.5
     seeds = f" ({short(summary.seed_min[n])}-{short(summary.seed_max[n])})" if SEEDS > 1 else ""
@@ -185,244 +263,497 @@ def judge(shots):
     """Print the table for 600 tasks, and return its adaptation curves: {row: curve}."""
     test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, shots)
     heads = "".join(f"{head:>26s}" for head in ("1 step", "5 steps", "10 steps"))
-    print(f"\n{f'{shots} points, {TEST_TASKS} tasks':22s} alpha{heads}    median   diverged")
+    print(f"\n{f'{shots} points, {TEST_TASKS} tasks':24s}  rate{heads}    median   diverged")
     curves = {}
-    for name, (alpha_5, alpha_10, theta) in networks.items():
-        alpha = alpha_5 if shots == 5 else alpha_10
-        curves[name] = adaptation_curve(model, theta, test, alpha, steps=10)
+    for name, (on_five, on_ten, theta) in networks.items():
+        rate = on_five if shots == 5 else on_ten
+        curves[name] = adaptation_curve(model, theta, test, rate, steps=10)
         s = summarize(curves[name])
-        cells = "".join(f"{cell(s, curves[name], n):>26s}" for n in steps)
+        cells = "".join(f"{cell(s, curves[name], n):>26s}" for n in STEPS)
         ends = f"{s.median[10]:10.2f}{s.diverged[10]:6d} of {SEEDS * TEST_TASKS}"
-        print(f"{name:22s} {alpha:5g}{cells}{ends}")
+        print(f"{name:24s} {rate:5g}{cells}{ends}")
         if shots == 5 and (printed := PRINTED.get(name)):
-            print(f"{'  printed in the paper':28s}" + "".join(f"{printed[n]:>26}" for n in steps))
+            cells = "".join(f"{printed[n]:>26}" for n in STEPS)
+            print(f"{'  printed in the paper':30s}{cells}")
     return curves
 
 
 def row(summary):
-    return ", ".join(f"{summary.mean[n]:.2f}" for n in steps)
+    return ", ".join(f"{summary.mean[n]:.2f}" for n in STEPS)
 
 
 five, ten = judge(5), judge(10)
-maml, text, transfer, first_order, reptile = (summarize(curve) for curve in five.values())
-drawn = [name for name in five if name != "MAML, text"]  # what explodes cannot be drawn
+of_five, of_ten = ({name: summarize(curve) for name, curve in c.items()} for c in (five, ten))
+maml, text, blind = (of_five[name] for name in ("MAML", "MAML, text", "pretrained"))
 lesson.save(
     figures.plot_learning_curves(
-        {name: five[name] for name in drawn}, "5 points; rings: printed in the paper", 4,
-        shots=5, printed=PRINTED,
-    ),
+        {name.split(",")[0]: five[name] for name in ("MAML", "pretrained", "Reptile, tuned")},
+        "5 points; rings: printed in the paper", 4, shots=5, printed=PRINTED,
+    ),  # fmt: skip
     "table2",
     f"After 1, 5 and 10 steps MAML is at {row(maml)}; the paper printed 0.67, 0.38, 0.35. "
-    f"Transfer: {row(transfer)}; printed 2.41, 2.23, 2.19.",
-)
-
-# %%
-maml_10, _, transfer_10, first_order_10, reptile_10 = (summarize(curve) for curve in ten.values())
-lesson.save(
-    figures.plot_learning_curves(
-        {name: ten[name] for name in drawn}, "10 points, the same networks", 4, shots=10
-    ),
-    "ten_points",
-    f"With 10 points MAML goes to {maml_10.mean[1]:.2f} in one step and to {maml_10.mean[10]:.2f} "
-    f"in ten; transfer to {transfer_10.mean[1]:.2f} and {transfer_10.mean[10]:.2f}.",
+    f"Pretrained: {row(blind)}; printed 2.41, 2.23, 2.19. Reptile, tuned, is not in the paper: "
+    f"{row(of_five['Reptile, tuned'])}.",
 )
 
 # %% [markdown]
 """
-The same with five networks a method, by the last command at the top (the lowest and highest
-network in parentheses):
+<details><summary>Answer, with five networks per row</summary>
 
-| 5 points      | alpha |                  1 step |                 5 steps |                10 steps | median |   diverged |
-|---------------|-------|-------------------------|-------------------------|-------------------------|--------|------------|
-| printed       |       |                    0.67 |                    0.38 |                    0.35 |        |            |
-| MAML          | 0.001 | 0.70 +-0.07 (0.67-0.75) | 0.38 +-0.05 (0.36-0.41) | 0.34 +-0.04 (0.33-0.38) |   0.17 |  0 of 3000 |
-| MAML, text    |  0.01 | 0.68 +-0.07 (0.64-0.82) |      2e+08 (0.37-8e+08) |          inf (0.32-inf) |   0.20 | 11 of 3000 |
-| printed       |       |                    2.41 |                    2.23 |                    2.19 |        |            |
-| transfer      |  0.01 | 2.42 +-0.21 (2.30-2.49) | 2.26 +-0.21 (2.11-2.32) | 2.23 +-0.22 (2.10-2.31) |   1.13 |  0 of 3000 |
-| first-order   | 0.001 | 0.82 +-0.07 (0.72-0.97) | 0.41 +-0.05 (0.39-0.44) | 0.37 +-0.05 (0.36-0.40) |   0.18 |  1 of 3000 |
-| Reptile       |  0.01 | 0.74 +-0.08 (0.66-0.79) | 0.38 +-0.05 (0.34-0.42) | 0.34 +-0.05 (0.31-0.37) |   0.13 |  0 of 3000 |
+| 5 points | rate | 1 step | 5 steps | 10 steps | median | diverged |
+|---|---|---|---|---|---|---|
+| printed | | 0.67 | 0.38 | 0.35 | | |
+| MAML | .001 | 0.70 ±.07 (.67-.75) | 0.38 ±.05 (.36-.41) | 0.34 ±.04 (.33-.38) | 0.17 | 0 |
+| MAML, text | .01 | 0.68 ±.07 (.64-.82) | 2e+08 (.37-8e+08) | inf (.32-inf) | 0.20 | 11 |
+| printed | | 2.41 | 2.23 | 2.19 | | |
+| pretrained | .01 | 2.42 ±.21 (2.3-2.5) | 2.26 ±.21 (2.1-2.3) | 2.23 ±.22 (2.1-2.3) | 1.13 | 0 |
+| **10 points** | | | | | | |
+| MAML | .001 | 0.44 ±.04 (.40-.47) | 0.16 ±.02 (.14-.17) | 0.13 ±.01 (.11-.15) | 0.07 | 0 |
+| MAML, text | .01 | 0.41 ±.04 (.38-.52) | 1e+02 (.14-5e+02) | inf (.11-inf) | 0.07 | 2 |
+| pretrained | .01 | 2.41 ±.20 (2.3-2.5) | 2.01 ±.18 (1.9-2.1) | 1.83 ±.17 (1.7-1.9) | 0.95 | 0 |
 
-| 10 points     | alpha |                  1 step |                 5 steps |                10 steps | median |   diverged |
-|---------------|-------|-------------------------|-------------------------|-------------------------|--------|------------|
-| MAML          | 0.001 | 0.44 +-0.04 (0.40-0.47) | 0.16 +-0.02 (0.14-0.17) | 0.13 +-0.01 (0.11-0.15) |   0.07 |  0 of 3000 |
-| MAML, text    |  0.01 | 0.41 +-0.04 (0.38-0.52) |      1e+02 (0.14-5e+02) |          inf (0.11-inf) |   0.07 |  2 of 3000 |
-| transfer      |  0.01 | 2.41 +-0.20 (2.31-2.47) | 2.01 +-0.18 (1.92-2.08) | 1.83 +-0.17 (1.66-1.93) |   0.95 |  0 of 3000 |
-| first-order   | 0.001 | 0.50 +-0.05 (0.46-0.56) | 0.16 +-0.02 (0.15-0.17) | 0.13 +-0.02 (0.12-0.14) |   0.06 |  0 of 3000 |
-| Reptile       |  0.01 | 0.43 +-0.04 (0.39-0.46) | 0.13 +-0.02 (0.12-0.14) | 0.10 +-0.02 (0.09-0.11) |   0.04 |  0 of 3000 |
+(Recorded by `--seeds 5`, with an earlier version of the package, which rounds otherwise; diverged:
+of 3,000.) The printed numbers are those of the released command, $α = 0.001$, well within the
+interval. The pretrained row agrees too, at the rate that the paper found for 5 points; but one
+network can be far off: that of a run without `--seeds` bears no rate above 0.001 on 5 points, and
+is left at 2.48. With the text's $α$ MAML does as well after one step; then, in three of the five
+networks, something happens.
+</details>
 
-So the printed numbers are those of the released command, alpha = 0.001, well within the interval,
-and the pretrained row agrees too, at the rate that the paper found for 5 points. (One network can
-be far off: of six pretrained here, one bears no more than 0.001, and is left at 2.5.) With the
-text's alpha MAML does as well after one step, and in two of the five networks to the end. In the
-other three something happens.
+## Why does α = 0.01 explode?
 
-## Why does alpha = 0.01 explode?
+With 0.01 the median task is nearly as well off as with 0.001, and by the mean all is lost: on a few
+tasks descent diverges, and one is enough. The smallest case is one weight $w$ with the loss
+$½ λ w^2$, whose curvature is $λ$:
 
-The median task is nearly as well off as with 0.001, and by the mean all is lost: on a few tasks, 11
-of 3,000 above, descent diverges, and one is enough. A step of descent multiplies the part of
-theta - theta* along an eigenvector of the Hessian by 1 - alpha lambda. That shrinks where
-alpha lambda < 2, and grows where it is larger: the next step can raise the very loss that it
-descends.
+$$ w − α λ w = (1 − α λ) w $$
 
-The first step is the one that MAML was trained through. What the second does, nobody asked. So look
-there: at the largest eigenvalue of each task's support loss *after* one step, found by
-Lanczos's method with the Hessian-vector products of lesson 03.
+| $α λ$ | 0.5 | 1.5 | 2.5 | 4.5 |
+|---|---|---|---|---|
+| $w = 1$ after a step | 0.5 | −0.5 | −1.5 | −3.5 |
+| its loss over the one before | 0.25 | 0.25 | 2.25 | 12.25 |
+
+A step raises the loss where $α λ > 2$. In a network $λ$ is the largest eigenvalue of the Hessian,
+by Lanczos's method from the products of lesson 03. MAML was trained through the first step. Nobody
+asked what the second does, so look there: at $λ$ after the first step, for the support loss of each
+task, 5 points.
+
+A *dose* should tell whether $α λ$ is the cause: the first step stays as it was, and the second is
+taken at several rates $β$, on the same tasks, from the same places.
+*Predict, then look.* If $β λ$ is all that counts, what do the curves for several $β$ look like? And
+where does the loss begin to rise for a network with kinks instead of a parabola?
 """
 
+# %%
+def curvature(theta, x, y):
+    """Return the largest eigenvalue of the Hessian of each task's support loss, θ (T, P)."""
+    finite = np.nan_to_num(theta).clip(-1e6, 1e6)  # what has diverged must not stop the others
+    pieces = (slice(i, i + 100) for i in range(0, len(x), 100))
+    return np.concatenate([
+        largest_eigenvalue(model, finite[p], x[p], y[p], lesson.rng("directions"), iterations=8)
+        for p in pieces
+    ])  # fmt: skip
+
+
+def second_step(theta, alpha, x, y, doses):
+    """Return, for one network, λ of each task after one step at α and after two, and whether a
+    second step at each of the rates β raises the support loss: (2 + doses, T)."""
+    once, twice = (adapt(model, theta, x, y, alpha, steps) for steps in (1, 2))
+    loss, grad = model.loss_and_grad(once, x, y)
+    raised = [model.loss(once - np.float32(beta) * grad, x, y) > loss for beta in doses]
+    return np.array([curvature(once, x, y), curvature(twice, x, y), *raised])
+
+
+DOSES = {"MAML, text": (TEXT, (0.005, 0.01, 0.02)), "MAML": (RELEASED, (0.001, 0.002))}
+
+# %% tags=["hide-input"]
+DESCENTS = 60 if lesson.short else 3000  # over all networks; the first tasks are the table's
+many = tasks.sample(lesson.rng("test tasks"), DESCENTS // SEEDS, 5)
+many = TaskBatch(*(array.astype(np.float32) for array in many))
+measured = {  # (SEEDS, 2 + doses, T)
+    name: lesson.recorded(
+        f"second step, {name}",
+        lambda name=name, alpha=alpha, doses=doses: np.array([
+            second_step(theta, alpha, *many[:2], doses) for theta in networks[name][2]
+        ]),
+    )
+    for name, (alpha, doses) in DOSES.items()
+}  # fmt: skip
+EDGES = np.array([0, 0.5, 1, 1.5, 2, 2.5, 3, 4, np.inf])
+MIDDLES = np.array([0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.5, 4.5])
+
+
+def share_by_dose(dose, raised, edges=EDGES, least=10):
+    """Return the share of raised losses by bins of the dose, nan for bins of few tasks."""
+    inside = [(dose >= low) & (dose < high) for low, high in zip(edges, edges[1:])]
+    return np.array([raised[i].mean() if i.sum() >= least else np.nan for i in inside])
+
+
+shares = {
+    f"β = {beta}, trained at {alpha}": np.array([
+        share_by_dose(beta * network[0], network[2 + i] > 0) for network in measured[name]
+    ])
+    for name, (alpha, doses) in DOSES.items()
+    for i, beta in enumerate(doses)
+}  # fmt: skip
+pooled = [
+    (beta * measured[name][:, 0], measured[name][:, 2 + i] > 0)
+    for name, (_, doses) in DOSES.items()
+    for i, beta in enumerate(doses)
+]
+
+
+def shares_between(low, high):
+    """Return the lowest and the highest share of raised losses, over networks and rates."""
+    found = [share_by_dose(*pair, edges=(low, high), least=30)[0] for pair in pooled]
+    found = [share for share in found if np.isfinite(share)] or [np.nan]
+    return min(found), max(found)
+
+
+(_, below), (beyond, beyond_most), (far, far_most) = (
+    shares_between(*ends) for ends in ((0, 1.9), (2, 3), (4, np.inf))
+)
+print("\nShare of second steps that raise the support loss, by beta lambda (5 points):")
+print(f"{'':32s}" + "".join(f"{f'{a:g}-{b:g}':>9s}" for a, b in zip(EDGES, EDGES[1:])))
+for name, by_network in shares.items():
+    cells = (f"{s:9.0%}" if np.isfinite(s) else f"{'-':>9s}" for s in by_network.mean(axis=0))
+    print(f"  {name.replace('β', 'beta'):30s}" + "".join(cells))
+lesson.save(
+    figures.plot_bands(
+        MIDDLES, shares, "Second steps that raise the support loss, 5 points",
+        "β λ, the rate times the curvature after the first step", "share of tasks", top=1,
+    ),  # fmt: skip
+    "dose",
+    f"Below beta lambda = 1.9 the second step raises the support loss on at most {below:.1%} "
+    f"of the tasks, from 2 to 3 on {beyond:.0%} to {beyond_most:.0%}, above 4 on "
+    f"{far:.0%} to {far_most:.0%}, for {len(pooled)} pairs of a network and a rate.",
+)
+sharp = {name: DOSES[name][0] * measured[name][:, 0] for name in DOSES}  # αλ
+above = {name: (dose > 2).mean() for name, dose in sharp.items()}
+lam, lam_after = np.moveaxis(measured["MAML, text"][:, :2], 1, 0)
+flatter = ((lam_after < lam) & (TEXT * lam > 2)).sum() / max(1, (TEXT * lam > 2).sum())
+curve = np.array(adaptation_curve(model, by_text, many, TEXT, steps=10))
+after, start_loss = curve[:, 10], curve[:, 0]
+print(f"\nMAML, text: alpha lambda above 2 is lower after the second step on {flatter:.0%}")
+print(f"After ten steps at 0.01, by alpha lambda ({curve[:, 0].size} descents):")
+print("  alpha lambda   share of tasks   mean loss   median   diverged")
+for low, high in zip(EDGES, EDGES[1:]):
+    inside = (sharp["MAML, text"] >= low) & (sharp["MAML, text"] < high)
+    lost = ~(after <= 100 * start_loss) & inside  # as in summarize; nan is below nothing
+    if inside.any():
+        mean = short(np.nan_to_num(after[inside].astype(float), nan=np.inf).mean())
+        middle = np.median(np.nan_to_num(after[inside], nan=np.inf))
+        ends = f"{inside.mean():17.1%}{mean:>12s}{middle:9.2f}{lost.sum():11d}"
+        print(f"  {f'{low:g}-{high:g}':>12s}{ends}")
+
+# %% [markdown]
+"""
+<details><summary>Answer</summary>
+
+All curves leave zero at 2. Below $β λ = 1.9$ at most 0.3 % of the second steps raise the loss, for
+five pairs of a network and a rate, although $β$ goes from 0.001 to 0.02; from 2 to 3 it is 16 to
+49 %, above 4 it is 61 to 86 %. So the border of the parabola holds with kinks too. Above it the
+curves do not coincide: there $β λ$ is not all that counts.
+
+To be above 2 is not yet to diverge. Of 3,000 descents at 0.01, 59 % have $α λ > 2$ after the first
+step, and 12 diverge: all of them from above 3, ten from above 4. Short of that, the mean loss after
+ten steps rises: 0.32 for $α λ$ from 1.5 to 2, 0.42 from 2 to 2.5, 0.60 from 2.5 to 3. Most jumps
+(73 % of those from above 2) land where the curvature is lower, and descent goes on from there.
+Lewkowycz et al. (2020) call that a catapult. They found it for rates from $2/λ$ to $4/λ$, and
+divergence beyond, in a model that they solved: a wide linear network of two layers, with $λ$ at its
+initialisation. For ReLU networks their experiments put the end at about $12/λ$. Neither number is
+a border here: of the descents from above 4, 3 % diverge.
+</details>
+
+## The cure
+
+If steps with $α λ > 2$ are the cause of the explosions, descent without such steps has none. So cap
+the rate of each task at $1.9 / λ$, with $λ$ measured anew before every step from the second on. Two
+controls: the same caps, each given to the next task in the batch (steps are as much shorter, but
+not where they have to be), and half the rate for all. And a harder test: twice the rate.
+*Predict, then look.* What do cap, misplaced cap and half the rate do to the mean, and what to the
+median?
+"""
 
 # %%
-def share(which, among):
-    return np.count_nonzero(which & among) / max(1, np.count_nonzero(among))
+COURSES = {  # from the second step on: the rate, its cap times λ, and a shift of the caps
+    "0.01": (TEXT, None, 0),
+    "0.01, capped": (TEXT, 1.9, 0),
+    "0.01, capped by another task": (TEXT, 1.9, 1),
+    "0.005": (TEXT / 2, None, 0),
+    "0.02": (2 * TEXT, None, 0),
+    "0.02, capped": (2 * TEXT, 1.9, 0),
+}
 
 
-def second_step(theta, alpha, shots):
-    """Return, for each network and task: alpha times that eigenvalue after one step and after two,
-    and the support loss after two over that after one."""
-    x, y, *_ = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, shots)
-    found = []
-    for network in theta:
-        once = adapt(model, network, x, y, alpha, 1)
-        twice = once - alpha * model.grad(once, x, y)
-        sharpness = [
-            alpha * largest_eigenvalue(model, place, x, y, lesson.rng("directions"))
-            for place in (once, twice)
-        ]
-        found.append((*sharpness, model.loss(twice, x, y) / model.loss(once, x, y)))
-    return np.swapaxes(found, 0, 1)
+def descend(theta, batch, rate, cap, shift):
+    """Return the query losses (T,) of one network after ten steps, the first one at TEXT."""
+    x, y, x_query, y_query = batch
+    theta_s = adapt(model, theta, x, y, TEXT, 1)
+    with np.errstate(all="ignore"):
+        for _ in range(9):
+            rates = np.full((len(x), 1), rate, np.float32)
+            if cap:
+                lam = np.roll(curvature(theta_s, x, y), shift).clip(1e-3)
+                rates = np.minimum(rates, (cap / lam[:, None]).astype(np.float32))
+            theta_s = theta_s - rates * model.loss_and_grad(theta_s, x, y)[1]
+        return model.loss_fn.value(model.forward(theta_s, x_query).z[-1], y_query)
 
 
-print("\nAlpha lambda after one step, and whether the next step then raises the support loss:")
-panels, above, rise, curvature = {}, {}, {}, {}
-for name in ("Reptile", "MAML", "MAML, text"):
-    for shots in (10, 5):
-        alpha, _, theta = networks[name]
-        sharpness, afterwards, growth = second_step(theta, alpha, shots)
-        sharp, rises = sharpness > 2, growth > 1
-        above[name, shots] = sharp.mean()
-        rise[name, shots] = share(rises, ~sharp), share(rises, sharp)
-        curvature[name, shots] = np.median(sharpness) / alpha
-        on_others, on_these = rise[name, shots]
-        each = ", ".join(f"{one:.0%}" for one in sharp.mean(axis=1))
-        print(
-            f"  {name:10s} (alpha {alpha:5g}), {shots:2d} points: "
-            f"median {np.median(sharpness):.2f}, above 2 on {sharp.mean():4.0%} "
-            f"(each network: {each});\n"
-            f"{'':34s}raised on {on_these:.0%} of these, on {on_others:.1%} of the others"
-        )
-    panels[f"{name.partition(',')[0]}, alpha = {alpha}"] = sharpness[0], growth[0]
-
-flatter = share(afterwards < sharpness, sharp)
-print(f"  Of the last ones above 2, {flatter:.0%} are lower after the next step.")
-curve = five["MAML, text"]
-diverged = ~(curve[:, 10] <= 100 * curve[:, 0])  # as in summarize; nan is below nothing
-test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, 5)
-if diverged.any():
-    x, there = test.x_support[..., 0], sharpness[diverged]
-    print(
-        f"  Of {diverged.size} descents with 0.01 on 5 points {diverged.sum()} diverged: "
-        f"alpha lambda was {there.min():.1f} to {there.max():.1f} there, "
-        f"and above 4 on {(sharpness > 4).mean():.1%} of all;\n"
-        "  the mean of x^2 over their support points was "
-        f"{np.mean(x[diverged.any(axis=0)] ** 2):.1f}, and {np.mean(x**2):.1f} over all."
+# %% tags=["hide-input"]
+courses = {  # (SEEDS, T)
+    name: lesson.recorded(
+        f"course {name}",
+        lambda course=course: np.array([descend(one, many, *course) for one in by_text]),
     )
-*_, theta = networks["MAML, text"]
-half = summarize(adaptation_curve(model, theta, test, TEXT / 2, steps=10))
-print(
-    f"  At half the rate {half.diverged[10]} diverge, and the mean is {half.mean[1]:.2f} "
-    f"after one step, {short(half.mean[10])} after ten."
-)
-
-rises_below, rises_above = rise["MAML, text", 5]
+    for name, course in COURSES.items()
+}
+print("\nMAML, text, after ten steps: the first at 0.01, the others at")
+print(f"{'':32s}mean (lowest-highest network)   median   highest   diverged")
+ends = {}
+for name, losses in courses.items():
+    losses = np.nan_to_num(losses.astype(float), nan=np.inf, posinf=np.inf)
+    lost = (losses > 100 * start_loss).sum()
+    by_network = losses.mean(axis=1)
+    ends[name] = by_network.mean(), np.median(losses), losses.max(), lost
+    spread = f" ({short(by_network.min())}-{short(by_network.max())})" if SEEDS > 1 else ""
+    print(
+        f"  {name:30s}{short(by_network.mean()) + spread:>29s}{ends[name][1]:9.3f}"
+        f"{short(losses.max()):>10s}{lost:5d} of {losses.size}"
+    )
+once_loss = curve[:, 1]
+panels = {}
+for title, name in {
+    "0.01": "0.01", "0.01, at most 1.9/λ": "0.01, capped",
+    "0.01, at most 1.9/λ of another task": "0.01, capped by another task",
+}.items():  # fmt: skip
+    relative = np.nan_to_num(courses[name] / once_loss, nan=np.inf).clip(1e-3, 1e3)
+    panels[title] = sharp["MAML, text"].ravel(), relative.ravel()
+capped, uncapped = ends["0.01, capped"], ends["0.01"]
+capped_2, uncapped_2 = ends["0.02, capped"], ends["0.02"]
 lesson.save(
     figures.plot_either_side(
-        panels, 2, "alpha lambda after one step", "support loss after the next one, relative"
+        panels, 2, "α λ after the first step", "loss after ten steps, over one"
     ),
-    "second_step",
-    f"5 points: alpha lambda is above 2 on {above['MAML', 5]:.0%} of the tasks for MAML with "
-    f"alpha = 0.001, on {above['MAML, text', 5]:.0%} with 0.01; there the next step raises the "
-    f"loss on {rises_above:.0%} of them, and below 2 on {rises_below:.1%}.",
+    "cure",
+    f"Of {after.size} descents at 0.01, {uncapped[3]} diverge, with the cap {capped[3]}; the "
+    f"highest loss is {short(uncapped[2])} and {short(capped[2])}, the median "
+    f"{uncapped[1]:.3f} and {capped[1]:.3f}. (Ratios are drawn up to 1000.)",
 )
 
 # %% [markdown]
 """
-The line at 2 is where theory has it: left of it the second step hardly ever raises the loss.
+<details><summary>Answer</summary>
 
-*Why so few, then?* To be above 2 is not yet to diverge. The jump mostly lands where the curvature
-is less, and descent goes on from there (Lewkowycz et al. 2020 call it a catapult). Where
-alpha lambda is above 4 or so, it may land where the curvature is more.
+The cap removes the explosions: 0 of 3,000 descents diverge instead of 12, the highest loss is 6.58,
+the mean 0.38. The median does not suffer: 0.150 instead of 0.176. Misplaced, the same caps leave 11
+explosions: what counts is not that steps are shorter, but where. At twice the rate 307 descents
+diverge without the cap and 0 with it, and its mean and median are those of 0.01. So in this network
+steps with $α λ > 2$ are the cause. Half the rate has no explosions either, with 0.42 and 0.158, and
+needs no curvature: the cap takes eight products for every step. It is an experiment, not a method.
+</details>
 
-*Why 5 points and not 10?* The Hessian is a mean over the points, and far from x = 0 a point weighs
-more. Five points crowd at an end of the range more often than ten do, and MAML has only met tens:
-the whole spread widens.
+## The edge of stability
 
-*Why 0.01 and not 0.001?* Only the product counts for stability, and MAML nearly undoes the factor
-of ten: with the smaller rate it finds weights of some six or seven times the curvature. But not of
-ten times, and so less of the spread lies above 2.
+Where does such a curvature come from? Descent on one loss at the rate $η$ (eta) drives the
+curvature up until $η λ$ is 2, and then stays close to it: the *edge of stability* (Cohen et al.
+2021, for full-batch descent on many kinds of networks). Here Adam descends, on the mean over tasks,
+and $α$ is a rate inside. Still one can look at $α λ$ while MAML trains, for 200 tasks of 10 points,
+as in training, before the step on a task and after it.
+*Predict, then look.* The second rate is a tenth of the first. Where is the median of $α λ$ at the
+end of training, for each?
+"""
 
-So give a mean only beside a median and the number of tasks that diverged. And to adapt on fewer
-points than in training, take a smaller rate: half of it costs something after one step, and ends
-the explosions.
+# %% tags=["hide-input"]
+probe = tasks.sample(lesson.rng("validation tasks"), 100 if lesson.short else 200, SHOTS)
+probe = TaskBatch(*(array.astype(np.float32) for array in probe))
+
+
+def before_and_after(label, alpha):
+    """Return the median of αλ over tasks of 10 points, before the step and after it, for the
+    networks on the way and at the end: (marks, SEEDS, 2)."""
+    x, y, *_ = probe
+    return np.array([
+        [
+            [
+                np.median(alpha * curvature(adapt(model, one, x, y, alpha, steps), x, y))
+                for steps in (0, 1)
+            ]
+            for one in theta
+        ]
+        for theta in (*on_the_way[label], networks[label][2])
+    ])  # fmt: skip
+
+
+edge = {
+    alpha: lesson.recorded(
+        f"edge, {label}", lambda label=label, alpha=alpha: before_and_after(label, alpha)
+    )
+    for label, alpha in {"MAML, text": TEXT, "MAML": RELEASED}.items()
+}
+marks = [*MARKS, lesson.iterations]
+lines = {
+    f"{place} the step, α = {alpha:g}": dict(zip(marks, values[:, :, i]))
+    for i, place in enumerate(("before", "after"))
+    for alpha, values in edge.items()
+}
+print("\nMedian alpha lambda over tasks of 10 points, by meta-step:")
+print(f"{'':32s}" + "".join(f"{m:8d}" for m in marks))
+for name, by_mark in lines.items():
+    label = name.replace("α", "alpha")
+    print(f"  {label:30s}" + "".join(f"{v.mean():8.2f}" for v in by_mark.values()))
+figure = figures.plot_along_training(
+    lines, "Towards the edge: curvature while MAML trains", "α λ, median over tasks"
+)
+style.level(figure.axes[0], 2, "")
+last = {alpha: values[-1].mean(axis=0) for alpha, values in edge.items()}
+lesson.save(
+    figure,
+    "edge",
+    "Median alpha lambda before and after the step at the end of training: "
+    f"{last[TEXT][0]:.2f} and {last[TEXT][1]:.2f} at alpha = 0.01, {last[RELEASED][0]:.2f} and "
+    f"{last[RELEASED][1]:.2f} at 0.001; the line is at 2.",
+)
+ratio = np.median(measured["MAML"][:, 0]) / np.median(measured["MAML, text"][:, 0])
+print(
+    f"5 points: median alpha lambda {np.median(sharp['MAML']):.2f} at 0.001, above 2 on "
+    f"{above['MAML']:.0%}; {np.median(sharp['MAML, text']):.2f} at 0.01, above 2 on "
+    f"{above['MAML, text']:.0%}; lambda at 0.001 is {ratio:.1f} times that at 0.01"
+)
+
+# %% [markdown]
+"""
+<details><summary>Answer</summary>
+
+Near 2 for both: before the step 2.45 at 0.01 and 1.81 at 0.001, after it 1.80 and 1.21. The step
+that MAML trains through comes to the edge: at 0.001 $α λ$ rises to 1.8 and stays there, at 0.01 it
+passes 2 after 10,000 meta-steps and goes on slowly. That much is seen, of one network for each
+rate. Why is not shown, and the descent of Cohen et al. is another one.
+
+*Why 5 points and not 10?* On 5 points the same network has a median of 2.22 after the step, instead
+of 1.80. *Why 0.01 and not 0.001?* Training nearly undoes the factor of ten: with the smaller rate
+$λ$ on 5 points is 6.0 times as large. But not ten times, and so 12 % of the tasks are above 2
+instead of 59 %.
+</details>
 
 ## Where first-order MAML and Reptile stand
 
-Their rows are in the table; here they are over MAML's.
+The four tuned networks, on 5 points: after the steps that each was trained for, at its own inner
+rate; after ten steps at its own best rate at test; and at one rate for all, that of the released
+command.
+*Predict, then look.* Lesson 04 found twice MAML's loss for first-order MAML, with one task per
+meta-step. And now, with 25?
 """
 
-# %%
-print(
-    "\nTimes the loss of MAML with alpha 0.001:      "
-    "5 points: 1 step   10 steps      10 points: 1 step   10 steps"
-)
+# %% tags=["hide-input"]
+COMMON = RELEASED
+test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, 5)
+tuned, judged = {}, {}
+for method, (inner, _, steps, rate) in BEST.items():
+    theta = networks[f"{method}, tuned"][2]
+    own = (inner, steps) if steps else (rate, 1)  # pretraining was trained for no steps
+    for title, (at, n) in {
+        "own steps": own, "ten, own rate": (rate, 10), f"ten at {COMMON}": (COMMON, 10),
+    }.items():  # fmt: skip
+        judged[method, title] = adaptation_curve(model, theta, test, at, n)[:, -1]
+titles = ("own steps", "ten, own rate", f"ten at {COMMON}")
+print(f"\nTuned alike, {TEST_TASKS} tasks of 5 points: mean (networks) +- over tasks")
+print(f"{'':20s}" + "".join(f"{title:>26s}" for title in titles))
 over = {}
-for name, on_five, on_ten in (
-    ("first-order MAML", first_order, first_order_10), ("Reptile", reptile, reptile_10),
-):
-    five_over, ten_over = on_five.mean / maml.mean, on_ten.mean / maml_10.mean
-    over[name] = five_over[1], five_over[10], ten_over[1], ten_over[10]
-    cells = "".join(f"{ratio:{width}.2f}" for ratio, width in zip(over[name], (27, 11, 24, 11)))
-    print(f"  {name:16s} (alpha {rates[name]:5g}){cells}")
+for method in BEST:
+    line = ""
+    for title in titles:
+        losses = np.nan_to_num(judged[method, title].astype(float), nan=np.inf)
+        theirs = judged["MAML", title].mean(axis=1)
+        over[method, title] = losses.mean() / theirs.mean(), (losses.mean(1) > theirs).sum()
+        with np.errstate(all="ignore"):
+            half = 1.96 * losses.mean(axis=0).std() / TEST_TASKS**0.5
+        low, high = short(losses.mean(1).min()), short(losses.mean(1).max())
+        line += f"{f'{short(losses.mean())} ({low}-{high}) +-{short(half)}':>26s}"
+    print(f"  {method:18s}{line}")
+print("Over MAML's loss (and pairs of networks in which MAML is ahead):")
+for method in (m for m in BEST if m != "MAML"):
+    cells = (f"{over[method, t][0]:.2f} ({over[method, t][1]} of {SEEDS})" for t in titles)
+    print(f"  {method:18s}" + "".join(f"{cell:>26s}" for cell in cells))
+lesson.save(
+    figures.plot_learning_curves(
+        {name.partition(",")[0]: five[name] for name in five if name.endswith("tuned")},
+        "Tuned alike, 5 points, each at its own rate at test", shots=5,
+    ),  # fmt: skip
+    "tuned",
+    "After 1, 5 and 10 steps: "
+    + "; ".join(f"{method} {row(of_five[f'{method}, tuned'])}" for method in BEST) + ".",
+)
 
 # %% [markdown]
 """
-With five networks, first-order MAML at alpha = 0.001 is 16 % above MAML after one step with 5
-points, 8 % after ten, and level after ten with 10 points. That is what the MAML paper reports from
-images, and not what lesson 04 found on sines. There it learned from one task a meta-step; here it
-has met forty times as many. The larger alpha is a gamble for it, too: on the validation tasks one
-descent of 3,000 exploded, and the mean with it.
+<details><summary>Answer, with five networks</summary>
 
-Reptile takes the rate at which MAML explodes, and does not explode. It was trained through four
-steps, so what the second does counted: alpha lambda is above 2 on 20 % of the tasks with 5 points,
-where MAML with that rate has 42 %. It is level with MAML on 5 points, and has 20 % less loss after
-ten steps on 10.
+| mean (networks) | own steps | ten, own rate | ten at 0.001 |
+|---|---|---|---|
+| MAML | 0.67 (0.61-0.78) | 0.36 (0.30-0.45) | 0.46 (0.39-0.57) |
+| first-order MAML | 0.81 (0.68-0.91) | 0.37 (0.33-0.42) | 0.37 (0.33-0.42) |
+| Reptile | 0.42 (0.38-0.54), four steps | 0.36 (0.31-0.49) | 0.36 (0.31-0.49) |
+| pretrained | 2.28 (2.15-2.43) | 2.04 (1.87-2.24) | 2.19 (2.15-2.25) |
+
+(`--seeds 5`; over tasks ±0.04 to 0.07, pretrained ±0.2.) After one step first-order MAML has 1.2
+times MAML's loss, and MAML is ahead in 4 of 5 pairs; after ten, each at its own rate, the three are
+level, 2 to 3 % apart (4 of 5 again). At 0.001, at which its rivals were trained and MAML was not,
+MAML is behind in 5 and in 4 of 5 pairs. So here first order is almost as good. (Lesson 04 has a
+single task per meta-step, but other phases, starts and lengths too: which it is, is not shown.)
+
+A quarter of the training is a poor guide to the whole: it chose three times the outer rate for
+MAML, which ends no better than at the settings of the released command (0.36 and 0.34 with five
+networks; 0.46 and 0.31 with the one of this run).
+</details>
 
 ## What you have now
 
-Two printed rows, found again from a description, a command and a seed of your own, within the
-interval that 600 tasks allow. It took both sources: with the text alone, one would have reported an
-infinite loss, or a lucky network.
+Two printed rows, found again within the interval that 600 tasks allow. It took both sources: with
+the text alone, one would have reported an infinite loss, or a lucky network. So give a mean only
+beside a median and the number of tasks that diverged; and to adapt on fewer points than in
+training, take a smaller rate, or cap it.
+
+## What you should see
 """
 
-# %%
+# %% tags=["hide-input"]
 lesson.expect("turned tasks: the same to the last bit", same, 1, 1)
+maml_10, blind_10 = of_ten["MAML"], of_ten["pretrained"]
 maml_row = {1: (0.57, 0.77), 5: (0.323, 0.437), 10: (0.298, 0.402)}
-transfer_row = {1: (2.2, 2.9), 5: (2, 2.75), 10: (1.95, 2.75)}
+blind_row = {1: (2.2, 2.9), 5: (2, 2.75), 10: (1.95, 2.75)}
 lesson.expect_curve("MAML, alpha 0.001, 5 points", maml.mean, maml_row)
-lesson.expect_curve("transfer, 5 points", transfer.mean, transfer_row)
+lesson.expect_curve("pretrained, 5 points", blind.mean, blind_row)
 maml_row, text_row = {1: (0.36, 0.52), 10: (0.095, 0.165)}, {1: (0.3, 0.6), 10: (0.12, 0.35)}
 lesson.expect_curve("MAML, alpha 0.001, 10 points", maml_10.mean, maml_row)
-lesson.expect_curve("transfer, 10 points", transfer_10.mean, {1: (2.2, 2.9), 10: (1.6, 2.55)})
+lesson.expect_curve("pretrained, 10 points", blind_10.mean, {1: (2.2, 2.9), 10: (1.6, 2.55)})
 lesson.expect_curve("MAML, alpha 0.01, 5 points, median", text.median, text_row)
-lesson.expect("alpha lambda above 2: share for 0.001, 5 points", above["MAML", 5], 0.08, 0.3)
-lesson.expect("alpha lambda above 2: share for Reptile, 5 points", above["Reptile", 5], 0.05, 0.35)
-lesson.expect("alpha lambda above 2: share for 0.01, 5 points", above["MAML, text", 5], 0.2, 0.75)
-lesson.expect("the second step raises the loss, alpha lambda below 2", rises_below, 0, 0.02)
-lesson.expect("the second step raises the loss, alpha lambda above 2", rises_above, 0.2, 0.6)
-lesson.expect("alpha lambda above 2: share that is lower after the next step", flatter, 0.55, 0.95)
-ratio = curvature["MAML", 5] / curvature["MAML, text", 5]
-lesson.expect("curvature at alpha 0.001, over that at 0.01", ratio, 4.5, 10)
-per_mille = 1000 * half.diverged[10] / (SEEDS * TEST_TASKS)
-lesson.expect("MAML, alpha 0.01, at half the rate: tasks diverged, of 1000", per_mille, 0, 4)
-for name, bounds in (("first-order MAML", (0.8, 1.6)), ("Reptile", (0.8, 1.5))):
-    lesson.expect(f"{name} over MAML, 5 points, 1 step", over[name][0], *bounds)
-    lesson.expect(f"{name} over MAML, 10 points, 10 steps", over[name][3], 0.55, 1.4)
+lesson.expect("alpha lambda above 2: share for 0.001, 5 points", above["MAML"], 0.05, 0.3)
+lesson.expect("alpha lambda above 2: share for 0.01, 5 points", above["MAML, text"], 0.25, 0.8)
+lower = "alpha lambda above 2: share that is lower after the next step"
+lesson.expect(lower, flatter, 0.5, 0.95)
+lesson.expect("curvature at alpha 0.001, over that at 0.01", ratio, 4, 10)
+lesson.expect("beta lambda below 1.9: share raised, at most", below, 0, 0.03)
+lesson.expect("beta lambda from 2 to 3: share raised, at least", beyond, 0.04, 0.4)
+lesson.expect("beta lambda from 2 to 3: share raised, at most", beyond_most, 0.25, 0.75)
+lesson.expect("beta lambda above 4: share raised, at least", far, 0.3, 0.9)
+lesson.expect("at 0.01: descents diverged", uncapped[3], 0, 60)
+lesson.expect("capped at 0.01: descents diverged", capped[3], 0, 1)
+lesson.expect("capped at 0.01: mean loss", capped[0], 0.3, 0.5)
+lesson.expect("capped at 0.01: median over that without", capped[1] / uncapped[1], 0.65, 1.1)
+lesson.expect("at 0.02: descents diverged", uncapped_2[3], 50, 1000)
+lesson.expect("capped at 0.02: descents diverged", capped_2[3], 0, 3)
+median_2 = capped_2[1] / uncapped_2[1]
+lesson.expect("capped at 0.02: median over that without", median_2, 0.05, 0.7)
+bounds = {TEXT: ((1.6, 3.4), (1.2, 2.5)), RELEASED: ((1.2, 2.5), (0.8, 1.8))}
+for alpha, ends in bounds.items():
+    for place, value, (low, high) in zip(("before", "after"), last[alpha], ends):
+        lesson.expect(f"alpha lambda {place} the step, {alpha:g}, 10 points", value, low, high)
+bounds = {
+    "first-order MAML": ((0.7, 1.8), (0.6, 1.6), (0.5, 1.4)),
+    "Reptile": ((0.4, 1.2), (0.6, 1.7), (0.5, 1.5)),
+}
+for method, ends in bounds.items():
+    for title, (low, high) in zip(titles, ends):
+        lesson.expect(f"tuned, {method} over MAML, {title}", over[method, title][0], low, high)
 lesson.end()
