@@ -199,6 +199,35 @@ def test_the_gradient_agrees_with_the_central_difference_of_the_loss(structure):
     assert relative_error(model.grad(theta, x, y), numerical) <= NUMERICAL
 
 
+@BOTH_CRITERIA
+@DEPTHS
+def test_the_gradient_with_respect_to_the_input_agrees_with_the_complex_step(sizes, criterion):
+    model, theta, batch = problem(sizes=sizes, criterion=criterion)
+    x, y = first_task(batch)
+
+    def loss(x):
+        return model.loss_fn.value(model.forward(theta, x).z[-1], y)
+
+    tape = model.backprop(theta, x, y).tape
+    assert relative_error(tape.input_grad.ravel(), complex_step(loss, x).ravel()) <= EXACT
+
+
+def test_a_gradient_with_respect_to_the_input_by_a_weight_not_transposed_is_rejected():
+    model, theta, batch = problem(sizes=(4, 4, 2))
+    x, y = first_task(batch)
+    tape = model.backprop(theta, x, y).tape
+    wrong = tape.delta[0] @ tape.W[0][:-1]
+    assert relative_error(wrong.ravel(), tape.input_grad.ravel()) > WIDE
+
+
+def test_the_gradient_with_respect_to_the_input_has_the_leading_axes_of_both():
+    model, theta, batch = problem(replicas=(2,))
+    tape = model.backprop(theta[:, None], batch.x_support, batch.y_support).tape
+    for s, t in np.ndindex(2, 3):
+        one = model.backprop(theta[s], batch.x_support[t], batch.y_support[t]).tape
+        assert relative_error(tape.input_grad[s, t].ravel(), one.input_grad.ravel()) <= EXACT
+
+
 def test_relu_has_slope_0_at_0():
     model = tm.MLP([1, 1, 1])
     # z = 0 in the hidden unit, and a loss that would fall with it

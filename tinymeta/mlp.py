@@ -121,6 +121,19 @@ class Tape(NamedTuple):
         """The weights (..., d_in, d_out) and biases (..., 1, d_out) of each layer."""
         return [(W[..., :-1, :], W[..., -1:, :]) for W in self.W]
 
+    @property
+    def input_grad(self):
+        """The derivative of the loss with respect to the input x, (..., K, d_in), after a backward
+        pass: delta W^T of the first layer, which the gradient with respect to theta has no use for.
+
+        Examples
+        --------
+        >>> model, theta, x = MLP([2, 1]), np.array([3.0, 4.0, 0.0]), np.array([[1.0, 0.0]])
+        >>> model.backprop(theta, x, np.array([[2.0]])).tape.input_grad.tolist()  # 2 (3 - 2) (3, 4)
+        [[6.0, 8.0]]
+        """
+        return matmul(self.delta[0], transpose(without_biases(self.W[0])))
+
 
 class Backprop:
     """What `MLP.backprop` returns: the gradient `grad` (..., P), the `tape` for `MLP.rop`, and the
