@@ -456,7 +456,7 @@ print(
     "(lowest-highest split),\nstandard deviation over splits and over the networks of a split; "
     "from one example of each word,\nand from three"
 )
-print(f"  {'':18s} {'one example':>17s}   splits networks   over hue in   three")
+print(f"  {'':18s} {'one example':>17s}   splits networks   over expert   three")
 for method, by_n in accuracy.items():
     means = by_split(method)
     networks = by_n[1].std(axis=1, ddof=1).mean() if by_n[1].shape[1] > 1 else 0.0
