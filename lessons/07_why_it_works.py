@@ -9,7 +9,7 @@ the expansion is derived, and tested where training ends.
 What you'll learn: to expand a meta-gradient, and to say where the expansion ends; what an
 intervention shows that a correlation does not; and what the networks that adapt have in common.
 
-What you need: lessons 03 to 05. Time: 40 minutes to read, one and a half to run.
+What you need: lessons 03 to 05. Time: 40 minutes to read, one to run.
 
     python lessons/07_why_it_works.py             the whole lesson
     python lessons/07_why_it_works.py --quick     the same with shipped networks
@@ -246,19 +246,17 @@ lam = {
     for name, theta in networks.items()
 }
 steps_of = np.array([0.02, 0.1, 0.2, 0.4, 0.7, 1.0, 1.4, 1.8])
-cosines = {
-    name: np.array(
-        [
-            [cosine_of_two_terms(theta, share / top) for share in steps_of]
-            for theta, top in zip(networks[name], lam[name])
-        ]
-    )
-    for name in ("random", "MAML", "Reptile")
-}
-at_alpha = {
-    name: np.array([cosine_of_two_terms(theta, INNER_LR) for theta in networks[name]])
-    for name in ("random", "MAML", "Reptile")
-}
+
+
+def cosines_at(theta, alphas):
+    return [[cosine_of_two_terms(t, alpha) for alpha in row] for t, row in zip(theta, alphas)]
+
+
+cosines, at_alpha = {}, {}
+for name in ("random", "MAML", "Reptile"):
+    rates = np.append(steps_of / lam[name][:, None], np.full((SEEDS, 1), INNER_LR), axis=1)
+    both = lesson.recorded(f"cosine, {name}", lambda: cosines_at(networks[name], rates))
+    cosines[name], at_alpha[name] = both[:, :-1], both[:, -1]
 print(f"\nG - 2 alpha A and MAML's gradient at alpha = {INNER_LR}: cosine, by network")
 for name, cosine in at_alpha.items():
     row = cosine, INNER_LR * lam[name]
@@ -345,10 +343,16 @@ best one.
 # %% tags=["hide-input"]
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 others = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS)
-curves = {
-    name: adaptation_curve(model, theta, test, INNER_LR, steps=10)
-    for name, theta in networks.items()
-}
+
+
+def judge(label, theta, rate):
+    """Return the losses after 0, 1 and 10 steps, (SEEDS, 3, tasks)."""
+    return lesson.recorded(
+        label, lambda: adaptation_curve(model, theta, test, rate, steps=10)[:, [0, 1, 10]]
+    )
+
+
+curves = {name: judge(f"judged, {name}", theta, INNER_LR) for name, theta in networks.items()}
 agree, alike = {}, {}
 for name, theta in networks.items():
     g, h = (model.grad(theta[:, None], *points) for points in (others[:2], others[2:]))
@@ -359,7 +363,7 @@ print(f"\nMean of {SEEDS} networks (lowest-highest), {TEST_TASKS} test tasks")
 print(f"  {'':16s} {'g_i . g_j':>22s} {'cosine':>18s} {'loss, 1 step':>13s} {'10 steps':>9s}")
 after = {name: curve.mean(axis=-1) for name, curve in curves.items()}
 for name in networks:
-    a, c, one, ten = agree[name], alike[name], after[name][:, 1], after[name][:, 10]
+    a, c, one, ten = agree[name], alike[name], after[name][:, 1], after[name][:, 2]
     print(
         f"  {name:16s} {a.mean():8.1f} ({f'{a.min():.1f}-{a.max():.1f}':>13s})"
         f" {c.mean():6.2f} ({c.min():.2f}-{c.max():.2f}) {one.mean():13.2f} {ten.mean():9.2f}"
@@ -374,9 +378,9 @@ learned = ("MAML", "first-order MAML", "Reptile")
 rank_correlation = {
     n: np.corrcoef(
         ranks(np.concatenate([agree[name] for name in learned])),
-        ranks(np.concatenate([after[name][:, n] for name in learned])),
+        ranks(np.concatenate([after[name][:, row] for name in learned])),
     )[0, 1]
-    for n in (1, 10)
+    for row, n in ((1, 1), (2, 10))
 }
 print(
     "Rank correlation of agreement and loss, 15 networks of three methods: "
@@ -426,7 +430,7 @@ for name, (meta_grad, steps) in METHODS.items():
         theta = lesson.trained(
             label, lambda n: go_on(meta_grad, networks[name], n, alpha, steps, label)
         )
-        rho[name, alpha] = curvature_along_g(theta)
+        rho[name, alpha] = lesson.recorded(f"rho, {label}", lambda: curvature_along_g(theta))
         largest[name, alpha] = lesson.recorded(f"curvature, {label}", lambda: curvature(theta))
 
 # %% tags=["hide-input"]
@@ -631,7 +635,7 @@ lesson.save(
     f"MAML at {ends['bent', 'MAML'][2]:.2f}, Reptile at {ends['bent', 'Reptile'][2]:.2f}.",
 )
 across = np.linspace(-2.6, 2.6, 200)
-across = np.concatenate((across, across[100:][::-1]))  # back to 0, where the label fits
+across = np.concatenate((across, across[38:][::-1]))  # back to where the label fits
 curve = np.stack((across, 0.6 + 0.05 * across**2), axis=1)
 nearest = {m: abs(curve - path[-1]) for m, path in paths["valleys"].items()}
 gaps = {m: np.sqrt((gap**2).sum(axis=1)).min() for m, gap in nearest.items()}
@@ -649,7 +653,7 @@ lesson.save(
 )
 in_the_middle = walk("MAML", valleys, (0.5, 0.0))[-1]
 print(f"MAML from (0.5, 0) ends at ({in_the_middle[0]:.2f}, {in_the_middle[1]:.2f})")
-frames = [*range(0, 30), *range(30, OUTER_STEPS + 1, 5)][:: 3 if lesson.quick else 1]
+frames = [*range(0, 30), *range(30, OUTER_STEPS + 1, 5)][:: 9 if lesson.quick else 1]
 gif = lesson.out / f"{lesson.name}_plane.gif"
 print(f"animation {figures.animate_plane(drawn_curves, paths['bent'], frames, gif)}")
 
@@ -702,10 +706,10 @@ for name, thetas in networks.items():
     by_ridge[name] = np.array([ridge(theta, test, chosen) for theta in thetas])
 for name in ("MAML", "Reptile"):
     for part, rate in parts.items():
-        by_part[name, part] = adaptation_curve(model, networks[name], test, rate, steps=10)
+        by_part[name, part] = judge(f"judged, {name}, {part}", networks[name], rate)
 print(f"\nMean over {TEST_TASKS} tasks (median): ten steps of all, a ridge head")
 for name in networks:
-    ten, best = curves[name][:, 10], by_ridge[name]
+    ten, best = curves[name][:, 2], by_ridge[name]
     pairs = int((ten.mean(axis=1) < best.mean(axis=1)).sum())
     print(
         f"  {name:16s} {ten.mean():6.2f} ({np.median(ten, axis=1).mean():.2f})"
@@ -714,7 +718,7 @@ for name in networks:
     )
 kept = {}
 for (name, part), c in by_part.items():
-    gains = [np.median(d[:, 0] - d[:, 10], axis=1).mean() for d in (c, curves[name])]
+    gains = [np.median(d[:, 0] - d[:, 2], axis=1).mean() for d in (c, curves[name])]
     kept[name, part] = gains[0] / gains[1]
     share = f"the {part} alone gets {kept[name, part]:.0%}"
     print(f"Of {name}'s gain in ten steps (median task) {share}")
@@ -822,7 +826,7 @@ for (name, c), bounds in zip(alike.items(), limits):
     lesson.expect(f"cosine of two gradients of a task, {name}", c.mean(), *bounds)
 over = agree["first-order MAML"].mean() / agree["MAML"].mean()
 lesson.expect("agreement, first-order MAML over MAML", over, 1.2, 6)
-ten = {name: losses[:, 10].mean() for name, losses in after.items()}
+ten = {name: losses[:, 2].mean() for name, losses in after.items()}
 over = ten["first-order MAML"] / ten["MAML"]
 lesson.expect("loss after 10 steps, first-order MAML over MAML", over, 1.4, 3)
 of_ranks = rank_correlation[10]
