@@ -13,7 +13,7 @@ what joint training destroys; by which statistic a random network is better; how
 What you need: lesson 01; the chain rule. Time: 50 minutes to read, one and a half to run.
 
     python lessons/02_transfer_learning.py             the whole lesson
-    python lessons/02_transfer_learning.py --quick     from a short training, within 10 s
+    python lessons/02_transfer_learning.py --quick     with a full run's networks, in 10 s
 """
 
 # %% tags=["hide-input"]

@@ -12,7 +12,7 @@ product and never a matrix; how to prove a meta-gradient right; what it buys.
 What you need: the chain rule; what a gradient step is. Time: 60 minutes to read, one to run.
 
     python lessons/03_maml.py             the whole lesson
-    python lessons/03_maml.py --quick     the same figures within 10 s, from a short training
+    python lessons/03_maml.py --quick     the same in 10 s, with the networks of a full run
 
 The post opens with a contrast. "Learning to Learn by Gradient Descent by Gradient Descent"
 (Andrychowicz et al. 2016) learns an *optimiser*: a recurrent network reads gradients and writes

@@ -12,7 +12,7 @@ replace the product; and what the post's notebook, which asked the same, really 
 What you need: lesson 03. Time: 25 minutes to read, one and a half to run.
 
     python lessons/04_first_order_maml.py             the whole lesson
-    python lessons/04_first_order_maml.py --quick     the same figures, from a short training
+    python lessons/04_first_order_maml.py --quick     in 10 s, with a full run's networks
 """
 
 # %% tags=["hide-input"]
@@ -281,7 +281,7 @@ gradients. They assume $α L ≤ 0.1$, and ReLU is not smooth: here it is a reas
 ## Train
 
 40,000 meta-steps of one task each, five networks side by side, as in lesson 03. All methods have
-the same start and see the same tasks. First all have the post's rates; then MAML and first-order
+the same start and see the same tasks; MAML is lesson 03's. First all have the post's rates; then MAML and first-order
 MAML are tuned alike (folded: nine trainings for each, over inner and outer rate, and five rates at
 test, on validation tasks of another seed). Not tuned: the number of inner steps and of tasks per
 meta-step, the network, the length of training; and HF-MAML and the notebook's pair not at all.

@@ -13,7 +13,7 @@ when both see the same points and both are tuned.
 What you need: lessons 03 and 04. Time: 30 minutes to read, three to run.
 
     python lessons/05_reptile.py             the whole lesson
-    python lessons/05_reptile.py --quick     the same figures within 10 s, from a short training
+    python lessons/05_reptile.py --quick     the same in 10 s, with the networks of a full run
 """
 
 # %% tags=["hide-input"]
@@ -213,7 +213,7 @@ assert fraction_error < 1e-12
 
 As in lesson 03: 40,000 meta-steps of one task each, Adam at 1e-3, five networks side by side, in
 float32. First the three methods at the post's settings: one inner step for MAML and first-order
-MAML, three for Reptile.
+MAML, which lessons 03 and 04 have trained, three for Reptile.
 """
 
 # %%

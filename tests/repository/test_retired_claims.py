@@ -15,6 +15,14 @@ RETIRED = [
     "as if the step of 2 had come out of nowhere",
     "Not a gradient of anything",
     "Walk towards the weights found",
+    "All three methods ascend it",
+    "Each has its rates chosen on validation tasks",
+    "iMAML comes out badly here",
+    "MAML++ loss",
+    "MAML++'s loss",
+    "The second order pays",
+    "It was told more",
+    "Sine waves have no such classes",
 ]
 READ = [
     *[ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md"],
@@ -41,3 +49,4 @@ def test_a_sentence_that_runs_over_a_line_would_be_found():
         "would learn to memorise them", "on the same points MAML *would learn to\nmemorise* them"
     )
     assert not found("would learn to memorise them", "MAML would learn to read them")
+    assert found("All three methods ascend it", "(E). All three methods *ascend*\nit: they look")

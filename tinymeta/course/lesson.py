@@ -172,6 +172,9 @@ class Lesson:
             parser.error(
                 f"argument --out: cannot write to {self.out}: {error.strerror or error}{other}"
             )
+        if self.in_kernel and not self.tune:
+            how = "quick run; a cell with QUICK = False before this one makes it full"
+            print(how if self.quick else "full run; QUICK = True makes it quick")
         self.shipped, self.watch, self.watch_iterations = None, watch, quick
         if self.quick and iterations and not flags.train:
             self.shipped = self._shipped(usual)
