@@ -98,43 +98,10 @@ def test_the_shipped_networks_are_those_of_a_full_run(lesson, full_run):
     }
 
 
-GLYPHS = next(path for path in LESSONS if path.stem.startswith("13"))
-OTHER_PROBLEMS = re.findall(
-    r"^    (python lessons/13\S+ --problem (\S+) --iterations \d+)$",
-    GLYPHS.read_text(encoding="utf-8"),
-    re.MULTILINE,
-)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "command, problem", OTHER_PROBLEMS, ids=[problem for _, problem in OTHER_PROBLEMS]
-)
-def test_the_other_problems_come_out_as_the_text_of_lesson_13_says(command, problem, tmp_path):
-    methods, row = (
-        [
-            cell.strip()
-            for cell in re.search(
-                rf"^\| +{start}.*$", GLYPHS.read_text(encoding="utf-8"), re.MULTILINE
-            )[0].split("|")[2:-1]
-        ]
-        for start in (r"\| random ", re.escape(problem))
-    )
-    done = run(GLYPHS, *command.split()[2:], "--out", str(tmp_path), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    got = results(tmp_path, GLYPHS)
-    for method, printed in zip(methods, row, strict=True):
-        measured = got[
-            "nearest pixels" if method == "nearest pixels" else f"{method} after 10 steps"
-        ]["value"]
-        # another BLAS is another training
-        assert float(printed) == pytest.approx(100 * measured, abs=5), method
-
-
 # The form of a lesson
 
 TEXT, FOLDED = "# %% [markdown]", '# %% tags=["hide-input"]'
-OLD_FORM = {"10", "13", "14"}  # a later rewrite will fold their figure code
+OLD_FORM = {"14"}  # a later rewrite will fold their figure code
 NEW_FORM = [path for path in LESSONS if path.stem[:2] not in OLD_FORM]
 SKELETON = [path for path in LESSONS if path.stem[:2] in ("03", "04", "05")]
 each_in_the_new_form = pytest.mark.parametrize("lesson", NEW_FORM, ids=lambda p: p.stem)
