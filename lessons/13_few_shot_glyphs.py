@@ -10,7 +10,7 @@ What you'll learn: few-shot classification with the algorithms of the lessons be
 that adapts nothing; what the second order buys, what the last layer buys and what the labels buy,
 each by changing one thing; and what an interval over tasks leaves out.
 
-What you need: lessons 03 to 05. Time: 35 minutes to read, three to run.
+What you need: lessons 03 to 05. Time: 35 minutes to read, two to run.
 
     python lessons/13_few_shot_glyphs.py            the whole lesson: five letters, one drawing each
     python lessons/13_few_shot_glyphs.py --quick    the same from the shipped networks
@@ -918,15 +918,15 @@ lesson.save(
 """
 ## What each thing buys
 
-Each comparison changes one thing. All are taken task by task and network by network: network 1 of
-one method and network 1 of another start with the same lower layers and see the same drawings.
-*Predict, then look.* In points of accuracy after ten steps:
+Each comparison changes one thing, and the rates and steps that tuning chose with it; from ProtoNet
+to transfer two things change, the labels and the learner. All are taken task by task and network by
+network: network 1 of one method and network 1 of another start with the same lower layers and see
+the same drawings. *Predict, then look.* In points of accuracy after ten steps:
 
 1. What does the second order buy (MAML less first-order MAML), with a learned last layer, and with
    zeros? At equal training time?
 2. What do zeros buy (zeros less learned), and which method gains most?
-3. What do the labels buy? Transfer, which hears of two letters that they are the same, less
-   ProtoNet, which does not, each judged by its own solver and by the other's.
+3. What do the labels buy (transfer less ProtoNet), by each one's solver and by the other's?
 4. What does the split buy (MAML less MAML graded on its own support points)?
 """
 
@@ -1047,10 +1047,10 @@ above. At this one step it was 9 points behind in the search; at five, the rates
 each. A random network loses 6.1. (That is with its rate at the highest one tried.)
 
 *The labels* buy nothing that can be seen: transfer is at 90.4 %, ProtoNet, which never hears them,
-at 91.6 % (-1.2 +-0.6, -2.5 to -0.1), in a fifth of the time. Each wins by the solver of its
+at 91.6 % (-1.2 +-0.6, -2.5 to -0.1), in a quarter of the time. Each wins by the solver of its
 training: ProtoNet by prototypes (4.3 points), transfer by ten steps (6.9). So transfer's lead of
-2.1 over MAML does not show that labels help. On photographs, a classifier's features beat
-meta-learners (Tian et al. 2020), and labels shared between tasks help in theory (Wang, Pontil &
+2.1 over MAML does not show that labels help. On photographs, a classifier's features beat meta-
+learners (Tian et al. 2020), and labels shared between tasks help in theory (Wang, Pontil &
 Ciliberto 2021); Proto-MAML, whose last layer starts from the prototypes, did better than either on
 the benchmark of Triantafillou et al. (2020).
 
@@ -1078,9 +1078,9 @@ all four, at most 4 points apart. With five drawings the split buys at most 2.3 
 "+-" says how far another 400 tasks of *these* 182 letters would move the mean of *these* networks.
 For ProtoNet it is 0.7 points. Taken over letters it is 1.0, and over the five scripts, from 88 %
 (Lao) to 94 % (Arabic), 2.6: tasks share letters, and letters share a script. What is ahead by a
-point here need not be ahead on a sixth script, let alone on handwriting. Three networks tell
-little of another training: first-order MAML with a learned last layer goes from 61 % to 77 %.
-No interval is widened for the thirteen comparisons.
+point here need not be ahead on a sixth script, let alone on handwriting. Three networks tell little
+of another training: first-order MAML with a learned last layer goes from 61 % to 77 %. No interval
+is widened for the thirteen comparisons.
 
 ## What you should see
 """
