@@ -316,7 +316,7 @@ def test_a_training_goes_on_after_negative_curvature():
     variants.imaml_grad(1e-3, indefinite="stop")(model, theta, concave, 0.0)
 
 
-# MAML++'s weights
+# The weights of the multi-step loss
 
 
 @pytest.mark.parametrize(

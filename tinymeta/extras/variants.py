@@ -5,7 +5,8 @@ and an implicit gradient.
                 (and its first-order version)                     first_order_meta_sgd_grad,
                                                                   AdamWithRates
     ANIL, BOIL  maml_grad with a rate of zero on the body or the head   rates_by_part
-    MAML++      query losses after every inner step, weighted           multi_step_grad
+    multi-step  query losses after every inner step, weighted: the      multi_step_grad
+    loss        loss of MAML++, which anneals the weights and adds more
     iMAML       descend to a minimum near theta, and differentiate
                 its optimality condition, not the trajectory            imaml_grad
     same points Reptile on as many points as MAML sees                  on_all_points
@@ -405,7 +406,7 @@ def multi_step_grad(weights):
     >>> np.allclose(last, maml_grad(model, theta, batch, inner_lr=0.1, inner_steps=2)[1])
     True
 
-    Source: MAML++, Antoniou et al. 2019, section 4.
+    Source: Antoniou et al. 2019, section 4; a part of MAML++, which also anneals the weights.
     """
     try:
         values = () if isinstance(weights, (str, bytes, dict, set)) else tuple(weights)
