@@ -283,7 +283,7 @@ FIELDS = {np.mean: "seeds", np.median: "seed_medians"}  # of a Summary
 
 
 def differ(label, one, other, steps=SHOWN):
-    """Return the difference of two curves at some steps, and half its 95 % interval over tasks."""
+    """Return the difference of two curves at some steps, and half its interval over tasks."""
 
     def compute():
         difference = (judge(one) - judge(other))[:, list(steps)]
@@ -717,7 +717,8 @@ at_mamls_budget = {
 posts = lesson.trained("transfer", lambda n: transfer(300, 3e-3, SHOTS, n), POST)
 posts = {"transfer": judged("transfer", posts, steps=32)}
 fair = {"random": curves["random"]}
-fair |= {name: judged(f"{name}, MAML's budget", theta) for name, theta in at_mamls_budget.items()}
+for name, theta in at_mamls_budget.items():
+    fair[name] = judged(f"{name}, MAML's budget", theta)
 at_mamls_budget["random"] = start
 own_rate = {
     name: judged(f"{name}, rate {rate}", at_mamls_budget[name], rate=rate, steps=32)

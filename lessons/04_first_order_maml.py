@@ -281,10 +281,10 @@ gradients. They assume $α L ≤ 0.1$, and ReLU is not smooth: here it is a reas
 ## Train
 
 40,000 meta-steps of one task each, five networks side by side, as in lesson 03. All methods have
-the same start and see the same tasks; MAML is lesson 03's. First all have the post's rates; then MAML and first-order
-MAML are tuned alike (folded: nine trainings for each, over inner and outer rate, and five rates at
-test, on validation tasks of another seed). Not tuned: the number of inner steps and of tasks per
-meta-step, the network, the length of training; and HF-MAML and the notebook's pair not at all.
+the same start and see the same tasks; MAML is lesson 03's. First all have the post's rates; then
+MAML and first-order MAML are tuned alike (folded: nine trainings for each, over inner and outer
+rate, and five rates at test, on validation tasks of another seed). Not tuned: inner steps, tasks
+per meta-step, the network, the length of training; HF-MAML and the notebook's pair not at all.
 """
 
 # %%
@@ -434,7 +434,12 @@ judges = tasks.sample(lesson.rng("validation tasks"), TEST_TASKS, SHOTS)
 judged = {}
 
 
-def judge(label, make):
+def judge(label, theta, rate, steps):
+    """Return the Summary of the loss on the test tasks after 0, 1, ... steps."""
+    return lesson.judged(label, lambda: adaptation_curve(model, theta, test, rate, steps))
+
+
+def examine(label, make):
     def measure():
         losses, grads = maml_grad(model, make(), judges, INNER_LR)
         return losses, np.linalg.norm(grads, axis=-1)
@@ -448,11 +453,11 @@ head = "meta-loss (lowest-highest network), length of its gradient"
 print(f"\nOn {TEST_TASKS} tasks: {head}")
 usual, quiet = (lesson.iterations // 4, 1, 1e-3), (lesson.iterations // 40, 25, 1e-4)
 for name in best:
-    judge(name, lambda: initialisations[name])
+    examine(name, lambda: initialisations[name])
     for by in best:
-        judge(f"{name}, then {by}", lambda: go_on(initialisations[name], methods[by], *usual))
+        examine(f"{name}, then {by}", lambda: go_on(initialisations[name], methods[by], *usual))
 for by in best:
-    judge(
+    examine(
         f"MAML, then 25 tasks {by}",
         lambda: go_on(initialisations["MAML"], methods[by], *quiet),
     )
@@ -504,10 +509,7 @@ is first-order MAML's loss over MAML's at the post's rates, and with both tuned?
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 zero = np.mean(test.y_query**2)
 curves = {
-    name: lesson.judged(
-        f"{name}, judged", lambda: adaptation_curve(model, theta, test, INNER_LR, steps=10)
-    )
-    for name, theta in initialisations.items()
+    name: judge(f"{name}, judged", theta, INNER_LR, 10) for name, theta in initialisations.items()
 }
 
 # %% tags=["hide-input"]
@@ -544,20 +546,13 @@ def report(curves):
     return ratios
 
 
-def judge_tuned(name, label, rate, steps):
-    def compute():
-        return adaptation_curve(model, tuned[name], test, rate, steps)
-
-    return lesson.judged(f"{name}, tuned, {label}", compute)
-
-
 print("Network by network, after ten steps:")
 post = report(curves)
 own, trained_for, common = {}, {}, {}
 for name, (inner_lr, _, rate) in best.items():
-    own[name] = judge_tuned(name, "at its rate", rate, 10)
-    trained_for[name] = judge_tuned(name, "as trained", inner_lr, 1)
-    common[name] = judge_tuned(name, f"at {INNER_LR}", INNER_LR, 10)
+    own[name] = judge(f"{name}, tuned, at its rate", tuned[name], rate, 10)
+    trained_for[name] = judge(f"{name}, tuned, as trained", tuned[name], inner_lr, 1)
+    common[name] = judge(f"{name}, tuned, at {INNER_LR}", tuned[name], INNER_LR, 10)
 tuned_ratios = {}
 for label, of in {
     "ten steps, each at its own rate": own,

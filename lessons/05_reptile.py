@@ -251,11 +251,15 @@ steps. *Predict, then look.* Which method leads after 1 step, after 10, and afte
 test = tasks.sample(lesson.rng("test tasks"), TEST_TASKS, SHOTS, query=50, grid=True)
 zero = np.mean(test.y_query**2)
 networks = dict(initialisations)
-curve = functools.cache(lambda name, rate: adaptation_curve(model, networks[name], test, rate, 32))
 
 
 @functools.cache
-def judge(name, rate):  # the loss after 0, 1, ... 32 steps
+def curve(name, rate):  # the loss after 0, 1, ... 32 steps
+    return adaptation_curve(model, networks[name], test, rate, steps=32)
+
+
+@functools.cache
+def judge(name, rate):  # its Summary
     return lesson.judged(f"{name}, rate {rate}", lambda: curve(name, rate))
 
 
@@ -292,7 +296,7 @@ lesson.save(
 
 
 def spreads(a, b):
-    """Return the mean difference of two curves: half its interval over tasks, and by network."""
+    """Return the mean difference of two curves: half its interval over tasks; by network."""
     return np.stack([confidence_halfwidth(a - b), *(a - b).mean(axis=-1)])
 
 
@@ -349,11 +353,12 @@ for label, minibatch in {"10 and 10 in turn": SHOTS, "all 20 in each step": None
     )
 
 # %% tags=["hide-input"]
-by_points = {name: judge(name, INNER_LR) for name in ("10 and 10 in turn", "all 20 in each step")}
+TURN, ONCE = "10 and 10 in turn", "all 20 in each step"
+by_points = {name: judge(name, INNER_LR) for name in (TURN, ONCE)}
 turn, once = by_points.values()
 print("\nReptile with four steps on the 20 points of MAML")
 print(table(by_points, (1, 10, 32)))
-of_once, of_maml = (less("10 and 10 in turn", name) for name in ("all 20 in each step", "MAML"))
+of_once, of_maml = (less(TURN, name) for name in (ONCE, "MAML"))
 print(f"10 and 10 in turn, less all 20 in each step\n{of_once}")
 print(f"10 and 10 in turn, less MAML at the post's settings\n{of_maml}")
 

@@ -131,7 +131,7 @@ def test_nothing_is_imported_but_the_standard_library_and_four_packages(path):
         allowed |= {"pytest", "hypothesis"} | {test.stem for test in TESTS}  # and each other
     if path.stem in ("07_bug_hunt", "bug_hunt_key"):
         allowed |= {"implementations"}  # beside it
-    if path.name == "lesson.py":
+    if path.name == "notebook.py":
         allowed |= {"IPython"}  # asked for in its kernel only, where it is
     if "benchmarks" in path.parts:
         allowed |= {"torch", "jax"}  # the peers, where they are installed
