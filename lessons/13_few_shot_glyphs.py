@@ -1047,7 +1047,7 @@ above. At this one step it was 9 points behind in the search; at five, the rates
 each. A random network loses 6.1. (That is with its rate at the highest one tried.)
 
 *The labels* buy nothing that can be seen: transfer is at 90.4 %, ProtoNet, which never hears them,
-at 91.6 % (-1.2 +-0.6, -2.5 to -0.1), in a quarter of the time. Each wins by the solver of its
+at 91.6 % (-1.2 +-0.6, -2.5 to -0.1), in a third of the time. Each wins by the solver of its
 training: ProtoNet by prototypes (4.3 points), transfer by ten steps (6.9). So transfer's lead of
 2.1 over MAML does not show that labels help. On photographs, a classifier's features beat meta-
 learners (Tian et al. 2020), and labels shared between tasks help in theory (Wang, Pontil &
