@@ -159,10 +159,10 @@ def test_a_wrong_flag_is_named(flags, message, monkeypatch, capsys, tmp_path):
 def test_each_flag_is_explained(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["00_small.py", "--help"])
     with pytest.raises(SystemExit):
-        lesson_module.Lesson("00_small", iterations=500, quick=5, seeds=3, problems=("a", "b"))
+        lesson_module.Lesson("00_small", iterations=500, quick=5, seeds=3)
     text = re.sub(r"\n {5,}", "  ", capsys.readouterr().out)  # one line for each flag
     flags = [line.strip() for line in text.splitlines() if line.startswith("  -")]
-    assert len(flags) == 11 and all(re.search(r"\S {2,}\S", flag) for flag in flags), flags
+    assert len(flags) == 10 and all(re.search(r"\S {2,}\S", flag) for flag in flags), flags
 
 
 def test_a_wrong_flag_ends_the_command_with_status_2_before_it_starts(lesson):

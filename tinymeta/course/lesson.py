@@ -51,8 +51,6 @@ class Lesson:
         The number of networks unless --seeds is given; None: there is no such flag.
     watch : str or None
         The label of the training that a quick run shows; None: the first one.
-    problems : sequence of str
-        The choices for --problem, of which the first is the default; empty: there is no such flag.
 
     Raises
     ------
@@ -65,7 +63,7 @@ class Lesson:
     short : bool
         Whether the run is rough: it trains for a short time, and its numbers are not the text's.
     seed : int
-    iterations, seeds, problem : int, int and str, or None
+    iterations, seeds : int or None
     out : pathlib.Path
         The folder for figures and results.
     full : bool
@@ -89,7 +87,7 @@ class Lesson:
     (5, False)
     """
 
-    def __init__(self, name=None, iterations=None, quick=None, seeds=None, watch=None, problems=()):
+    def __init__(self, name=None, iterations=None, quick=None, seeds=None, watch=None):
         file = notebook.script(trained.LESSONS)
         home = file.parent if file else trained.LESSONS if trained.LESSONS.is_dir() else Path()
         self.name, self.results = name or (file.stem if file else "lesson"), {}
@@ -145,23 +143,15 @@ class Lesson:
                 default=seeds,
                 help=f"networks trained side by side (default: {seeds})",
             )
-        if problems:
-            parser.add_argument(
-                "--problem",
-                choices=problems,
-                default=problems[0],
-                help=f"the problem to learn (default: {problems[0]})",
-            )
         self.in_kernel = notebook.in_kernel()
         flags = parser.parse_args(notebook.flags())
         self.tune, self.show = flags.tune, flags.show
         self.quick = not self.tune and (flags.quick or notebook.quick())
         # what was chosen on one seed is judged on another
         self.seed = int(self.tune) if flags.seed is None else flags.seed
-        self.seeds, self.problem = getattr(flags, "seeds", None), getattr(flags, "problem", None)
+        self.seeds = getattr(flags, "seeds", None)
         chosen = getattr(flags, "iterations", None)
-        usual = self.seed == 0 and self.seeds == seeds and self.problem in (None, *problems[:1])
-        usual = usual and chosen in (None, iterations)
+        usual = self.seed == 0 and self.seeds == seeds and chosen in (None, iterations)
         self.folder, self.made, self.lengths, self.histories = home / "trained", {}, {}, {}
         self.out = flags.out or home / "output"
         try:
