@@ -704,9 +704,9 @@ The last function takes no steps at all: with one row of features (and a 1) for 
 in $H$, ridge regression has the head $w = H^⊤ (H H^⊤ + λ I)^{-1} y$.
 
 Each method had eight settings, and six of $λ$, on 200 validation tasks with seed 1 (folded cell).
-The best are trained anew with seed 0 and judged on the test tasks. Network, moments and budget
-were not tuned: all get as many training points as MAML in lesson 03, 40,000 times 20, transfer
-from its pool. *Predict, then look:* how near does transfer come to MAML?
+The best, trained anew with seed 0, are judged on the test tasks; MAML's losses there are recorded
+in that cell. Network, moments and budget were not tuned: all get 40,000 times 20 training points,
+as MAML in lesson 03, transfer from its pool. *Predict, then look:* how near does it come to MAML?
 """
 
 # %% tags=["hide-input"]
@@ -754,8 +754,8 @@ lesson.save(
     "transfer",
     f"Mean after 10 and 32 steps: random {of['random'][10]:.2f}, {of['random'][32]:.2f}; "
     f"joint {of['joint'][10]:.2f}, {of['joint'][32]:.2f}; transfer {of['transfer'][10]:.2f}, "
-    f"{of['transfer'][32]:.2f}; MAML {MAML[10]:.2f}, {MAML[32]:.2f}; transfer with a "
-    f"least-squares head {solved['transfer'].mean():.2f}, without a step.",
+    f"{of['transfer'][32]:.2f}; MAML, recorded and not drawn, {MAML[10]:.2f}, {MAML[32]:.2f}; "
+    f"transfer with a least-squares head {solved['transfer'].mean():.2f}, without a step.",
 )
 
 # %% [markdown]

@@ -496,15 +496,16 @@ tuned_joint = train(joint_grad, "joint, tuned", outer_lr=1e-4)
 tuned_maml = train(maml_grad, "MAML, tuned", outer_lr=3e-3, inner_lr=0.005)
 
 # %% tags=["hide-input"]
+part = min(400, max(1, lesson.iterations // 10))
 losses = {
-    name: f"{history[:400].mean():.2f} to {history[-400:].mean():.2f}"
+    name: f"{history[:part].mean():.2f} to {history[-part:].mean():.2f}"
     for name, history in lesson.histories.items()
 }
 shown = {name: lesson.histories[name] for name in ("joint", "MAML")}
 lesson.save(
     figures.plot_history(shown, f"Training; bands: all {SEEDS} seeds"),
     "training",
-    "From the first 400 meta-steps to the last, MAML's loss, after a step, goes from "
+    f"From the first {part} meta-steps to the last, MAML's loss, after a step, goes from "
     f"{losses['MAML']}; that of joint training, which takes none, from {losses['joint']}.",
 )
 
@@ -604,7 +605,6 @@ lesson.save(
     f"{np.median(one_sided_error):.2f} (median of {SEEDS} seeds); "
     f"to know nothing of it, and predict 0, would cost {blind_error:.2f}.",
 )
-
 
 
 def waves(low, high):

@@ -565,7 +565,7 @@ after = {n: ", ".join(f"{c.mean[n]:.2f}" for c in own.values()) for n in (1, 10,
 lesson.save(
     figures.plot_learning_curves(own, "Tuned, on the same points", top=TOP, shots=SHOTS),
     "learning_curve_fair",
-    f"Each tuned, {'; '.join(own)}: {after[1]} after one step, "
+    f"{'; '.join(own)} (all tuned but the last): {after[1]} after one step, "
     f"{after[10]} after ten, {after[32]} after 32.",
 )
 
