@@ -10,7 +10,7 @@ What you'll learn: what "the same budget" means; how a prototype becomes a layer
 ends, in examples and in steps; and what may be said of a difference, when networks and tasks both
 vary and twenty differences are looked at.
 
-What you need: lesson 13. Time: 25 minutes to read, two to run.
+What you need: lesson 13. Time: 25 minutes to read, five to run.
 
     python lessons/14_more_data.py             the whole lesson
     python lessons/14_more_data.py --quick     the same figures, with the curves of a full run
