@@ -48,6 +48,7 @@ support loss at $θ$ (lesson 03). One is right. All train from the same five sta
 on 200 other tasks. *Predict, then look:* which one is right, and how sure are you?
 """
 
+
 # %%
 def sign_turned(*arguments):
     loss, maml = maml_grad(*arguments)
@@ -132,8 +133,8 @@ control: it rises.
 ## How to check a derivative
 
 Smallest case: $f(w) = w^3$ at $w = 1$. Its value is 1, its slope 3, its curvature 6. By *Taylor's
-theorem* $f(1 + e) = 1 + 3 e + 3 e^2 + …$, so that what is left over falls faster, the more of this
-is taken away and is right:
+theorem* $f(1 + e) = 1 + 3 e + 3 e^2 + …$, so that the more right terms are taken away, the faster
+the remainder falls with $e$:
 
 | $e$ | $f − 1$ | less $3 e$ | less $3 e^2$ too | a wrong slope, less $2.9 e$ |
 |---|---|---|---|---|
@@ -181,6 +182,7 @@ claims = {  # what is taken away from L(θ + e v)
     "MAML": (maml_grad,),
     "MAML, curvature": (maml_grad, True),
 }
+
 
 # %% tags=["hide-input"]
 def units_on(net, theta, batch, alpha):
@@ -266,8 +268,8 @@ lesson.save(
 
 First-order MAML's gradient has the slope of no gradient at all, 1; MAML's has 2, and with its
 curvature 3. With ReLU the same holds as long as no unit goes on or off between $θ$ and $θ + e v$,
-up to e = 0.001. There what is left over jumps, for all four to about the same height, where it
-stays a while, whatever is taken away.
+up to e = 0.001. Beyond, the two remainders that had fallen faster jump up to about the height
+of the other two, and stay there a while: it hardly matters what is taken away.
 </details>
 
 The loss itself is checked alike, by `checks.taylor_slopes`: its gradient, and its Hessian-vector
@@ -782,12 +784,13 @@ lesson.save(
 <details><summary>Answer</summary>
 
 It is 0.45 of the gradient's length at random weights (0.25 to 0.72 by network), 0.79 after 1,000
-meta-steps and 0.69 (0.65 to 0.71) after 40,000: it does not shrink, and in no layer is it small. At
-a rate of 0, the control, it is 0. So $H$ is not 0 where $f''$ is: a ReLU network is linear in each
-weight matrix, not in two (lesson 03). In layer 3 the term points against MAML's gradient (cosine
-−0.44, and −0.49 in the end), where $q$ alone is 1.3, and in the end 1.7 times as long as MAML's.
-First-order MAML's cosine falls from 0.94 to 0.84. The joint gradient's is 0.48 in the end,
-Reptile's 0.58. With --seed 1 and 2 the term grows as well, 0.27 to 0.59 and 0.33 to 0.81.
+meta-steps and 0.69 (0.65 to 0.71) after 40,000: it goes up and down, at no mark below where it
+began, and in no layer is it small. At a rate of 0, the control, it is 0. So $H$ is not 0 where
+$f''$ is: a ReLU network is linear in each weight matrix, not in two (lesson 03). In layer 3 the
+term points against MAML's gradient (cosine −0.44, and −0.49 in the end), where $q$ alone is 1.3,
+and in the end 1.7 times as long as MAML's. First-order MAML's cosine falls from 0.94 to 0.84. The
+joint gradient's is 0.48 in the end, Reptile's 0.58. With --seed 1 and 2 the term is longer in the
+end than at the start as well, 0.27 and 0.59, 0.33 and 0.81.
 </details>
 
 ## Which check when

@@ -105,10 +105,10 @@ minibatches. With one inner step on the first, and the second as query set:
 
 $G = E[g_i]$ is the gradient of joint training. $A = E[H_i g_j]$ with $i ≠ j$ is new. By the product
 rule the gradient of $g_i · g_j$ is $H_i g_j + H_j g_i$. So $2A$ is the gradient of $E[g_i · g_j]$,
-the *agreement* of two gradients of one task; a step along $−(G − 2 α A)$ makes it larger, as far as
-the formula holds. With $k$ inner steps on as many minibatches the coefficients of $G$ and $−α A$
-are 1 and $2k$ for MAML, 1 and $k$ for first-order MAML, $k$ and $k(k−1)/2$ for Reptile (Nichol et
-al. 2018, section 5; there $k$ counts the query set too).
+the *agreement* of two gradients of one task: the second part of a step along $−(G − 2 α A)$ raises
+it, as far as the formula holds. With $k$ inner steps on as many minibatches the coefficients of $G$
+and $−α A$ are 1 and $2k$ for MAML, 1 and $k$ for first-order MAML, $k$ and $k(k−1)/2$ for Reptile
+(Nichol et al. 2018, section 5; there $k$ counts the query set too).
 
 Three checks, with tanh at random weights, where the expectation is exact: 5 tasks of 4 minibatches,
 and every ordered draw of $k + 1$ of the 4. Is $2A$ the gradient of the agreement, by the complex
@@ -209,8 +209,8 @@ lesson.save(
 """
 <details><summary>Answer</summary>
 
-All three hold, with slopes from 1.97 to 2.00. With ReLU the remainder falls in jumps: a step that
-carries a unit over its kink changes the gradient by an amount that no expansion around $θ$ knows.
+All three hold: coefficients to 4 %, slopes 1.97 to 2.00. With ReLU the remainder falls in jumps: a
+unit that a step carries over its kink changes the gradient by what no expansion around $θ$ knows.
 </details>
 
 ## Where it ends: the direction
@@ -276,7 +276,7 @@ lesson.save(
 """
 <details><summary>Answer</summary>
 
-It falls, from 1.00 at $α λ = 0.1$ to 0.23 at 1.4 and −0.46 at 1.8. At the post's $α$ it is 0.24,
+It falls, from 1.00 at $α λ = 0.1$ to 0.23 at 1.4 and −0.45 at 1.8. At the post's $α$ it is 0.24,
 −0.46, −0.11, 0.03 and −0.55 in MAML's five networks: there the two terms do not say which way MAML
 goes. At random weights it is 0.65 to 0.94, and −0.01 in the network with the largest $α λ$, 0.64.
 The formula describes the start of training at best.
@@ -391,13 +391,12 @@ print(
 """
 <details><summary>Answer</summary>
 
-First-order MAML has the most, 2471 (one network 8882) against MAML's 687 and Reptile's 548, and
-twice their loss after ten steps. By the cosine it is level with MAML, 0.78 and 0.77, and Reptile is
-last with 0.71. All three have more of it than random weights (46.9, cosine 0.53) and joint training
-(0.9, 0.32), so agreement rises in training; it does not say which method is better. Among the 15
-networks its rank correlation with the loss after ten steps is weak, −0.36.
-(Guiroy et al. 2019, arXiv 1907.07287, measured it between *different* tasks, and report that it is
-correlated with generalisation.)
+On average first-order MAML has the most, 2471 (394 to 8882 by network), against MAML's 687 and
+Reptile's 548, with twice their loss after ten steps. By the cosine it is level with MAML, 0.78 and
+0.77, and Reptile has 0.71. All three have more of it than random weights (46.9, cosine 0.53) and
+joint training (0.9, 0.32), so agreement rises in training; it does not say which method is better.
+Among the 15 networks its rank correlation with the loss after ten steps is weak, −0.36. (Guiroy et
+al. 2019, arXiv 1907.07287, report that between *tasks* it goes with generalisation.)
 </details>
 
 ## What they share: a step that is just long enough
@@ -494,11 +493,11 @@ lesson.save(
 <details><summary>Answer</summary>
 
 It does. Reptile's $ρ$ goes from 389 to 21, and $α ρ$ stays between 0.86 and 1.02; MAML's $α ρ$ is
-between 1.00 and 1.20, except at 0.04, where one of its five networks did not survive the change.
-First-order MAML's is between 0.76 and 1.44, with more spread. $λ$ follows below $2/α$: the mean
-$α λ$ is 1.03 to 1.80 (that network apart). Joint training has no $α$ and makes the curvature
-small: $α ρ = 0.02$; random weights have 0.28. In plain training $λ$ rises to 2 over the rate and
-stays there, the *edge of stability* (Cohen et al. 2021); here the rate is the inner one.
+between 1.00 and 1.20, except at 0.04, where one of its five networks ends at 6.34. First-order
+MAML's is between 0.76 and 1.44. $λ$ follows, mostly below $2/α$: the mean $α λ$ is 1.03 to 1.80,
+but 2.14 for MAML's other four at 0.04. Joint training has no $α$: $α ρ = 0.02$; random weights have
+0.28. In gradient descent on all points $λ$ rises to about 2 over the rate and stays there, the
+*edge of stability* (Cohen et al. 2021); here the rate is the inner one.
 </details>
 
 So the inner rate is the cause, and the curvature follows it. Is that enough for adapting? The other
@@ -549,10 +548,10 @@ lesson.save(
 """
 <details><summary>Answer</summary>
 
-From random weights nothing: 3.34 at $α λ = 1.6$, and 3.08 at best, where predicting 0 costs 3.38;
-after joint training no better. So the curvature without the features is worth nothing. From MAML's
-weights 0.34 at 1.6, 0.58 at 0.4, a quarter, and 2.28 at 0.05: so the features without the curvature
-are slow. It takes both.
+From random weights next to nothing: 3.34 at $α λ = 1.6$, and 3.08 at best, where predicting 0 costs
+3.38; after joint training no better. So steps of the right length are not enough; the weights have
+to be the right ones. From these, MAML's, 0.34 at 1.6, 0.39 at 0.8, 0.58 at 0.4, a quarter, and 2.28
+at 0.05: with steps that are far too short ten are too few. It takes both.
 </details>
 
 ## Near both curves? The post's last picture
@@ -635,17 +634,20 @@ lesson.save(
     f"MAML at {ends['bent', 'MAML'][2]:.2f}, Reptile at {ends['bent', 'Reptile'][2]:.2f}.",
 )
 across = np.linspace(-2.6, 2.6, 200)
-across = np.concatenate((across, across[38:][::-1]))  # back to where the label fits
+across = np.concatenate((across, across[62:][::-1]))  # back to where the label fits
 curve = np.stack((across, 0.6 + 0.05 * across**2), axis=1)
 nearest = {m: abs(curve - path[-1]) for m, path in paths["valleys"].items()}
 gaps = {m: np.sqrt((gap**2).sum(axis=1)).min() for m, gap in nearest.items()}
 left = {m: ends["valleys", m][2] / ends["valleys", m][0] for m in ("MAML", "Reptile")}
+flat, _, labels = figures.plot_plane(
+    {"one task": curve, "the other": -curve},
+    {m: paths["valleys"][m] for m in ("joint", "Reptile", "MAML")},
+    "Two valleys that are flat in the middle",
+)
+flat.axes[0].texts[-1].set(position=(0, -16), ha="center")  # "start", off MAML's short path
+labels["MAML"].set(position=(4, 14), ha="left")
 lesson.save(
-    figures.plot_plane(
-        {"one task": curve, "the other": curve * [1, -1]},
-        {m: paths["valleys"][m] for m in ("joint", "Reptile", "MAML")},
-        "Two valleys that are flat in the middle",
-    )[0],  # fmt: skip
+    flat,
     "plane_flat",
     f"Reptile ends {gaps['Reptile']:.2f} from the upper curve and MAML {gaps['MAML']:.2f}, but "
     f"after three steps Reptile keeps {left['Reptile']:.0%} of its loss, MAML "
@@ -664,21 +666,20 @@ print(f"animation {figures.animate_plane(drawn_curves, paths['bent'], frames, gi
 On the first plane all three end on the line $w_2 = −w_1$, with the loss 1.44. Joint training sees
 no difference along it; MAML goes to where a step does most, and Reptile zig-zags to the midpoint of
 the two nearest good weights. By symmetry that is the same place, and three steps leave 0.03 there.
-On the second plane Reptile ends at the midpoint again, 0.60 from each curve. The valleys are flat
-there, and three steps leave 76 % of its loss, which is small. MAML ends farther from both curves,
-with a higher loss, and one step leaves nothing: there $α c = 0.91$. Near both curves is not enough;
-it depends on what the steps do. (Nor is MAML safe: from (0.5, 0) it ends in the middle too.)
+On the second plane Reptile and joint training end at the midpoint, 0.60 from each curve. The
+valleys are flat there, and three steps leave 76 % of the loss, which is small. MAML ends farther
+from both curves, with a higher loss, and one step leaves nothing: there $α c = 0.91$. Near both
+curves is not enough; it depends on what the steps do. (From (0.5, 0) MAML ends there too.)
 </details>
 
 ## Which features, and for which solver?
 
 A rate of 0 freezes a parameter. Raghu et al. (2020) froze the body of MAML's networks, found little
 lost, and concluded that the features are ready and the head alone adapts. Ready for what? On the
-same last hidden layer, two solvers: ten steps at $α$, and least squares with a spring (ridge
-regression), whose strength $μ$ is chosen on validation tasks from six, for each kind of network.
-(The steps keep $α = 0.01$: the figure of ten steps at other rates
-has no better one.) *Predict* which
-solver is ahead on MAML's features, on Reptile's, and on random ones.
+same last hidden layer, two solvers for the head: ten steps at $α$, and least squares with a spring
+(ridge regression), whose strength $μ$ is chosen on validation tasks from six, for each kind of
+network. Beside them ten steps of all parameters, as always. (All steps keep $α = 0.01$; at twice
+that the head alone diverges.) *Predict* which is ahead on MAML's, Reptile's and random features.
 """
 
 # %%
@@ -717,22 +718,30 @@ for name in networks:
         f"ten steps lower in {pairs} of {SEEDS} networks"
     )
 kept = {}
+print("Ten steps of a part alone: mean (median), ridge lower, part of the gain of all (median)")
 for (name, part), c in by_part.items():
     gains = [np.median(d[:, 0] - d[:, 2], axis=1).mean() for d in (c, curves[name])]
     kept[name, part] = gains[0] / gains[1]
-    share = f"the {part} alone gets {kept[name, part]:.0%}"
-    print(f"Of {name}'s gain in ten steps (median task) {share}")
+    ten = c[:, 2]
+    pairs = int((by_ridge[name].mean(axis=1) < ten.mean(axis=1)).sum())
+    print(
+        f"  {name:8s} {part}  {ten.mean():6.2f} ({np.median(ten, axis=1).mean():.2f})"
+        f"   in {pairs} of {SEEDS} networks   {kept[name, part]:.0%}"
+    )
 
 # %% [markdown]
 """
 <details><summary>Answer</summary>
 
-On MAML's features ten steps are ahead, 0.66 against 1.19 (3 of 5 networks; median task 0.33 against
-0.55). On Reptile's, ridge is, 0.50 against 0.62 (5 of 5). On random features ten steps get nothing,
-4.26, where ridge gets 2.56 (median task 0.69). So "ready" depends on the solver: MAML's features
-are not sines, but a basis in which ten steps at this rate work. The head alone gets 71 % of MAML's
-gain in ten steps and 98 % of Reptile's, the body alone 54 % and 16 %. They do not add up to 100 %,
-because each part changes what the other one has to do.
+On random features ten steps get nothing, 4.26, where ridge gets 2.56 (median task 0.69). On MAML's
+ridge has 1.19 and ten steps of the head 1.58 (ridge is lower in 3 of 5 networks; median task 0.55
+and 0.90), on Reptile's 0.50 and 1.67 (5 of 5; 0.28 and 0.35). Ten steps of all parameters have 0.66
+and 0.62 (0.33 and 0.32): below ridge in 3 of MAML's networks and in none of Reptile's.
+
+So "ready" depends on the solver. Reptile's features are ready for a good head. In 3 of MAML's 5
+networks neither head on frozen features does what ten steps of everything do: there the body adapts
+as well. Of MAML's gain in ten steps the head alone gets 71 % and the body alone 54 %, of Reptile's
+98 % and 16 %: each part changes what the other one has to do.
 </details>
 
 Which features do ten steps see? To the first order a step moves the output along the *tangent
@@ -786,18 +795,18 @@ lesson.save(
 <details><summary>Answer</summary>
 
 Three explain 0.81 after MAML, 0.70 after first-order MAML, 0.52 after Reptile, 0.22 at random
-weights and 0.16 after joint training. With ten, random weights have caught up: they too can express
-a sine, but not by what a small step changes first. This is a correlate: nothing here changed it
-alone. Nor does it rank the methods, for first-order MAML is above Reptile.
+weights and 0.16 after joint training. With ten, random weights have nearly caught up: they too can
+express a sine, but not by what a small step changes first. This is a correlate: nothing here
+changed it alone. Nor does it rank the methods, for first-order MAML is above Reptile.
 </details>
 
 ## Why it works: what was shown
 
 | what all three might share | what was done | what it shows |
 |---|---|---|
-| agreement $E[g_i · g_j]$ is raised | direction, descent, ranks | void at trained weights |
+| agreement $E[g_i · g_j]$ is raised | direction, descent, ranks | raised; the formula breaks down |
 | $α ρ$ near 1: a step just long enough | $α$ changed, nothing else | the inner rate causes it |
-| | networks kept, the rate at test changed | needed, and not enough |
+| | networks kept, the rate at test changed | shorter is slower; not enough alone |
 | tangent features that contain sine waves | compared | a correlate |
 | nearness to all good weights | a counter-example | not enough |
 
