@@ -40,7 +40,7 @@ from tinymeta.tasks import Views
 SHOTS = 10  # support points of a task, and as many query points
 INNER_LR = 0.01  # α, the rate of the step on a task
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=40_000, quick=2_000)
+lesson = Lesson(iterations=40_000, quick=4_000)
 TEST_TASKS = 100 if lesson.short else 1000  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2π)
@@ -652,8 +652,11 @@ at_best = {}
 for name, (theta_tuned, own_rate) in tuned.items():
     cells = []
     for rate in (own_rate, INNER_LR):
-        seeds = adaptation_curve(model, theta_tuned, test, rate, steps=10)[:, 10].mean(axis=-1)
-        seeds = np.nan_to_num(seeds, nan=np.inf)  # a task that has diverged
+        judged = lesson.judged(
+            f"{name}, at its best, rate {rate}",
+            lambda: adaptation_curve(model, theta_tuned, test, rate, steps=10),
+        )
+        seeds = judged.seeds[:, 10]  # inf where a task has diverged
         at_best[name, rate == own_rate] = np.median(seeds)
         ends = f"({seeds.min():.2f}-{seeds.max():.2f})"
         cells.append(f"{seeds.mean():.2f} {ends} {np.median(seeds):.2f}")

@@ -143,7 +143,7 @@ def test_a_quick_run_shows_a_short_training_and_goes_on_with_the_networks(
     said = capsys.readouterr().out
     assert "MAML in 50 meta-steps: the mean meta-loss of the first tenth is 2.9" in said
     assert "of the last 1.56" in said
-    assert "networks of the full run (500 meta-steps, seed 0)" in said
+    assert "are those of the full run (MAML: 500 meta-steps, seed 0)" in said
     assert said.endswith("What you should see\n  loss           1   from 0 to 2   ok\n")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "00_small.json",
@@ -182,8 +182,14 @@ def test_the_training_to_watch_can_be_chosen(shipped, make):
     "flags, said",
     [
         (["--quick", "--train"], ""),
-        (["--quick", "--seed", "3"], "networks are those of the full run with seed 0: this run"),
-        (["--quick", "--iterations", "50"], "networks are those of the full run with seed 0: this"),
+        (
+            ["--quick", "--seed", "3"],
+            "networks are those of the full run with seed 0: this short run",
+        ),
+        (
+            ["--quick", "--iterations", "50"],
+            "networks are those of the full run with seed 0: this short",
+        ),
         (["--iterations", "50"], ""),
     ],
     ids=["train", "seed", "iterations", "iterations alone"],

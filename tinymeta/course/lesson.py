@@ -172,7 +172,7 @@ class Lesson:
         self.short = bool(iterations and (another or (self.quick and self.shipped is None)))
         self.iterations = chosen or (quick if self.short else iterations)
         self.full = usual and not self.short and not self.tune
-        self.stamp = f"short run: {self.iterations} of {iterations} meta-steps"
+        self.stamp = f"short run: {self.iterations:,} of {iterations or 0:,} meta-steps"
         ignore_false_warnings("")  # in the lesson's own products too
         if not self.in_kernel:
             configure_terminal()
@@ -271,7 +271,9 @@ class Lesson:
         if usual:
             print("no networks are shipped for this lesson: a short training instead")
         else:
-            print("the shipped networks are those of the full run with seed 0: this run trains")
+            print(
+                "the shipped networks are those of the full run with seed 0: this short run trains"
+            )
         return None
 
     def _load(self, path):
@@ -303,7 +305,10 @@ class Lesson:
             f"{label} in {n:,} meta-steps: the mean meta-loss of the first tenth is {first:.2f}, "
             f"of the last {last:.2f}.",
         )
-        print(f"From here on with the networks of the full run ({iterations:,} meta-steps, seed 0)")
+        print(
+            f"The networks of this run are those of the full run ({label}: {iterations:,} "
+            "meta-steps, seed 0)"
+        )
 
     def save(self, figure, name, sentence):
         """Save the figure as OUT/LESSON_name.png (.svg or .pdf for slides), and print its path and
