@@ -426,11 +426,13 @@ rho, largest = {}, {}
 for name, (meta_grad, steps) in METHODS.items():
     for alpha in ALPHAS:
         label = f"{name}, alpha = {alpha}"
-        theta = lesson.trained(
-            label, lambda n: go_on(meta_grad, networks[name], n, alpha, steps, label)
-        )
-        rho[name, alpha] = lesson.recorded(f"rho, {label}", lambda: curvature_along_g(theta))
-        largest[name, alpha] = lesson.recorded(f"curvature, {label}", lambda: curvature(theta))
+
+        def train_and_measure():
+            theta, _ = go_on(meta_grad, networks[name], lesson.iterations, alpha, steps, label)
+            return [curvature_along_g(theta), curvature(theta)]
+
+        found = lesson.recorded(f"rho and curvature, {label}", train_and_measure)
+        rho[name, alpha], largest[name, alpha] = found
 
 # %% tags=["hide-input"]
 print(f"\nAs trained in lessons 03 to 05, alpha = {INNER_LR}: alpha rho, alpha lambda")

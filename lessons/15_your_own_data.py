@@ -240,14 +240,14 @@ def pretrain(method, iterations, networks=NETWORKS, tasks=training, callback=Non
         tasks = NumberedWords([split["training"] for split in splits])
     if method == "Reptile":  # has no query set: all points, each word once per step
         tasks = Views(tasks, lambda batch: [batch.merge_support_query()])
-    return meta_train(
+    theta, history = meta_train(
         GRADS[method], network_of(method, **settings), start(method, networks, **settings),
-        tasks, rng=lesson.rng("training tasks"), iterations=iterations,
+        tasks, rng=lesson.rng("training tasks"), iterations=iterations, callback=callback,
         meta_batch_size=1 if method == "classifier" else META_BATCH, shots=SHOTS, query=QUERY,
         inner_lr=settings.get("inner", 0.0), inner_steps=settings.get("steps", 1),
         minibatch=WAYS if method == "Reptile" else None, optimizer=Adam(settings["outer"]),
-        callback=callback,
     )  # fmt: skip
+    return np.float16(theta).astype(np.float32), history  # shipped in half precision
 
 
 def judge(method, theta, batch, test=None, layer=None, own=False, **settings):
