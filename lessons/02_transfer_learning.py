@@ -171,7 +171,7 @@ its gradient is. Five networks train side by side, each on tasks of its own.
 # %% tags=["hide-input"]
 POST = lesson.iterations // 4  # the post's 10,000 tasks
 MARKS = (POST // 25, POST // 10, 3 * POST // 10)
-snapshots = {}  # {step: θ}, for later
+snapshots = {}  # {step: θ}, for later, where the run trains
 
 
 def keep(iteration, theta, loss):
@@ -198,7 +198,6 @@ def train(label, tasks=tasks, model=model, start=start, meta_grad=joint_grad, **
 initialisations = {"random": start, "joint": train("joint", callback=keep)}
 
 # %% tags=["hide-input"]
-on_the_way = lesson.recorded("joint, on the way", lambda: np.stack([*snapshots.values()]))
 history, tenth = lesson.histories["joint"], POST // 10
 first, last = history[:tenth].mean(), history[-tenth:].mean()
 print(f"\nTraining loss, mean of the first and of the last tenth: {first:.2f}, {last:.2f}")
@@ -385,7 +384,7 @@ revived, joint_tanh = revive(joint), train("joint, tanh", model=tanh)
 joint25 = train("joint, 25 tasks", meta_batch_size=25, iterations=POST // 25)
 arms = {  # name: (model, θ)
     "random": (model, start),
-    **{f"joint, {n} steps": (model, theta) for n, theta in zip(MARKS, on_the_way)},
+    **{f"joint, {n} steps": (model, snapshots.get(n)) for n in MARKS},
     "joint": (model, joint),
     "its head random": (model, with_head(joint, start)),
     "its body random": (model, with_head(start, joint)),
@@ -404,11 +403,18 @@ few_curves = {
 # %% tags=["hide-input"]
 dead, length = {}, {}
 print("\nUnits of layer 2 that are dead; squared length of the first gradient, body and head")
-for name, (net, theta) in arms.items():
+
+
+def look_inside(net, theta):
     gradients = net.grad(theta[:, None], few.x_support, few.y_support)  # (SEEDS, T, P)
     parts = np.split(gradients, [BODY], axis=-1)
-    length[name] = [float(np.mean(np.sum(part**2, axis=-1))) for part in parts]
-    dead[name] = dead_units(theta).mean() if net == model else 0.0
+    lengths = [np.mean(np.sum(part**2, axis=-1)) for part in parts]
+    return [dead_units(theta).mean() if net == model else 0.0, *lengths]
+
+
+for name, arm in arms.items():
+    found = lesson.recorded(f"{name}, looked inside", lambda: look_inside(*arm))
+    dead[name], *length[name] = (round(float(number), 6) for number in found)  # of float32
     print(f"  {name:28s} {dead[name]:4.0%} {length[name][0]:8.2f} {length[name][1]:8.2f}")
 show(few_curves)
 

@@ -392,24 +392,40 @@ with 25 tasks each and a tenth of the outer rate, where noise is small, the floo
 """
 
 # %% tags=["hide-input"]
-marks = [m for m in (100, 1000, 10_000) if m < lesson.iterations]
-on_the_way = {0: start}
-for m in marks:
-    on_the_way[m] = train(maml_grad, f"MAML, {m}", Ahead(tasks), iterations=m)
-on_the_way[lesson.iterations] = initialisations["MAML"]
+marks = [m for m in (0, 100, 1000, 10_000) if m < lesson.iterations] + [lesson.iterations]
 probe = tasks.sample(lesson.rng("validation tasks"), 100, SHOTS)
 each = TaskBatch(*(array[:, None] for array in probe))  # 100 batches of one task
 print(
     f"\nFirst-order MAML's gradient against MAML's, task by task (mean of {SEEDS} networks):\n"
     "  meta-step   cosine   length of the first over the second's (median)"
 )
-cosines = {}
-for mark, theta_s in on_the_way.items():
-    theta_each = np.repeat(theta_s[:, None], 100, axis=1)  # (SEEDS, 100, P): one row per task
-    first, second = (g(model, theta_each, each, INNER_LR)[1] for g in (fomaml_grad, maml_grad))
+
+
+def go_on(theta, meta_grad, iterations, n_tasks=1, outer_lr=1e-3, stream="more tasks"):
+    return meta_train(
+        meta_grad, model, theta, Ahead(tasks), rng=lesson.rng(stream), shots=SHOTS,
+        iterations=iterations, meta_batch_size=n_tasks, inner_lr=INNER_LR,
+        optimizer=Adam(outer_lr),
+    )[0]  # fmt: skip
+
+
+def compare(mark):
+    """Return the cosine for each network, and the median of the ratio of the lengths."""
+    theta = initialisations["MAML"] if mark == lesson.iterations else start
+    if 0 < mark < lesson.iterations:
+        theta = go_on(start, maml_grad, mark, stream="training tasks")
+    theta = np.repeat(theta[:, None], 100, axis=1)  # (SEEDS, 100, P): one row per task
+    first, second = (g(model, theta, each, INNER_LR)[1] for g in (fomaml_grad, maml_grad))
     norms = np.linalg.norm(first, axis=-1), np.linalg.norm(second, axis=-1)
-    cosines[mark] = ((first * second).sum(axis=-1) / (norms[0] * norms[1])).mean(axis=1)
-    print(f"  {mark:9d} {cosines[mark].mean():8.3f} {np.median(norms[0] / norms[1]):8.2f}")
+    cosine = ((first * second).sum(axis=-1) / (norms[0] * norms[1])).mean(axis=1)
+    return [*cosine, np.median(norms[0] / norms[1])]
+
+
+cosines = {}
+for mark in marks:
+    *found, ratio = lesson.recorded(f"cosine at {mark}", lambda: compare(mark))
+    cosines[mark] = np.array(found)
+    print(f"  {mark:9d} {cosines[mark].mean():8.3f} {ratio:8.2f}")
 first_cosine, last_cosine = cosines[0], cosines[lesson.iterations]
 lesson.save(
     figures.plot_along_training(
@@ -420,14 +436,6 @@ lesson.save(
     f"Task by task the cosine goes from {first_cosine.mean():.2f} at the start "
     f"to {last_cosine.mean():.2f} at the end.",
 )
-
-
-def go_on(theta, meta_grad, iterations, n_tasks, outer_lr):
-    return meta_train(
-        meta_grad, model, theta, Ahead(tasks), rng=lesson.rng("more tasks"), shots=SHOTS,
-        iterations=iterations, meta_batch_size=n_tasks, inner_lr=INNER_LR,
-        optimizer=Adam(outer_lr),
-    )[0]  # fmt: skip
 
 
 judges = tasks.sample(lesson.rng("validation tasks"), TEST_TASKS, SHOTS)
