@@ -580,7 +580,7 @@ The first, by far; training makes it grow from a quarter of $q$ to two thirds.
 
 Level or better: own points, half as many, win in 3 of 5 pairs after one step and in 2 after ten; in
 all 5 with `--seed 1`, in 4 with `--seed 2`, after both. (For noise-free linear models not to split
-is better: Bai et al. 2021.) A later lesson maps where new points win.
+is better: Bai et al. 2021.) Lesson 11 maps where new points win.
 </details>
 
 ## What it buys

@@ -151,9 +151,9 @@ def trainer(
 
 
 def grade(label, how, shots, steps, noise=(0.0,)):
-    """Train SEEDS networks for each level of noise, side by side."""
+    """Return a function that trains SEEDS networks for each level of noise, side by side."""
     source, several = noisy(np.repeat(noise, SEEDS), how), np.tile(start, (len(noise), 1))
-    return lesson.trained(label, trainer(label, source, shots, steps, start=several))
+    return trainer(label, source, shots, steps, start=several)
 
 
 def judge(theta, shots, noise=(0.0,)):
@@ -240,7 +240,8 @@ def search():
         for shots in (3, 5, 10):
             found = []
             for how in GRADED:
-                theta = grade(f"{how}, {shots} shots, {steps} steps", how, shots, steps, NOISE)
+                run = grade(f"{how}, {shots} shots, {steps} steps", how, shots, steps, NOISE)
+                theta = run(lesson.iterations)[0]
                 found.append(judge(theta, shots, NOISE))
             for i, level in enumerate(NOISE):
                 of_level = [losses[i] for losses in found]
@@ -342,10 +343,13 @@ CELLS = {  # shots, inner steps, noise
 marked = {}
 for name, (shots, k, noise) in CELLS.items():
     for how in GRADED:
-        theta = grade(f"{how}, {name}", how, shots, k, (noise,))
-        marked[name, how] = lesson.recorded(
-            f"{how}, {name}: losses", lambda: judge(theta, shots, (noise,))[0]
-        )
+        run = grade(label := f"{how}, {name}", how, shots, k, (noise,))
+        kept = None if marked else lesson.trained(label, run)  # of the others, the losses
+
+        def compute():
+            return judge(run(lesson.iterations)[0] if kept is None else kept, shots, (noise,))[0]
+
+        marked[name, how] = lesson.recorded(f"{label}: losses", compute)
 for how, label in {"new points": "MAML", "own points": "MAML, own points"}.items():
     theta = lesson.trained_in("03_maml", label)
     marked["the first, 40,000 meta-steps", how] = lesson.recorded(

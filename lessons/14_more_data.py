@@ -283,7 +283,7 @@ first = {"random": networks["random"][:1]}
 for method, chosen in CHOSEN.items():
     def run(iterations, method=method, chosen=chosen):
         networks[method], history = pretrain(method, iterations, **chosen)
-        return networks[method][:1], history
+        return np.float16(networks[method][:1]).astype(np.float32), history  # half precision
 
     first[method] = lesson.trained(f"{method}, first network", run)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinymeta import MLP, adapt
+from tinymeta import MLP, SineTasks, adapt, adaptation_curve
 from tinymeta.course import style, trained, widgets
 from tinymeta.course.lesson import (
     configure_terminal,
@@ -204,13 +204,17 @@ def tour(p):
 
 
 def load(folder=SHIPPED):
-    """Return the model and four initialisations, theta (4, P): the first of the five networks of
-    each method in lessons 03 and 05, which had the same start."""
+    """Return the model and four initialisations, theta (4, P): a random one and, of the five
+    networks of each method in lessons 03 and 05, the one with the median loss."""
     model = MLP([1, 40, 40, 1])
-    start = model.init(named_rng(0, "initialisation"), np.float32)
-    files = {"joint": "03_maml", "MAML": "03_maml", "Reptile": "05_reptile"}
-    networks = [trained.load(folder / f"{file}.npz")[0][name][0] for name, file in files.items()]
-    return model, np.stack([start, *networks])
+    rng = named_rng(0, "validation tasks")
+    validation = SineTasks().sample(rng, 100, SHOTS, query=50, grid=True)
+    thetas = [model.init(named_rng(0, "initialisation"), np.float32)]
+    for name, file in {"joint": "03_maml", "MAML": "03_maml", "Reptile": "05_reptile"}.items():
+        five = trained.load(folder / f"{file}.npz")[0][name]
+        losses = adaptation_curve(model, five, validation, INNER_LR, 10)[:, 10].mean(axis=-1)
+        thetas.append(five[np.argsort(losses)[2]])
+    return model, np.stack(thetas)
 
 
 def main():

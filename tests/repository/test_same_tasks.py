@@ -59,14 +59,14 @@ def trainings(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tinymeta, "meta_train", draw)
     monkeypatch.setattr(lesson_module, "configure_terminal", lambda: None)
-    monkeypatch.setattr("sys.argv", [LESSON.name, "--quick", "--out", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", [LESSON.name, "--quick", "--train", "--out", str(tmp_path)])
     text = LESSON.read_text(encoding="utf-8")
-    names, (_, *cells) = {}, re.split(r"^# %%(.*\n)", text, flags=re.MULTILINE)
+    names, (_, *cells) = {"networks": {}}, re.split(r"^# %%(.*\n)", text, flags=re.MULTILINE)
     for head, cell in zip(cells[::2], cells[1::2]):
         needed = any(word in cell for word in ("import numpy", "Lesson(", "METHODS = "))
         if "[markdown]" not in head and (needed or trains(cell)):
             exec(compile(cell, LESSON.name, "exec"), names)
-    return dict(zip(names["histories"], recorded, strict=True))
+    return dict(zip(names["lesson"].histories, recorded, strict=True))
 
 
 def test_methods_that_a_lesson_compares_start_alike_and_see_the_same_points(trainings):

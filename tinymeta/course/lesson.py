@@ -172,7 +172,7 @@ class Lesson:
         self.short = bool(iterations and (another or (self.quick and self.shipped is None)))
         self.iterations = chosen or (quick if self.short else iterations)
         self.full = usual and not self.short and not self.tune
-        self.stamp = f"short run: {self.iterations:,} of {iterations or 0:,} meta-steps"
+        self.stamp = f"short run: {self.iterations or 0:,} of {iterations or 0:,} meta-steps"
         ignore_false_warnings("")  # in the lesson's own products too
         if not self.in_kernel:
             configure_terminal()
