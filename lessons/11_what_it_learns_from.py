@@ -335,19 +335,18 @@ tuned for one way more than for another, for nothing is tuned: the rates are the
 
 # %%
 CELLS = {  # shots, inner steps, noise
-    "10 points, 1 step": (10, 1, 0.0),
-    "10 points, 1 step, noise": (10, 1, 3.0),
-    "3 points, 1 step": (3, 1, 0.0),
-    "10 points, 5 steps": (10, 5, 0.0),
-}
+    "10 points, 1 step": (10, 1, 0.0), "10 points, 1 step, noise": (10, 1, 3.0),
+    "3 points, 1 step": (3, 1, 0.0), "10 points, 5 steps": (10, 5, 0.0),
+}  # fmt: skip
 marked = {}
 for name, (shots, k, noise) in CELLS.items():
     for how in GRADED:
         run = grade(label := f"{how}, {name}", how, shots, k, (noise,))
-        kept = None if marked else lesson.trained(label, run)  # of the others, the losses
+        kept = None if marked else lesson.trained(label, run)
 
         def compute():
-            return judge(run(lesson.iterations)[0] if kept is None else kept, shots, (noise,))[0]
+            theta = run(lesson.iterations)[0] if kept is None else kept
+            return judge(theta, shots, (noise,))[0]
 
         marked[name, how] = lesson.recorded(f"{label}: losses", compute)
 for how, label in {"new points": "MAML", "own points": "MAML, own points"}.items():

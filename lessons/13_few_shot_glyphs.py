@@ -247,8 +247,7 @@ def pretrain(
     label, ways, shots, iterations, seeds=SEEDS, rng=lesson.rng, callback=None,
     inner_lr=0.0, inner_steps=1, outer_lr=0.003, parts=1,
 ):  # fmt: skip
-    """Return initialisations (seeds, P) of the network with `ways` outputs, rounded to half
-    precision (what is shipped is then half as large), and the history."""
+    """Return initialisations (seeds, P) of the network with `ways` outputs, and the history."""
     method, _, zeros = label.partition(", ")
     network, generator = network_of(ways), rng("initialisation")
     start = np.stack([network.init(generator, np.float32) for _ in range(seeds)])
@@ -271,7 +270,7 @@ def pretrain(
     )  # fmt: skip
     if method in ("transfer", "ProtoNet"):
         theta = fresh_head(network_of(ways), theta, rng)
-    return np.float16(theta).astype(np.float32), history
+    return np.float16(theta).astype(np.float32), history  # shipped in half precision
 
 
 # %% tags=["hide-input"]
