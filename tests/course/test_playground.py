@@ -24,9 +24,14 @@ playground = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(playground)
 
 
+@pytest.fixture(scope="module")
+def loaded():
+    return playground.load()
+
+
 @pytest.fixture
-def p():
-    made = playground.Playground(*playground.load())
+def p(loaded):
+    made = playground.Playground(*loaded)
     FigureCanvasAgg(made.figure).draw()
     return made
 
