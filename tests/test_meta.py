@@ -218,7 +218,7 @@ WRONG = {  # name: least error, gradient
 }
 
 
-@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.slow), 2])
 @BOTH_CRITERIA
 def test_the_check_rejects_a_wrong_meta_gradient(criterion, steps):
     model, theta, batch = problem(sizes=(2, 8, 8, 3), criterion=criterion, shots=5, query=5)

@@ -303,6 +303,7 @@ def test_ctrl_c_while_a_figure_is_saved_leaves_no_partial_file(lesson, delay):
         assert data.startswith(b"\x89PNG") and data.endswith(b"IEND\xaeB`\x82")
 
 
+@pytest.mark.slow
 @POSIX
 def test_ctrl_c_in_lesson_03_prints_one_line_and_exits_with_130(tmp_path):
     shutil.copy(ROOT / "lessons" / "03_maml.py", tmp_path)
@@ -369,6 +370,7 @@ SCREENLESS = {
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="elsewhere there is always a screen"
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("backend, why", SCREENLESS.values(), ids=SCREENLESS)
 def test_show_without_a_screen_gives_the_reason_and_saves_the_figures(lesson, backend, why):
     done = run(lesson, "--quick", "--show", changes=dict(MPLBACKEND=backend))

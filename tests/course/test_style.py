@@ -118,7 +118,7 @@ FIGURES = {
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(f, id=name, marks=[pytest.mark.slow] * (name == "gallery"))
+        pytest.param(f, id=name, marks=[pytest.mark.slow] * (name != "remainders"))
         for name, f in FIGURES.items()
     ],
 )
@@ -159,6 +159,7 @@ def test_type_is_larger_on_slides_and_pages_stay_as_they_were():
     assert FIGURES["adaptation"]().get_size_inches() == pytest.approx([8.8, 3.4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, size",
     [

@@ -350,6 +350,7 @@ def test_stretch_interpolates_linearly_between_the_centres_of_pixels(n_out, n_in
     )
 
 
+@pytest.mark.slow
 def test_maml_training_improves_accuracy_on_new_letters():
     """Train in float32: one step then adapts better than ten steps did before."""
     tasks, model = GlyphTasks("train"), tm.MLP([SIDE * SIDE, 32, 32, 5], criterion="cross_entropy")

@@ -10,7 +10,7 @@ from running import LESSONS, results, run
 
 from tinymeta.course import trained
 
-FAST = {"01_sine_tasks", "05_reptile"}
+FAST = {"05_reptile"}
 
 
 @pytest.mark.parametrize(

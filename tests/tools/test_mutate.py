@@ -127,6 +127,7 @@ def change_of_part(what):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["1 -> 2", "3 -> 4", "4 -> 5"])
 def test_only_the_test_that_calls_the_function_or_its_module_is_picked(recording, what):
     assert mutate.select(recording, change_of_part(what)) == ["tests/test_other.py::test_it"]
