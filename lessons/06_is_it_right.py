@@ -31,7 +31,7 @@ from tinymeta.tasks import Ahead
 SHOTS = 10  # support points of a task, and as many query points
 INNER_LR = 0.01  # α, the rate of the step on a task
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=10_000, quick=300, watch="MAML, on the way")
+lesson = Lesson(iterations=10_000, quick=300, watch="MAML, on the way", watched=2_000)
 DRAWS = 200 if lesson.short else 1000  # pairs of a task and a direction
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 smooth = MLP([1, 40, 40, 1], "tanh")  # the same without kinks

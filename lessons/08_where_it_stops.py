@@ -30,7 +30,7 @@ from tinymeta.tasks import Ahead
 SHOTS = 10  # support points of a task, and as many query points in training
 INNER_LR = 0.01  # α, the rate of the steps on a task
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=40_000, quick=500)
+lesson = Lesson(iterations=40_000, quick=500, watched=4_000)
 TEST_TASKS, VALIDATION_TASKS = (20, 5) if lesson.short else (150, 50)
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 

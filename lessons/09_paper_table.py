@@ -31,7 +31,7 @@ from tinymeta.extras.statistics import summarize
 from tinymeta.tasks import Ahead, Views
 
 # %%
-lesson = Lesson(iterations=70_000, quick=250, seeds=1)
+lesson = Lesson(iterations=70_000, quick=250, seeds=1, watched=2_500)
 SEEDS = lesson.seeds  # networks per method, trained side by side: θ is (SEEDS, P)
 TEXT, RELEASED = 0.01, 0.001  # α in the paper's text, and in its released command
 META_BATCH = 25  # tasks per meta-step

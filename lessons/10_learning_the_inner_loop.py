@@ -44,7 +44,7 @@ from tinymeta.training import Diverged
 SHOTS = 10  # support points of a task, and as many query points
 TASKS = 5  # per meta-step
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=1600, quick=40, watch="MAML")
+lesson = Lesson(iterations=1600, quick=40, watch="MAML", watched=250)
 TEST_TASKS = 100 if lesson.short else 500  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 learned = MetaSGDModel(model)  # its parameters are θ and a rate for each entry, in one vector

@@ -31,7 +31,7 @@ from tinymeta.tasks import Ahead, ClassificationTasks, Views
 # %%
 INNER_LR = 0.01  # α, the rate of the step on a task
 SEEDS = 5  # networks, trained side by side: θ is (SEEDS, P)
-lesson = Lesson(iterations=10_000, quick=500)
+lesson = Lesson(iterations=10_000, quick=500, watched=3_000)
 TEST_TASKS = 100 if lesson.short else 500  # the same for every method
 model = MLP([1, 40, 40, 1])  # ReLU, mean squared error: the post's
 tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2π)

@@ -49,7 +49,7 @@ HIDDEN = (48, 48)
 SEEDS = 3  # networks, trained side by side: θ is (SEEDS, P)
 STEPS = 10  # of gradient descent on a new task, for all methods
 META_BATCH = {(5, 1): 16, (5, 5): 8, (20, 1): 4, (20, 5): 2}  # tasks a meta-step
-lesson = Lesson(iterations=800, quick=12, watch="MAML")
+lesson = Lesson(iterations=800, quick=12, watch="MAML", watched=100)
 TEST_TASKS = 60 if lesson.short else 400  # the same for every method
 train, validation, test = (GlyphTasks(split, WAYS) for split in ("train", "validation", "test"))
 embedding = MLP([SIDE * SIDE, *HIDDEN])  # 196-48-48, the layers below the last one

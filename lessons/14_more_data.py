@@ -40,7 +40,7 @@ from tinymeta.extras.variants import on_all_points
 from tinymeta.tasks import Views
 
 # %%
-lesson = Lesson(iterations=400, quick=8, watch="ProtoNet, first network")
+lesson = Lesson(iterations=400, quick=8, watch="ProtoNet, first network", watched=50)
 WAYS, SEEDS = 20, 5  # letters of a task; networks, trained side by side: θ is (SEEDS, P)
 EXAMPLES = (1, 5) if lesson.short else (1, 5, 20, 100, 500)  # of each letter
 MARKS = (0, 1, 2, 5, 10, 20, 50, 100, 200)  # steps after which accuracy is measured

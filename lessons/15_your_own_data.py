@@ -47,7 +47,7 @@ SHOTS, QUERY = 1, 3  # support and query colours of each word, in training
 SPLITS, NETWORKS = 12, 3  # of the words, and for each: θ is (SPLITS, NETWORKS, P)
 META_BATCH = 4  # tasks per meta-step
 STEPS = 10  # of gradient descent on a new task
-lesson = Lesson(iterations=1_500, quick=50, watch="MAML")
+lesson = Lesson(iterations=1_500, quick=50, watch="MAML", watched=300)
 TEST_TASKS = 30 if lesson.short else 300  # per split
 
 # %% [markdown]

@@ -51,6 +51,8 @@ class Lesson:
         The number of networks unless --seeds is given; None: there is no such flag.
     watch : str or None
         The label of the training that a quick run shows; None: the first one.
+    watched : int or None
+        For how many meta-steps; None: as many as in a short run.
 
     Raises
     ------
@@ -87,7 +89,9 @@ class Lesson:
     (5, False)
     """
 
-    def __init__(self, name=None, iterations=None, quick=None, seeds=None, watch=None):
+    def __init__(
+        self, name=None, iterations=None, quick=None, seeds=None, watch=None, watched=None
+    ):
         file = notebook.script(trained.LESSONS)
         home = file.parent if file else trained.LESSONS if trained.LESSONS.is_dir() else Path()
         self.name, self.results = name or (file.stem if file else "lesson"), {}
@@ -165,7 +169,7 @@ class Lesson:
         if self.in_kernel and not self.tune:
             how = "quick run; a cell with QUICK = False before this one makes it full"
             print(how if self.quick else "full run; QUICK = True makes it quick")
-        self.shipped, self.watch, self.watch_iterations = None, watch, quick
+        self.shipped, self.watch, self.watched = None, watch, watched or quick
         if self.quick and iterations and not flags.train:
             self.shipped = self._shipped(usual)
         another = chosen not in (None, iterations)
@@ -295,7 +299,7 @@ class Lesson:
 
     def _watch(self, label, run, iterations):
         """Train for a short time, draw how the meta-loss falls, and say what follows."""
-        self.watch, n = "", min(self.watch_iterations, iterations)  # once
+        self.watch, n = "", min(self.watched, iterations)  # once
         history = np.reshape(run(n)[1], (n, -1))
         part = max(1, n // 10)
         first, last = history[:part].mean(), history[-part:].mean()
