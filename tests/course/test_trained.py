@@ -158,6 +158,13 @@ def test_the_histories_of_a_full_and_of_a_quick_run_are_equal(shipped, make):
     np.testing.assert_array_equal(full.histories["MAML"], quick.histories["MAML"])
 
 
+def test_how_long_to_watch_can_be_chosen(shipped, make):
+    asked = []
+    lesson = make("--quick", watched=20)
+    lesson.trained("MAML", lambda iterations: asked.append(iterations) or run(iterations))
+    assert asked == [20]
+
+
 def test_a_judged_curve_is_shipped_as_its_summary(make):
     curve = np.random.default_rng(0).exponential(size=(2, 4, 7))
     lesson = make(out="trained")
