@@ -3,14 +3,14 @@
 # Learn the inner loop too
 
 The post stops at three algorithms. All of MAML is one recursion: descend, remember the trajectory,
-and propagate a gradient back along it. The same few lines can learn the rates of the descent, use
-some of its rates or losses only, or do without the trajectory. Here five such ideas are derived,
-tuned alike, and compared.
+and propagate a gradient back along it. The same few lines can learn the rates of the descent, set
+some of them to zero, count losses on the way, or do without the trajectory. Here five such ideas
+are derived, tuned alike, and compared.
 
 What you'll learn: how the gradient in the rates falls out of MAML's own recursion (Meta-SGD); what
 freezing the body or the head costs (ANIL, BOIL); how losses along the trajectory join the backward
 pass (the multi-step loss); how to differentiate a minimum instead of the trajectory to it (iMAML),
-and how nearly it has to be solved for that.
+and how near to it one has to be for that.
 
 What you need: lessons 03 and 05. Time: 40 minutes to read, two to run.
 
@@ -167,7 +167,8 @@ lesson.save(
 <details><summary>Answer</summary>
 
 Each step of descent multiplies $dw/dt$ by $1 − 0.1 · 3 = 0.7$: 0.7, 0.49, and 0.0008 after 20. A
-spring as strong as the curvature leaves $3 / (3 + 3) = 0.5$ in the end, by whatever steps.
+spring as strong as the curvature leaves $3 / (3 + 3) = 0.5$ in the end, by whatever steps lead
+there.
 </details>
 
 iMAML (Rajeswaran et al. 2019) uses that. Its inner problem is the support loss and a spring,
@@ -185,12 +186,12 @@ the derivatives of $φ$ in $θ$. The product with it needs no trajectory:
 For one weight $D = λ / (λ + 3)$, as in the figure. For a network $p$ is found by *conjugate
 gradients*, a method for such systems that needs one product with $H$ per step. Two things are then
 solved only in part: the inner problem, by its steps, and the system, by those of conjugate
-gradients. *Predict*: with which of the two must one not be mean?
+gradients. *Predict*: too few steps of which of the two do more harm?
 
 For a proof, a network of 97 parameters with tanh is descended to the minimum, and the complex step
-differentiates the whole descent. Then the post's network, with tanh: on 20 tasks, at random weights
-and after a training by iMAML, the gradient after few steps of each is set against that after 1,000
-and 200.
+differentiates the whole descent. Then the post's network, with tanh: on four tasks, with each of
+five networks, at random weights and after a training by iMAML, the gradient after few steps of each
+is set against that after 1,000 and 200.
 """
 
 # %%
@@ -298,9 +299,10 @@ lesson.save(
 """
 <details><summary>Answer</summary>
 
-With the inner problem. At trained weights, one inner step and twenty of conjugate gradients have a
-cosine of 0.50: the system is then solved accurately at the wrong place. With 16 inner steps, five
-of conjugate gradients are enough (0.999). Rajeswaran et al. take 16 to 25 and 5.
+Of the inner problem. At trained weights, one inner step and twenty of conjugate gradients have a
+cosine of 0.50: the system is then solved accurately at the wrong place. (At random weights it is
+0.93.) With 16 inner steps, five of conjugate gradients are enough (0.999). Rajeswaran et al. take
+16 to 25 and 5.
 </details>
 
 What must be remembered does not grow with the inner steps: one tape, at the last place, is all. A
@@ -333,9 +335,9 @@ same starts and see the same tasks.
 
 Six settings of each were tried on validation tasks of another seed, with trainings as long (the
 table below). The rate and the number of the inner steps were varied, and the outer rate; for
-Meta-SGD also the outer rate of its rates, which start at 0.01; for iMAML also the spring and the
-steps of conjugate gradients. Not tuned: the number of tasks per meta-step, the network, the length
-of training, and the weights of the multi-step loss.
+Meta-SGD, whose rates start at 0.01, the outer rate of these rates instead of the rate; for iMAML
+also the spring and the steps of conjugate gradients. Not tuned: the number of tasks per meta-step,
+the network, the length of training, and the weights of the multi-step loss.
 
 Each method is judged twice: *as trained*, by its loss after the steps, at the rates and with the
 spring of its training; and after *ten steps* of plain descent, at a quarter, a half, once or twice
@@ -344,9 +346,9 @@ methods one setting was best by both. All but iMAML's have five steps and the la
 the edge of the grid, so that more may be better still. Longer trainings are not compared: with
 5,000 meta-steps, first-order Meta-SGD diverged at meta-step 2,254, in one network of five.
 
-iMAML has an exception. At the larger outer rate both of its settings diverged. Its best one, with
-the inner rate 0.01, diverges with the networks of this lesson as well, at meta-step 1,450 of 1,600,
-in one network of five. So the next one in the table is trained, with the inner rate 0.005.
+iMAML is an exception. At the larger outer rate both of its settings diverged. Its best one, with
+the inner rate 0.01, did not; but with the networks of this lesson it does, at meta-step 1,450 of
+1,600, in one network of five. So the next one in the table is trained, with the inner rate 0.005.
 """
 
 # %%
@@ -649,15 +651,15 @@ for name, ratio in zip(contenders, times / times[0]):
 
 Meta-SGD with rates of at least 0, by both: 0.74 as trained where MAML is at 1.02, and 0.63 after
 ten steps where MAML is at 0.93, each below MAML in 5 of 5 pairs. Free rates are at 0.98 and 0.92,
-no better than MAML's one rate, and their networks differ most, 0.47 to 1.56. First-order Meta-SGD
-is at 1.45 and 1.05, in one pair of five below MAML: for one step, $−q g_0$ would be the whole
-gradient in the rates, for five it is not. ANIL, with five times MAML's rate on its head, is below
-MAML in 4 and in 5 pairs of 5; BOIL in 3 and 3, which says nothing; the multi-step loss is level as
-trained, and behind after ten steps.
+hardly better than MAML's one rate, and their networks differ most, 0.47 to 1.56 as trained.
+First-order Meta-SGD is at 1.45 and 1.05, in one pair of five below MAML. For one step, $−q g_0$
+would be the whole gradient in the rates, for five it is not; whether that is why, is not shown.
+ANIL, with five times MAML's rate on its head, is below MAML in 4 and in 5 pairs of 5; BOIL in 3 and
+3, which says nothing; the multi-step loss in 1 and in none, 5 and 11 % behind.
 
 iMAML is at 1.41 as trained, with five times MAML's steps, and at 1.43 without the spring; it is
 below MAML in no pair of 5. It has half the outer rate, and in the table of settings MAML with that
-outer rate, at 1.03, is still below the best of iMAML, 1.26.
+outer rate, at 1.03 as trained, is still below the best of iMAML, 1.26.
 </details>
 
 ## The spring, and the minimum
@@ -740,8 +742,8 @@ print("  " + ", ".join(f"{name} {np.median(c):.0f}" for name, c in curvature.ite
 
 Both change about as much, and both are better without. At the rate of its training, after 25 steps,
 iMAML's networks are at 1.41 on the spring and at 1.28 without, MAML's at 1.01 and 0.90. The spring
-makes the gradient computable, and costs a tenth of the loss afterwards. So iMAML is not behind MAML
-for want of its own solver.
+makes the gradient computable, and raises the loss afterwards by a tenth. So iMAML is not behind
+MAML for want of its own solver.
 
 With tanh nothing is left of the inner gradient (2e-09 at most), with ReLU 0.03 in the median task
 and up to 0.1, as if that descent ended at kinks, where the formula for $D$ does not hold. Whether
@@ -774,7 +776,7 @@ for name, rates in frozen.items():
 <details><summary>Answer</summary>
 
 The head alone is at 1.24, all parameters at 0.93, the body alone at 2.30. For these networks a
-frozen body costs a third of the loss. Trained for it, at five times the rate, the head alone is at
+frozen body raises the loss by a third. Trained for it, at five times the rate, the head alone is at
 0.72: that is ANIL in the second table.
 </details>
 
