@@ -341,10 +341,10 @@ The 1,000 test tasks of all lessons, with their first 1, 2, 3, 5 or all 10 suppo
 more. Next to the two ridge heads: MAML and Reptile as tuned in lesson 05, after ten steps;
 *transfer*, lesson 02's body trained under 300 heads, with ridge regression for a head; MAML at the
 post's settings, from lesson 03; and the oracle. The steps' rate and transfer's $λ$ are chosen anew
-for each number of points, the best of six on validation tasks: the rates for ten points diverge
-with one. The ridge heads have nothing to choose. (In training, the folded cell's two learners had
-four settings each, at a quarter of their meta-steps; in their lessons MAML, Reptile and transfer
-had eight. Not tuned: the network, and tasks per meta-step.)
+for each number of points (for 20, from ten), the best of six on validation tasks: the rates for ten
+points diverge with one. The ridge heads have nothing to choose. (In training, ridge head and CNP
+had four settings each, at a quarter of their meta-steps; in their lessons MAML and Reptile had
+eight, transfer four. Not tuned: the network, and tasks per meta-step.)
 
 *Predict, then look.* At ten points, is the ridge head 2, 10 or 100 times better than MAML? And
 what does the one that was trained with ten points do with two?
@@ -516,9 +516,9 @@ lesson.save(
 
 With ten points the head trained for ten is 29 times better than MAML as tuned, 0.0077 against 0.22,
 and 80 times better than MAML at the post's settings, 0.61, in all five pairs. It does not need more
-tasks for that: after 1,600 meta-steps it has seen as many as MAML, 40,000 with 20 points each, and
-is at 0.020, 11 times better. But with two points it is worse than predicting 0, at 5.5, and with
-one at 8.5.
+tasks to be ahead: after 1,600 meta-steps it has seen as many as MAML, 40,000 with 20 points each,
+and is at 0.020, 11 times better. But with two points it is worse than predicting 0, at 5.5, and
+with one at 8.5.
 
 The head trained with 1 to 10 points pays for its range at ten, 0.024, still 9 times better than
 MAML; it is at 0.48 from three points and 2.0 from two. From a single point it is at 3.9, behind
@@ -527,12 +527,12 @@ MAML and Reptile, 3.5 and 3.1; the oracle has 2.1 there, as one point cannot tel
 
 ## Which features?
 
-There are 41 features, and not two. But the outputs depend on $F$ through $F F^⊤$ alone, and with a
-small $λ$, directions in which the features hardly vary play little part. The *principal functions*
-order the features' span by that: the first is the weighted sum of features, with weights of total
-square 1, that has the largest squares on $[−5, 5]$; the next is the same among those orthogonal to
-it. They are the left singular vectors $U$ of the features on a grid. *Predict, then look.* How many
-of them does it take to write $sin x$ and $cos x$?
+There are 41 features, and not two. But the outputs depend on them through their inner products
+alone, and directions in which their squares are small beside $λ$ play little part. The *principal
+functions* order the features' span by that: the first is the weighted sum of features, with weights
+of total square 1, that has the largest squares on $[−5, 5]$; the next is the same among those
+orthogonal to it. They are the left singular vectors $U$ of the features on a grid. *Predict, then
+look.* How many of them does it take to write $sin x$ and $cos x$?
 """
 
 # %%
@@ -628,10 +628,10 @@ waves. Nobody named them: they are what the query points of 200,000 tasks have i
 trained with ten points takes five; after five, random features leave 6 % of the sine and 25 % of
 the cosine, MAML's 2 and 3 %.
 
-A constant is of no use for waves whose mean is 0, and a prior that expects one may be what costs
-the ridge head its first points. So take that function away: from one point the loss falls from 3.9
-to 2.5, from two from 2.0 to 1.2. From three on it rises, to 1.7 at ten: the function is not exactly
-a constant, and the waves need the rest of it.
+A constant is of no use for waves around 0, and a prior that expects one may be what costs the ridge
+head its first points. So take that function away: from one point the loss falls from 3.9 to 2.5,
+from two from 2.0 to 1.2. From three on it rises, to 1.7 at ten: the function is not exactly a
+constant, and the waves need the rest of it.
 </details>
 
 Now swap the solvers: solve a head on the features of MAML, Reptile and random networks; and descend
@@ -664,8 +664,8 @@ for name, (steps, solve_it) in BOTH.items():
 The ridge head's features are good for its own solver, 0.024, and not for ten steps, 0.52; the same
 holds for transfer's, 0.21 and 0.83. Reptile's are better for steps, 0.25 against 0.38 solved, in
 four of five pairs. MAML's, trained for three steps, do no worse when solved, 0.17 against 0.22,
-lower in four of five pairs. Random features make no wave in either way, 2.5 and 3.9. Whether
-features are good depends on the solver.
+lower in four of five pairs. Random features are poor either way, 2.5 and 3.9. Whether features are
+good depends on the solver.
 </details>
 
 ## Error bars
@@ -764,10 +764,10 @@ for name in BAND:
 """
 <details><summary>Answer</summary>
 
-With two points it is wide between and beyond them, 3.0 on average to the left of 0. With ten points
-on the right it is narrow on the left as well, 0.7, and rightly: ten points of a wave tell all of
-it. The band is not wide where there are no points; it is wide where the points leave the function
-open.
+With two points it is narrow between them, as they are close, and near 3.5, a period later;
+elsewhere it is wide, 3.0 on average to the left of 0. With ten points on the right it is narrow on
+the left as well, 0.7, and rightly: ten points of a wave tell all of it. It is wide where points
+leave the function open, and not wherever there are none.
 </details>
 
 ## A network that reads
@@ -888,16 +888,17 @@ lesson.save(plot_coverage(), "coverage", f"Inside the 50 % and the 95 % band: {e
 
 *Loss.* From one and two points the CNP is ahead, 2.4 and 0.86 against 3.9 and 2.0, in all pairs;
 from three they are level; from five on the ridge head is, 0.024 against 0.073 at ten. MAML is
-behind the CNP at every number. But it learns slowly: after 8,000 meta-steps, the ridge head's
-tasks, it was at 0.37. The best of its four settings is the largest network of the grid: a larger
-one might do better.
+behind the CNP at every number. But the CNP learns slowly: after 8,000 meta-steps, on the ridge
+head's tasks, it had 0.37 at ten, more than MAML. The best of its four settings is the largest
+network of the grid: a larger one might do better.
 
-*Promises.* The CNP holds them: with one to ten points, 92 to 96 % are inside its 95 % band, 51 to
-58 % inside the other; the worst place is 1 to 2 away from a single point, 85 %. The ridge head
-promises too much with one point, 83 %, and too little with three, 97 and 70 %; with ten it is 92
-and 65 %, as its errors have longer tails than a normal variable, and farther than 0.25 from a point
-only nine in ten are inside. It has one $τ$ for all numbers of points, and it was trained by the
-squared error, the CNP by the likelihood (as ALPaCA is).
+*Promises.* On the whole the CNP holds them: with one to ten points, 92 to 96 % are inside its 95 %
+band, 51 to 58 % inside the other. With one point, both are too wide near it, 100 and 88 %, and too
+narrow 1 to 2 away, 85 and 43 %. The ridge head promises too much with one point, 83 %, and too
+little with three, 97 and 70 %; with ten it is 92 and 65 %, as its errors have longer tails than a
+normal variable, and farther than 0.25 from a point only nine in ten are inside. It has one $τ$ for
+all numbers of points, and it was trained by the squared error, the CNP by the likelihood (as ALPaCA
+is).
 </details>
 
 ## All learners of the course
@@ -947,8 +948,8 @@ row("oracle", "the features", "", "", "2", "least squares", [oracle[i] for i in 
 task, stays near the 4.2 of predicting 0. *The solver* is next: with as many tasks and points as
 MAML at the post's settings, and half as many passes through the network, a ridge head has a
 thirtieth of its loss at ten points, 0.020 against 0.61. *What was practised* is third: a head
-trained with ten points alone fails with one. The CNP, which solves nothing, is the best with one
-point and good with all, with ten times the weights and the most practice.
+trained with ten points alone fails with one. The CNP, which solves nothing, is the best learner
+with one point and good with all, with ten times the weights and the most practice.
 
 All of it is one kind of task, without noise. Its functions are weighted sums of two features, which
 is what a ridge head can learn; on letters, lessons 13 and 14, the order may be another.

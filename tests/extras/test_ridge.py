@@ -203,6 +203,9 @@ def test_a_whole_networks_body_can_be_given_a_solved_head():
     assert np.allclose(features, network.forward(theta, x).h[-1])
     replicas = model.join(np.stack([theta, theta]), lam=np.array([0.5, 2.0]))
     assert np.allclose(np.exp(replicas[:, -1]), [0.5, 2.0])
+    whole_numbers = RidgeHead(tm.MLP([1, 1, 1])).join([2, 1], lam=0.5)
+    assert np.isclose(np.exp(whole_numbers[-1]), 0.5)
+    assert model.join(np.float32(theta), lam=0.5).dtype == np.float32
 
 
 def test_wrong_input_is_refused_by_the_name_of_the_argument():

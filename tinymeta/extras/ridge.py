@@ -129,7 +129,7 @@ class RidgeHead:
         if not np.isfinite(log_lam).all():
             raise ValueError(f"lam: expected positive numbers; got {lam!r}")
         joined = np.concatenate((theta, log_lam[..., None]), axis=-1)
-        return joined.astype(theta.dtype)
+        return joined.astype(np.result_type(theta, np.float16))  # whole numbers become floats
 
     def split(self, theta):
         """Return the parameters of the body, (..., P - 1), and lambda, (...)."""
