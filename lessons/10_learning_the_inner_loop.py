@@ -240,7 +240,7 @@ each = TaskBatch(*(array[:, None] for array in probe))  # 4 batches of one task
 
 def cosines(network, theta, reference=(0.005, 1000, 200)):
     """Return the cosine of iMAML's gradient with the solved one, (SEEDS, tasks) for each number
-    of inner steps and of conjugate gradients; and how well the reference is solved."""
+    of inner steps and of conjugate gradients."""
     theta = np.repeat(theta[:, None].astype(float), 4, axis=1)
     rate, steps, cg = reference
     solved = imaml_grad(LAM, cg, "stop")(network, theta, each, rate, steps)[1]
