@@ -255,7 +255,7 @@ def plot_ranges(methods, top=3000):
     ax.annotate("dotted: predict 0", (0.985, 0.8), **place)
     ax.set(xscale="log", xlim=(0.03, 1.3 * top), xlabel="loss (lines: half of the tasks)")
     ax.set_yticks(-np.arange(len(kind_of)), list(kind_of))
-    ax.set_title(f"After a change: median task, middle one of {SEEDS} networks")
+    ax.set_title(f"Median task, middle one of {SEEDS} networks")
     return figure
 
 
@@ -415,7 +415,7 @@ lesson.save(
     plot_panels(
         RATES,
         panels,
-        "rate, each at its best number of steps",
+        "rate, best steps",
         "mean loss",
         7,
         zero_levels,

@@ -582,8 +582,8 @@ def plot_features(theta):
     for i, look in zip(range(2), style.CYCLE):
         style.plot_line(other, x, fitted[:, i], "", **look)
     drawn.append((other, labels))
-    one.set(title="First three principal functions, and their shares", xlabel="x", xlim=(-5, 5))
-    other.set(title="sin and cos, and what these three make of them", xlabel="x", xlim=(-5, 5))
+    one.set(title="Three principal functions", xlabel="x", xlim=(-5, 5))
+    other.set(title="What they make of sin and cos", xlabel="x", xlim=(-5, 5))
     for ax, labels in drawn:
         style.label_ends(ax, labels)
     return figure

@@ -890,7 +890,7 @@ def plot_two_heads(panels, xlabel, levels):
     return figure
 
 
-titles = "last layer learned (transfer, random: drawn)", "last layer of zeros"
+titles = "last layer learned, or drawn", "last layer of zeros"
 learned = {name: curves[name] for name in ("MAML", "first-order MAML", "Reptile")}
 fixed = {name: curves[f"{name}, zeros"] for name in (*learned, "transfer", "random")}
 final = {label: found[TEN].mean() for label, found in solved.items()}
@@ -905,7 +905,7 @@ lesson.save(
             title: {name: (range(STEPS + 1), curve[..., 0]) for name, curve in values.items()}
             for title, values in panels.items()
         },
-        "steps of gradient descent on 5 drawings",
+        "steps on 5 drawings",
         levels,
     ),
     "accuracy",

@@ -236,9 +236,10 @@ def test_every_figure_of_a_lesson_becomes_a_readable_slide(lesson, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     saved = sorted(tmp_path.glob("*.svg"))
-    assert len(saved) == lesson.read_text(encoding="utf-8").count("lesson.save(") >= 3 and not list(
-        tmp_path.glob("*.png")
-    )
+    own = [path for path in saved if not path.stem.endswith("_watch")]  # that is the quick run's
+    # one may stand in a loop
+    assert len(own) >= lesson.read_text(encoding="utf-8").count("lesson.save(") >= 3
+    assert not list(tmp_path.glob("*.png"))
     for path in saved:
         width, height = map(
             float,

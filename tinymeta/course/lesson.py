@@ -166,7 +166,9 @@ class Lesson:
             parser.error(
                 f"argument --out: cannot write to {self.out}: {error.strerror or error}{other}"
             )
-        if self.in_kernel and not self.tune:
+        if not self.in_kernel:
+            configure_terminal()
+        elif not self.tune:
             how = "quick run; a cell with QUICK = False before this one makes it full"
             print(how if self.quick else "full run; QUICK = True makes it quick")
         self.shipped, self.watch, self.watched = None, watch, watched or quick
@@ -178,8 +180,6 @@ class Lesson:
         self.full = usual and not self.short and not self.tune
         self.stamp = f"short run: {self.iterations or 0:,} of {iterations or 0:,} meta-steps"
         ignore_false_warnings("")  # in the lesson's own products too
-        if not self.in_kernel:
-            configure_terminal()
         if self.show and not self.in_kernel and (why := widgets.window_error()):
             self.show = False
             print(
