@@ -28,7 +28,8 @@ import numpy as np
 from .. import _validate
 from ..meta import mean_over_tasks
 from ..mlp import ACTIVATIONS, MLP
-from .ridge import merge_tasks, split_tasks, with_linear_loss
+from .protonet import with_linear_loss
+from .ridge import merge_tasks, split_tasks
 
 SOFTPLUS = ACTIVATIONS["softplus"]
 LEAST = 0.05  # the least standard deviation: without noise, the loss would have no lower bound

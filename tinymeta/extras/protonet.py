@@ -43,6 +43,14 @@ LINEAR = Loss(linear_value, linear_grad, linear_hvp)
 CROSS_ENTROPY = LOSSES["cross_entropy"]
 
 
+def with_linear_loss(network):
+    """Return a copy of the network whose `backward(tape, delta)` continues from any derivative
+    delta (..., K, d) of a later loss with respect to the outputs."""
+    network = copy.copy(network)
+    network.loss_fn = LINEAR
+    return network
+
+
 @dataclass(frozen=True)
 class ProtoNet:
     """A network whose outputs are an embedding, as a model for tasks of `ways` classes.
@@ -98,9 +106,7 @@ class ProtoNet:
     def pull_back(self, tape, delta):
         """Return the gradient (..., P) of a loss, from its derivative delta (..., K, D) with
         respect to the outputs of the tape."""
-        network = copy.copy(self.embedding)
-        network.loss_fn = LINEAR
-        return network.backward(tape, delta).grad
+        return with_linear_loss(self.embedding).backward(tape, delta).grad
 
 
 def check_model(model):

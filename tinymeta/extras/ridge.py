@@ -20,7 +20,6 @@ N(0, I) for the weights and noise of variance lambda, and `posterior` returns it
 Sources: Bertinetto et al. 2019, "Meta-learning with differentiable closed-form solvers" (R2-D2);
 Harrison et al. 2018, "Meta-learning priors for efficient online Bayesian regression" (ALPaCA)."""
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,17 +28,9 @@ from .. import _validate
 from ..losses import LOSSES
 from ..meta import mean_over_tasks
 from ..mlp import MLP, append_column, transpose
-from .protonet import LINEAR
+from .protonet import with_linear_loss
 
 MSE = LOSSES["mse"]
-
-
-def with_linear_loss(network):
-    """Return a copy of the network whose `backward(tape, delta)` continues from any derivative
-    delta (..., K, d) of a later loss with respect to the outputs."""
-    network = copy.copy(network)
-    network.loss_fn = LINEAR
-    return network
 
 
 def merge_tasks(points):
