@@ -268,7 +268,6 @@ def sized():
         "three alphabets": (figures.plot_alphabets(alphabets), 8.4, 1.48),
         "an episode": (episode, 4.05, 3.55),
         "remainders": (figures.plot_remainders(ten, slopes, "y"), 9.6, 3.6),
-        "a curve": (figures.plot_convergence(ten, ten, "title", "x"), 6.4, 3.6),
     }
 
 

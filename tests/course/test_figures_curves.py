@@ -420,15 +420,6 @@ def test_remainders_draws_each_method_and_the_slope_of_alpha_squared():
         assert not any(tick.label1.get_visible() for tick in ax.xaxis.get_minor_ticks(2))
 
 
-def test_convergence_draws_errors_over_steps():
-    steps, errors = [5, 1, 30, 2], [1e-3, 1e-1, 1e-9, 3e-2]
-    (ax,) = figures.plot_convergence(steps, errors, "convergence", "steps").axes
-    names = {"title": "convergence", "xlabel": "steps", "ylabel": "relative error"}
-    scales = {"xlim": (1, 30), "xscale": "linear", "yscale": "log"}
-    check(ax, [curve(steps, errors, BLUE, "-", "o")], **names, **scales)
-    assert figures.plot_convergence(steps, errors, "", "", "error").axes[0].get_ylabel() == "error"
-
-
 def test_either_side_draws_the_two_sides_of_the_threshold_in_two_looks():
     panels = {
         "one": (np.array([0.5, 3.0, 2.0, 7.0]), np.array([0.1, 5.0, 2.0, 40.0])),

@@ -486,15 +486,6 @@ def plot_remainders(alphas, panels, ylabel):
 
 
 @styled
-def plot_convergence(steps, errors, title, xlabel, ylabel="relative error"):
-    """Draw errors over steps, on a logarithmic y axis."""
-    figure, ax = new_figure()
-    ax.semilogy(steps, errors, "o-", color=BLUE, markersize=4)
-    ax.set(xlim=(min(steps), max(steps)), xlabel=xlabel, ylabel=ylabel, title=title)
-    return figure
-
-
-@styled
 def plot_either_side(panels, threshold, xlabel, ylabel):
     """Draw a panel for each {title: (x (n,), y (n,))}: one dot per pair, of one kind for x up to
     the threshold and of another above it; y is on a log axis with a line at 1."""
