@@ -12,6 +12,7 @@ import io
 import itertools
 import os
 import sys
+from pathlib import Path
 
 if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswith(
     "module://matplotlib_inline"
@@ -21,6 +22,8 @@ if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswit
 import numpy as np
 from matplotlib import cycler, rc_context, rcParams
 from matplotlib.figure import Figure
+
+from . import png
 
 # Okabe & Ito (2008)
 BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -101,9 +104,16 @@ class ShownFigure(Figure):
 
     @styled
     def _repr_png_(self):
-        file = io.BytesIO()
-        self.savefig(file, format="png")
-        return file.getvalue()
+        return as_png(self)
+
+
+def as_png(figure):
+    """Return the bytes of a figure's PNG file."""
+    with io.BytesIO() as file:
+        figure.savefig(file, format="rgba")
+        width, height = (figure.get_size_inches() * rcParams["savefig.dpi"]).astype(int)
+        pixels = np.frombuffer(file.getvalue(), np.uint8).reshape(height, width, 4)
+    return png.encode(pixels[..., :3])
 
 
 @styled
@@ -131,7 +141,13 @@ def new_panels(n, **options):
 @styled
 def save(figure, path):
     """Write the figure to a path or to an open file, in the format of `file_format`."""
-    figure.savefig(path, format=file_format(), metadata=NO_DATE[file_format()])
+    kind = file_format()
+    if kind != "png":
+        figure.savefig(path, format=kind, metadata=NO_DATE[kind])
+    elif hasattr(path, "write"):
+        path.write(as_png(figure))
+    else:
+        Path(path).write_bytes(as_png(figure))
 
 
 @styled
