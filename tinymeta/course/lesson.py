@@ -168,9 +168,8 @@ class Lesson:
             )
         if not self.in_kernel:
             configure_terminal()
-        elif not self.tune:
-            how = "quick run; a cell with QUICK = False before this one makes it full"
-            print(how if self.quick else "full run; QUICK = True makes it quick")
+        elif self.quick:
+            print("quick run; a cell with QUICK = False before this one makes it full")
         self.shipped, self.watch, self.watched = None, watch, watched or quick
         if self.quick and iterations and not flags.train:
             self.shipped = self._shipped(usual)
@@ -398,11 +397,11 @@ def named_rng(seed, purpose):
 
 
 def progress(label, total):
-    """Return a callback for meta_train that reports progress: in one line that is rewritten, on the
-    stderr of a terminal or on a notebook's stdout; elsewhere in one line per 10 %, on stderr."""
-    start = time.perf_counter()
-    stream = sys.stdout if notebook.in_kernel() else sys.stderr
-    rewritten = stream is sys.stdout or stream.isatty()
+    """Return a callback for meta_train that reports progress on stderr, for stdout has what is the
+    same in every run: in a terminal or a notebook in one line that is rewritten, elsewhere in one
+    line per 10 %."""
+    start, stream = time.perf_counter(), sys.stderr
+    rewritten = notebook.in_kernel() or stream.isatty()
     every = max(1, total // (200 if rewritten else 10))
 
     def callback(iteration, *_):
