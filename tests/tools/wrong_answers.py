@@ -11,7 +11,6 @@ import linecache
 import re
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 from changes import changes
 
@@ -21,14 +20,14 @@ from tinymeta.course.problems import EXERCISES
 SOLUTIONS = Path(__file__).parents[1] / "solutions"
 
 
-class Slip(NamedTuple):
-    """A name for what is wrong, the right text in the solution, the wrong text in its place, and a
-    part of the message."""
+class Slip:
+    """A name for what is wrong, the right text in the solution, the wrong text in its place, a part
+    of the message, and more pairs of a right text and a wrong one."""
 
-    name: str
-    right: str
-    wrong: str
-    says: str
+    def __init__(self, name, right, wrong, says="", *more):
+        if not isinstance(says, str):
+            says, more = "", (says, *more)
+        self.name, self.says, self.pairs = name, says, ((right, wrong), *more)
 
 
 WRONG = {
@@ -153,12 +152,205 @@ WRONG = {
 }
 
 
+# Mistakes that were tried on an earlier version of the checks, which had no name for most of them.
+LISTED = {
+    "01_backward": [
+        Slip("bound, not written into the views", "gW[...] = tape.inputs[l].T @ delta\n"
+             "        gb[...] = delta.sum(axis=0)", "gW = tape.inputs[l].T @ delta\n"
+             "        gb = delta.sum(axis=0)", "[...]"),
+        Slip("ReLU's slope on tanh", "model.activation_fn.slope(tape.z[l - 1])",
+             "(tape.z[l - 1] > 0)", "ReLU"),
+        Slip("a factor 1/2", "model.loss_fn.grad(tape.z[-1], y)",
+             "model.loss_fn.grad(tape.z[-1], y) / 2", "2"),
+        Slip("a factor d_out", "model.loss_fn.grad(tape.z[-1], y)",
+             "y.shape[-1] * model.loss_fn.grad(tape.z[-1], y)", "the width of the output"),
+        Slip("divided by K once more", "model.loss_fn.grad(tape.z[-1], y)",
+             "model.loss_fn.grad(tape.z[-1], y) / len(x)", "the number of points"),
+        Slip("biases summed over everything", "delta.sum(axis=0)", "delta.sum()", "sum"),
+        Slip("layers from the last to the first", "return grad",
+             "return np.concatenate([np.ravel(part) for pair in blocks[::-1] for part in pair])",
+             "order"),
+        Slip("biases before weights", "return grad",
+             "return np.concatenate([np.ravel(part) for W, b in blocks for part in (b, W)])",
+             "order"),
+        Slip("`return` inside the loop", "    return grad", "        return grad", "return"),
+        Slip("f' twice", " * model.activation_fn.slope(tape.z[l - 1])",
+             " * model.activation_fn.slope(tape.z[l - 1]) ** 2", "f'"),
+    ],
+    "02_hvp": [
+        Slip("f' twice in the last term", "bend = curvature *",
+             "bend = tape.slope[l - 1] * curvature *", "f'"),
+        Slip("tanh's f'' on ReLU", "model.activation_fn.curvature(tape.z[l - 1])",
+             "-2 * tape.inputs[l] * (1 - tape.inputs[l] ** 2)", "ReLU"),
+        Slip("Gauss-Newton", "Rh[l].T @ tape.delta[l] + tape.inputs[l].T @ Rdelta",
+             "tape.inputs[l].T @ Rdelta", "Gauss-Newton",
+             (" + tape.delta[l] @ V.T) + bend", ")")),
+        Slip("delta times Rout", "model.loss_fn.hvp(tape.z[-1], y, Rz[-1])",
+             "tape.delta[-1] * Rz[-1]", "delta"),
+        Slip("bound, not written into the views", "RgW[...] = ", "RgW = ", "[...]",
+             ("Rgb[...] = ", "Rgb = ")),
+        Slip("f' twice on the way back", "tape.slope[l - 1] * (Rdelta",
+             "tape.slope[l - 1] ** 2 * (Rdelta", "f'"),
+    ],
+    "03_maml": [
+        Slip("every product with q", "v = model.grad(thetas[-1], x_query, y_query)",
+             "q = v = model.grad(thetas[-1], x_query, y_query)", "q",
+             ("model.hvp(thetas[s], x, y, v)", "model.hvp(thetas[s], x, y, q)")),
+        Slip("only the first Jacobian", "reversed(range(inner_steps))",
+             "range(min(1, inner_steps))", "first"),
+        Slip("products at theta_k", "model.hvp(thetas[s], ", "model.hvp(thetas[-1], ", "theta_k"),
+        Slip("len(batch)", "np.mean(each, axis=0)", "np.sum(each, axis=0) / len(batch)",
+             "len(batch)"),
+        Slip("`return` inside the loop", "    return np.mean(each, axis=0)",
+             "        return np.mean(each, axis=0)", "first task"),
+        Slip("theta - lr g returned", "np.mean(each, axis=0)",
+             "theta - inner_lr * np.mean(each, axis=0)", "theta"),
+        Slip("both gradients averaged", "v = model.grad(thetas[-1], x_query, y_query)",
+             "v = (model.grad(thetas[-1], x_query, y_query) + model.grad(thetas[-1], x, y)) / 2",
+             "support"),
+        Slip("support and query joined", "v = model.grad(thetas[-1], x_query, y_query)",
+             "v = model.grad(thetas[-1], np.concatenate((x, x_query)), "
+             "np.concatenate((y, y_query)))", "support"),
+        Slip("a factor Q", "np.mean(each, axis=0)", "len(x_query) * np.mean(each, axis=0)",
+             "query points"),
+    ],
+    "04_first_order_maml": [
+        Slip("theta - lr g returned", "np.mean(each, axis=0)",
+             "theta - inner_lr * np.mean(each, axis=0)", "theta"),
+        Slip("both gradients averaged", "model.grad(adapted, x_query, y_query)",
+             "(model.grad(adapted, x_query, y_query) + model.grad(adapted, x, y)) / 2", "support"),
+        Slip("support and query joined", "model.grad(adapted, x_query, y_query)",
+             "model.grad(adapted, np.concatenate((x, x_query)), np.concatenate((y, y_query)))",
+             "support"),
+        Slip("len(batch)", "np.mean(each, axis=0)", "np.sum(each, axis=0) / len(batch)",
+             "len(batch)"),
+        Slip("`return` inside the loop", "    return np.mean(each, axis=0)",
+             "        return np.mean(each, axis=0)", "first task"),
+    ],
+    "05_reptile": [
+        Slip("epsilon folded in", "np.mean(each, axis=0)", "0.3 * np.mean(each, axis=0)",
+             "outer"),
+        Slip("support and query in turn", "range(inner_steps)", "range(inner_steps)", "in turn",
+             ("model.grad(adapted, x, y)", "model.grad(adapted, *(points[s % 2]))"),
+             ("for x, y, *_ in zip(*batch):\n",
+              "for x, y, a, b in zip(*batch):\n        points = (x, y), (a, b)\n"),
+             ("for _ in", "for s in")),
+        Slip("support and query joined", "for x, y, *_ in zip(*batch):\n",
+             "for x, y, a, b in zip(*batch):\n        x, y = np.vstack((x, a)), "
+             "np.vstack((y, b))\n", "joined"),
+        Slip("`return` inside the loop", "    return np.mean(each, axis=0)",
+             "        return np.mean(each, axis=0)", "first task"),
+        Slip("len(batch)", "np.mean(each, axis=0)", "np.sum(each, axis=0) / len(batch)",
+             "len(batch)"),
+        Slip("theta + epsilon times the way", "np.mean(each, axis=0)",
+             "theta - 0.3 * inner_lr * np.mean(each, axis=0)", "theta"),
+    ],
+    "06_meta_sgd": [
+        Slip("the Hessian of the query", "model.hvp(thetas[s], x, y, alpha * v)",
+             "model.hvp(thetas[s], x_query, y_query, alpha * v)", "query"),
+        Slip("last part only", "total -= v * gs[s]",
+             "total -= v * gs[s] if s == inner_steps - 1 else 0", "last"),
+        Slip("the mean of alpha", "    each = []\n", "    each, alpha = [], alpha.mean()\n",
+             "mean of alpha"),
+        Slip("`return` inside the loop", "    return np.mean(each, axis=0)",
+             "        return np.mean(each, axis=0)", "first task"),
+        Slip("every product with q", "v, total = model.grad(thetas[-1], x_query, y_query)",
+             "q = model.grad(thetas[-1], x_query, y_query)\n        v, total = q", "q",
+             ("alpha * v)", "alpha * q)")),
+        Slip("len(batch)", "np.mean(each, axis=0)", "np.sum(each, axis=0) / len(batch)",
+             "len(batch)"),
+    ],
+}
+
+# Thirty more, written before the explanations below them were looked at.
+OWN = {
+    "01_backward": [
+        Slip("f' of h in place of z", "slope(tape.z[l - 1])", "slope(tape.inputs[l])", "f'(h"),
+        Slip("biases forgotten", "        gb[...] = delta.sum(axis=0)\n", "", "b1, b2, b3"),
+        Slip("squared error's delta in every case", "model.loss_fn.grad(tape.z[-1], y)",
+             "2 / y.size * (tape.z[-1] - y)", "squared error"),
+        Slip("tanh's slope written in", "model.activation_fn.slope(tape.z[l - 1])",
+             "(1 - tape.inputs[l] ** 2)", "tanh"),
+        Slip("f'' for f'", "model.activation_fn.slope(", "model.activation_fn.curvature(", "f''"),
+    ],
+    "02_hvp": [
+        Slip("W and V exchanged", "tape.inputs[l] @ V + Rh[l] @ tape.layers[l][0]",
+             "tape.inputs[l] @ tape.layers[l][0] + Rh[l] @ V", "exchanged"),
+        Slip("f'' times delta, not delta W^T", "(tape.delta[l] @ W.T)", "tape.delta[l - 1]",
+             "delta"),
+        Slip("biases get delta", "Rdelta.sum(axis=0)", "tape.delta[l].sum(axis=0)", "b1, b2, b3"),
+        Slip("v of length 1", "directions = model.unpack(v)",
+             "directions = model.unpack(v / np.linalg.norm(v))", "length of v"),
+        Slip("f' forgotten on the way back", "tape.slope[l - 1] * (Rdelta", "(Rdelta", "f'"),
+    ],
+    "03_maml": [
+        Slip("alpha forgotten before the product", "v - inner_lr * model.hvp",
+             "v - model.hvp", "alpha"),
+        Slip("last step's Jacobian alone", "for s in reversed(range(inner_steps)):",
+             "for s in range(max(0, inner_steps - 1), inner_steps):", "last"),
+        Slip("first step's Jacobian left out", "reversed(range(inner_steps))",
+             "reversed(range(1, inner_steps))", "first"),
+        Slip("tasks in a chain", "        thetas = [theta]\n",
+             "        thetas = [thetas[-1] if each else theta]\n", "mix"),
+        Slip("the way without its minus", "thetas[s] - inner_lr * model.grad",
+             "thetas[s] + inner_lr * model.grad", "-1 times"),
+    ],
+    "04_first_order_maml": [
+        Slip("query gradients along the whole way", "        each.append(model.grad(adapted, "
+             "x_query, y_query))", "        each.append(sum(way) + model.grad(adapted, x_query, "
+             "y_query))", "sum", ("        adapted = theta\n", "        adapted, way = theta, []\n"
+             ), ("            adapted = ", "            way.append(model.grad(adapted, x_query, "
+                 "y_query))\n            adapted = ")),
+        Slip("tasks in a chain", "        adapted = theta\n",
+             "        adapted = adapted if each else theta\n", "mix"),
+        Slip("alpha forgotten inside", "adapted - inner_lr * model.grad", "adapted - model.grad",
+             "rate"),
+        Slip("nothing deleted", "        each.append(model.grad(adapted, x_query, y_query))",
+             "        v = model.grad(adapted, x_query, y_query)\n"
+             "        for here in reversed(way):\n"
+             "            v = v - inner_lr * model.hvp(here, x, y, v)\n"
+             "        each.append(v)", "this is MAML",
+             ("        adapted = theta\n", "        adapted, way = theta, []\n"),
+             ("            adapted = ", "            way.append(adapted)\n            adapted = ")),
+        Slip("Reptile", "model.grad(adapted, x_query, y_query)", "(theta - adapted) / inner_lr",
+             "Reptile"),
+    ],
+    "05_reptile": [
+        Slip("last gradient alone", "(theta - adapted) / inner_lr", "model.grad(last, x, y)",
+             "last", ("            adapted = ", "            last = adapted\n            adapted = "
+                      ), ("        adapted = theta\n", "        adapted = last = theta\n")),
+        Slip("gradients one step late", "(theta - adapted) / inner_lr",
+             "total", "late",
+             ("        adapted = theta\n", "        adapted, total = theta, 0 * theta\n"),
+             ("model.grad(adapted, x, y)\n", "model.grad(adapted, x, y)\n"
+              "            total = total + model.grad(adapted, x, y)\n")),
+        Slip("alpha squared", "/ inner_lr", "/ inner_lr ** 2", "alpha"),
+        Slip("first-order MAML", "(theta - adapted) / inner_lr", "model.grad(adapted, a, b)",
+             "first-order MAML", ("for x, y, *_ in", "for x, y, a, b in")),
+        Slip("tasks' points joined", "    for x, y, *_ in zip(*batch):\n",
+             "    for x, y in [(np.concatenate(batch[0]), np.concatenate(batch[1]))]:\n", "tasks"),
+    ],
+    "06_meta_sgd": [
+        Slip("alpha forgotten in the product", "alpha * v)", "v)", "alpha"),
+        Slip("divided by alpha", "total -= v * gs[s]", "total -= v * gs[s] / alpha", "alpha"),
+        Slip("Hessians one step late", "model.hvp(thetas[s], ", "model.hvp(thetas[s + 1], ",
+             "late"),
+        Slip("q before adaptation", "model.grad(thetas[-1], x_query, y_query)",
+             "model.grad(theta, x_query, y_query)", "before adaptation"),
+        Slip("support gradient for q", "model.grad(thetas[-1], x_query, y_query)",
+             "model.grad(thetas[-1], x, y)", "support"),
+    ],
+}
+
+
 def wrong_source(name, slip):
     """The solution with the slip in it."""
     source = (SOLUTIONS / f"{name}.py").read_text(encoding="utf-8")
-    times = source.count(slip.right)
-    assert times == 1, f"{name}, {slip.name}: {slip.right!r} is there {times} times"
-    return source.replace(slip.right, slip.wrong)
+    for right, wrong in slip.pairs:
+        times = source.count(right)
+        assert times == 1, f"{name}, {slip.name}: {right!r} is there {times} times"
+        source = source.replace(right, wrong)
+    return source
 
 
 def said(name, source, path, seed):
