@@ -42,11 +42,15 @@ def problem(
 
 
 def points(rng, model, lead, n):
-    """Return random x (*lead, n, d_in) and y (*lead, n, d_out), one-hot rows for a classifier."""
+    """Return random x (*lead, n, d_in) and y (*lead, n, d_out), one-hot rows for a classifier; with
+    weights of either sign as the last column, if the criterion takes them."""
     x, d = rng.standard_normal((*lead, n, model.sizes[0])), model.sizes[-1]
-    if model.criterion == "cross_entropy":
-        return x, np.eye(d)[rng.integers(d, size=(*lead, n))]
-    return x, rng.standard_normal((*lead, n, d))
+    if model.criterion.endswith("cross_entropy"):
+        y = np.eye(d)[rng.integers(d, size=(*lead, n))]
+    else:
+        y = rng.standard_normal((*lead, n, d))
+    more = getattr(model.loss_fn, "columns", 0)
+    return x, np.concatenate((y, rng.standard_normal((*lead, n, more))), axis=-1)
 
 
 @st.composite

@@ -148,7 +148,7 @@ def test_nothing_is_raised_where_numpy_is_told_to_raise(activation, criterion):
     """np.seterr(all="raise") with outputs 800 apart and units at 800."""
     model = tm.MLP([1, 2, 2], activation, criterion)
     theta = np.array([800.0, -800.0, 0.0, 0.0, 1.0, -1.0, -1.0, 1.0, 0.0, 0.0])
-    y = [[1.0, 0.0]]
+    y = [[1.0, 0.0, 0.5][: 2 + model.loss_fn.columns]]
     with np.errstate(all="raise"):
         assert np.isfinite(model.loss(theta, [[1.0]], y))
         assert np.isfinite(model.grad(theta, [[1.0]], y)).all()
@@ -190,8 +190,10 @@ def random_problem(n):
     theta, v = rng.uniform(-size, size, model.n_params), rng.standard_normal(model.n_params)
     x = rng.standard_normal((rng.integers(1, 6), model.sizes[0]))
     y = rng.standard_normal((len(x), model.sizes[-1]))
-    if criterion == "cross_entropy":
+    if criterion.endswith("cross_entropy"):
         y = np.eye(model.sizes[-1])[y.argmax(axis=-1)]
+    if model.loss_fn.columns:
+        y = np.column_stack((y, rng.standard_normal(len(x))))
     return model, theta, x, y, v
 
 

@@ -168,7 +168,8 @@ MODELS = {
     ),
     "an unknown criterion": (
         lambda: tm.MLP([1, 1], criterion="hinge"),
-        "criterion: expected one of 'mse', 'cross_entropy'; got 'hinge'",
+        "criterion: expected one of 'mse', 'cross_entropy', 'weighted_mse', "
+        "'weighted_cross_entropy'; got 'hinge'",
     ),
     "an unknown scheme": (
         lambda: tm.MLP([1, 1]).init(np.random.default_rng(0), scheme="he"),

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+CLASSIFIERS = "cross_entropy", "weighted_cross_entropy"  # criteria for one-hot rows
+
 
 class NotFinite(ValueError):
     """A number is nan or infinite; `replicas` are the indices of its replicas, where known."""
@@ -43,14 +45,18 @@ def check_choice(name, value, known):
 
 
 def as_triple(name, value, known, kind):
-    """Return the entry of a table of triples, as `kind`: three functions."""
+    """Return the entry of a table of triples, as `kind`: three functions and, for a loss that has
+    it, a number of columns."""
     entry = known[check_choice(name, value, known)]
-    if not isinstance(entry, tuple) or len(entry) != 3 or not all(map(callable, entry)):
-        functions = ", ".join(kind._fields)
+    fits = isinstance(entry, tuple) and 3 <= len(entry) <= len(kind._fields)
+    if not fits or not all(map(callable, entry[:3])):
+        functions = ", ".join(kind._fields[:3])
         raise ValueError(
             f"{name}: expected the entry of {value!r} to be three functions, ({functions}); "
             f"got {entry!r}"
         )
+    for columns in entry[3:]:
+        check_count(f"columns of {value!r}", columns, least=0)
     return kind(*entry)
 
 
@@ -302,24 +308,35 @@ def as_inputs(model, theta, x, name="x", tasks=False, check_values=True):
     return x
 
 
+def extra_columns(model):
+    """Return the number of columns of y that the model's loss takes beyond the outputs: none, where
+    it says nothing, or the model has no loss_fn."""
+    return getattr(getattr(model, "loss_fn", None), "columns", 0)
+
+
 def as_points(model, theta, x, y, names=("x", "y"), tasks=False, check_values=True):
     """Return points x with as many y (..., K, d_out), which are never broadcast; one-hot rows where
-    the model classifies."""
+    the model classifies, before the columns that its loss takes beyond the outputs."""
     x = as_inputs(model, theta, x, names[0], tasks, check_values)
     y = as_numbers(names[1], y, x.dtype)
-    expected = (*x.shape[:-1], model.sizes[-1])
+    outputs, more = model.sizes[-1], extra_columns(model)
+    expected = (*x.shape[:-1], outputs + more)
     if y.shape != expected:
         hint = "; a column of values is y[..., None]" if y.shape == expected[:-1] else ""
-        if hint and model.criterion != "mse":
-            hint = f"; one-hot rows are np.eye({model.sizes[-1]})[y]"
+        if hint and model.criterion in CLASSIFIERS:
+            hint = f"; one-hot rows are np.eye({outputs})[y]"
+        if more:
+            hint += (
+                f"; {model.criterion} takes the outputs' columns, {outputs}, and then {more} more"
+            )
         raise ValueError(
             f"{names[1]}: expected shape {expected}, as {names[0]} is {x.shape}; got "
             f"{y.shape}{hint}"
         )
     if check_values:
         check_finite(names[1], y)
-    if model.criterion == "cross_entropy":
-        check_one_hot(names[1], y)
+    if model.criterion in CLASSIFIERS:
+        check_one_hot(names[1], y[..., :outputs])
     return x, y
 
 

@@ -32,7 +32,8 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     steps : int
         0 or more.
     metric : str
-        "loss", or "accuracy" for tasks with classes: two outputs or more, and y in one-hot rows.
+        "loss", or "accuracy" for tasks with classes: two outputs or more, and y in one-hot rows
+        without weights.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     if _validate.check_choice("metric", metric, ("loss", "accuracy")) == "loss":
         measure = model.loss_fn.value
     else:
-        check_classes(batch)
+        check_classes(model, batch)
         measure = accuracy
     pieces = []
     with np.errstate(over="ignore", invalid="ignore"):
@@ -73,12 +74,18 @@ def adaptation_curve(model, theta, batch, inner_lr, steps, metric="loss"):
     return np.concatenate(pieces, axis=-1)
 
 
-def check_classes(batch):
-    """Raise ValueError unless the query labels are one-hot rows of at least two classes."""
+def check_classes(model, batch):
+    """Raise ValueError unless the query labels are one-hot rows of at least two classes, and
+    nothing else."""
     y = batch.y_query
     try:
         if y.shape[-1] < 2:
             raise ValueError(f"y_query: expected at least two classes; got shape {y.shape}")
+        if _validate.extra_columns(model):  # the share of weighted points may be no share
+            raise ValueError(
+                f"y_query: expected {model.sizes[-1]} columns, those of the classes; got "
+                f"{y.shape[-1]}, as {model.criterion} takes weights"
+            )
         _validate.check_one_hot("y_query", y)
     except ValueError as error:
         raise ValueError(

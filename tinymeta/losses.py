@@ -1,15 +1,16 @@
-"""The two losses, each as three functions of the network's outputs (..., K, d) and of y, which has
-the same shape.
+"""The losses, each as three functions of the network's outputs (..., K, d) and of y, which has the
+same shape, or more columns: as many more as the loss says.
 
     value(outputs, y)             the loss                                              (...)
     grad(outputs, y)              its gradient with respect to the outputs              (..., K, d)
     hvp(outputs, y, Routputs)     its Hessian with respect to the outputs, times the    (..., K, d)
                                   direction Routputs (..., K, d)
 
-To add one is to add an entry: `LOSSES["mine"] = (value, grad, hvp)`. All of it works for complex
-outputs, which lets `tinymeta.checks.complex_step` differentiate it: no abs, no conj, comparisons on
-the real part. Both losses are means over the K points (mean squared error: over the d outputs too),
-so that a gradient does not grow with the number of points.
+To add one is to add an entry: `LOSSES["mine"] = (value, grad, hvp)`, with a fourth item `columns`
+if y has that many more columns than there are outputs. All of it works for complex outputs, which
+lets `tinymeta.checks.complex_step` differentiate it: no abs, no conj, comparisons on the real part.
+All losses are means over the K points (mean squared error: over the d outputs too), so that a
+gradient does not grow with the number of points. Each has a weighted one, see `weighted`.
 """
 
 from collections.abc import Callable
@@ -19,11 +20,13 @@ import numpy as np
 
 
 class Loss(NamedTuple):
-    """A loss: its value, gradient and Hessian-vector product with respect to the outputs."""
+    """A loss: its value, gradient and Hessian-vector product with respect to the outputs, and the
+    number of columns of y that it takes beyond them."""
 
     value: Callable
     grad: Callable
     hvp: Callable
+    columns: int = 0
 
 
 def mse_value(outputs, y):
@@ -90,7 +93,28 @@ def cross_entropy_hvp(outputs, y, Routputs):
     return p * (R - over_classes(p * R)) / y.shape[-2]
 
 
+def weighted(loss):
+    """Return the loss that multiplies the loss of each point by its weight, the last column of y.
+
+    It is a mean over the K points as before, and weights are taken as they come: they may be
+    negative and sum to 0, as those of a policy gradient do. For tasks of unequal numbers of points
+    give them a mean of 1: ten points, seven of weight 10/7 and three of 0, are a task of seven."""
+
+    @quiet
+    def value(outputs, y):
+        losses = loss.value(outputs[..., None, :], y[..., None, :-1])  # each point by itself
+        return np.add.reduce(y[..., -1] * losses / y.shape[-2], -1)
+
+    return Loss(
+        value,
+        quiet(lambda outputs, y: y[..., -1:] * loss.grad(outputs, y[..., :-1])),
+        quiet(lambda outputs, y, Routputs: y[..., -1:] * loss.hvp(outputs, y[..., :-1], Routputs)),
+        loss.columns + 1,
+    )
+
+
 LOSSES = {
     "mse": Loss(mse_value, mse_grad, mse_hvp),
     "cross_entropy": Loss(cross_entropy_value, cross_entropy_grad, cross_entropy_hvp),
 }
+LOSSES |= {f"weighted_{name}": weighted(loss) for name, loss in LOSSES.items()}

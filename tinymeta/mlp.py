@@ -41,9 +41,8 @@ class Activation(NamedTuple):
 
 def relu(z):
     """Return z where it is positive, else 0."""
-    if z.dtype.kind == "c":  # maximum would compare imaginary parts where real ones are equal
-        return np.where(z.real <= 0, 0, z)
-    return np.maximum(z, 0)
+    # of complex z, maximum would compare imaginary parts where real ones are equal
+    return np.where(z.real <= 0, 0, z) if z.dtype.kind == "c" else np.maximum(z, 0)
 
 
 def relu_slope(z):
@@ -159,9 +158,7 @@ def without_biases(W):
 
 def matmul(delta, Wt):
     """Return delta Wt; NumPy's matmul is slow for an inner dimension of 1, an outer product."""
-    if Wt.shape[-2] == 1:
-        return delta * Wt
-    return delta @ Wt
+    return delta * Wt if Wt.shape[-2] == 1 else delta @ Wt
 
 
 def append_column(a, value):
@@ -193,7 +190,8 @@ class MLP:
     activation : str
         An entry of `ACTIVATIONS`, for the hidden layers: relu, tanh, sigmoid or softplus.
     criterion : str
-        An entry of `losses.LOSSES`: mse, or cross_entropy, for which y is one-hot rows.
+        An entry of `losses.LOSSES`: mse, or cross_entropy, for which y is one-hot rows; or
+        weighted_mse or weighted_cross_entropy, for which a last column of y is the points' weights.
 
     Raises
     ------
@@ -216,21 +214,18 @@ class MLP:
 
     def __init__(self, sizes, activation="relu", criterion="mse"):
         self.sizes = _validate.as_sizes(sizes)
-        activation_fn = _validate.as_triple("activation", activation, ACTIVATIONS, Activation)
-        loss_fn = _validate.as_triple("criterion", criterion, LOSSES, Loss)
-        self.activation, self.activation_fn = activation, activation_fn
-        self.criterion, self.loss_fn = criterion, loss_fn
-        if criterion == "cross_entropy" and self.sizes[-1] < 2:
+        self.activation, self.criterion = activation, criterion
+        self.activation_fn = _validate.as_triple("activation", activation, ACTIVATIONS, Activation)
+        self.loss_fn = _validate.as_triple("criterion", criterion, LOSSES, Loss)
+        if criterion in _validate.CLASSIFIERS and self.sizes[-1] < 2:
             raise ValueError(
-                "sizes: expected at least two outputs for cross_entropy, one per class; "
+                f"sizes: expected at least two outputs for {criterion}, one per class; "
                 f"got {list(self.sizes)}"
             )
-        self._layout, start = [], 0
+        self._layout, self.n_params = [], 0
         for d_in, d_out in zip(self.sizes, self.sizes[1:]):
-            end = start + (d_in + 1) * d_out
-            self._layout.append((slice(start, end), (d_in + 1, d_out)))
-            start = end
-        self.n_params = start
+            start, self.n_params = self.n_params, self.n_params + (d_in + 1) * d_out
+            self._layout.append((slice(start, self.n_params), (d_in + 1, d_out)))
 
     def __repr__(self):
         settings = f"activation={self.activation!r}, criterion={self.criterion!r}"

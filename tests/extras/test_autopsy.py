@@ -426,7 +426,7 @@ def test_an_inner_loss_with_another_mean_over_three_outputs_is_named(says, facto
 
 
 def test_of_one_point_and_one_output_a_mean_is_a_sum():
-    assert 1 not in autopsy.inner_rates(np.ones((1, 2)), np.ones((1, 1)), None).values()
+    assert 1 not in autopsy.inner_rates(np.ones((1, 2)), 1, None).values()
 
 
 def test_of_two_tasks_each_alone_is_named():

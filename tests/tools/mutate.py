@@ -130,8 +130,6 @@ EQUIVALENT = {  # (function or "", parts of the change or its line): why no test
     ("examine", "rounding >= "): "no rounding is the bound itself",
     ("judge", "len(each) > 1 -> len(each) >= 1"): "the mean over one task is that task's",
     ("judge", "1 -> 0", "len(each) > 1"): "the mean over one task is that task's",
-    ("inner_rates", "x -> y", "x.shape[-2]"): "x and y of a support set have as many points",
-    ("scales_of", "batch.y_query -> batch.y_support"): "both have as many outputs",
     ("backprop_through_steps", "1.0 -> 2.0"): "a direction of length 0, over any number",
     ("check_model", "v /= np.linalg.norm"): "directions of other lengths, all the same",
     ("check_model", "g / (np.linalg.norm(g) or 1.0)"): "directions of other lengths, all the same",

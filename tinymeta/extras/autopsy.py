@@ -369,7 +369,7 @@ def judge(call, batch, got, each, known, tolerance):
         )
     if not got.any() and known["MAML"].any():
         return False, "no: every entry is 0; nothing is connected to theta"
-    scales = scales_of(batch)
+    scales = scales_of(batch, outputs_of(call.model, batch.y_query))
     name = name_of(got, known, scales, tolerance)
     if name == "MAML":
         if relative_error(known["first-order MAML"], got) < 10 * tolerance:
@@ -428,10 +428,15 @@ def backprop_through_steps(model, thetas, points, q, inner_lr, derivative):
     return q
 
 
-def inner_rates(x, y, minibatch):
+def outputs_of(model, y):
+    """Return the number of outputs; a model that brings loss and grad alone has no sizes."""
+    return y.shape[-1] - _validate.extra_columns(model)
+
+
+def inner_rates(x, outputs, minibatch):
     """Return {mistake: factor on the inner rate}: an inner loss with another scale is another
     rate."""
-    points, outputs = minibatch or x.shape[-2], y.shape[-1]
+    points = minibatch or x.shape[-2]
     rates = {
         f"with the inner loss summed over its {points} points": points,
         f"with the inner loss divided by its {points} points again": 1 / points,
@@ -459,7 +464,7 @@ def candidate_gradients(model, theta, task, inner_lr, inner_steps, minibatch, de
         return backprop_through_steps(model, thetas[:-1], points, q, rate, derivative), q
 
     maml, first = both_orders(support, query)
-    inner_loop = inner_lr, inner_steps, minibatch
+    inner_loop, outputs = (inner_lr, inner_steps, minibatch), outputs_of(model, support[1])
     thetas, points, grads = inner_trajectory(model, theta, *support, *inner_loop)
     joint, unadapted = model.grad(theta, *support), model.grad(theta, *query)
     known = {
@@ -481,7 +486,7 @@ def candidate_gradients(model, theta, task, inner_lr, inner_steps, minibatch, de
     if minibatch is None or minibatch <= len(query[0]):
         add(", inner and outer loss on the query points", query, query)
         add(", support and query swapped", query, support)
-    for mistake, factor in inner_rates(*support, minibatch).items():
+    for mistake, factor in inner_rates(support[0], outputs, minibatch).items():
         add(f" {mistake}", support, query, rate=factor * inner_lr)
     for steps in {abs(inner_steps - 1), inner_steps + 1}:
         add(f" of {steps} step{'s' * (steps != 1)}", support, query, steps=steps)
@@ -524,9 +529,9 @@ def match(got, known, tolerance):
     return None, 0.0
 
 
-def scales_of(batch):
+def scales_of(batch, outputs):
     """Return {words: number} of the numbers that a sum is divided by to be a mean."""
-    outputs, points = batch.y_query.shape[-1], batch.y_query.shape[-2]
+    points = batch.y_query.shape[-2]
     scales = {
         "the number of tasks": len(batch.x_support),
         "the number of query points": points,
