@@ -6,9 +6,6 @@ formula with one term changed, or the gradients that tinymeta.extras.autopsy kno
 multiple of one of them, that is the cause, and the factor is put into words. Nothing here decides
 whether an answer is right: numerical derivatives do that, in tinymeta.course.grading."""
 
-import linecache
-import traceback
-
 import numpy as np
 
 from ..checks import block_errors, unchecked_step
@@ -99,8 +96,9 @@ def perturbed_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_outp
     return grad
 
 
-def backward(answer, got, truth, model, theta, x, y):
+def backward(case, got, alone):
     """Explain a wrong gradient (exercise 1)."""
+    truth, (model, theta, x, y) = case.truth, case.arguments
     perturbed = {
         "the gradient with the slope f'(z) missing": dict(slope=lambda slope, h: 1.0),
         "the gradient with f(z) in place of the slope f'(z)": dict(slope=lambda slope, h: h),
@@ -166,8 +164,9 @@ def perturbed_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdel
     return product
 
 
-def hvp(answer, got, truth, model, theta, x, y, v):
+def hvp(case, got, alone):
     """Explain a wrong Hessian-vector product (exercise 2)."""
+    truth, (model, theta, x, y, v) = case.truth, case.arguments
     tape = model.backprop(theta, x, y).tape
     known = {
         "truth": truth,
@@ -207,13 +206,12 @@ def hvp(answer, got, truth, model, theta, x, y, v):
 # Exercises 3 to 6: meta-gradients, each the mean over the tasks
 
 
-def over_tasks(call, batch, got, each, right, scales):
+def over_tasks(ones, batch, got, each, right, scales):
     """Identify a meta-gradient among the known ones of `each` task; `call` is the answer as a
     function of the batch alone."""
     known = {name: np.mean([task[name] for task in each], axis=0) for name in each[0]}
     found = describe_match(got, known, right, scales)
     if found is None:
-        ones = [call(one) for one in batch.split_tasks(1)]
         alone = {
             describe_match(one, task, right, scales) or autopsy.match(one, task, TOLERANCE)[0]
             for one, task in zip(ones, each)
@@ -236,28 +234,28 @@ def scales_of(batch, inner_lr, inner_steps):
     }
 
 
-def maml(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
-    """Explain, by the autopsy's verdict, a meta-gradient that should be MAML's (exercise 3)."""
+def maml(case, got, alone):
+    """Explain what should be MAML's gradient (exercise 3)."""
+    model, theta, batch, inner_lr, inner_steps = case.arguments
+    each = [
+        autopsy.candidate_gradients(model, theta, task, inner_lr, inner_steps, None, unchecked_step)
+        for task in zip(*batch)
+    ]
+    # what is right comes first
+    each = [{"MAML": known["MAML"]} | known for known in each]
+    return over_tasks(
+        alone,
+        batch,
+        got,
+        each,
+        "MAML",
+        scales_of(batch, inner_lr, inner_steps),
+    )
 
-    def with_loss(model, theta, batch, inner_lr, inner_steps, minibatch):
-        # its verdict is of the gradient alone
-        return 0.0, answer(model, theta, batch, inner_lr, inner_steps)
 
-    loop = inner_lr, inner_steps  # and the networks of the exercises keep imaginary parts
-    found = autopsy.examine(with_loss, model, theta, batch, *loop, derivative=unchecked_step)
-    first, second, support = found.parts.values()
-    if (
-        found.verdict.startswith(autopsy.UNKNOWN)
-        and found.residual < TOLERANCE
-        and abs(first - 1) + abs(support) < TOLERANCE
-    ):
-        how = describe_factor(second, scales_of(batch, inner_lr, inner_steps))
-        return f"this is MAML but for its second-order term: {how}"
-    return found.verdict.removeprefix("no: ")
-
-
-def first_order(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
+def first_order(case, got, alone):
     """Explain what should be first-order MAML's gradient (exercise 4)."""
+    model, theta, batch, inner_lr, inner_steps = case.arguments
     each = [
         autopsy.candidate_gradients(model, theta, task, inner_lr, inner_steps, None, unchecked_step)
         for task in zip(*batch)
@@ -265,7 +263,7 @@ def first_order(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
     # what is right comes first
     each = [{"first-order MAML": known["first-order MAML"]} | known for known in each]
     return over_tasks(
-        lambda tasks: answer(model, theta, tasks, inner_lr, inner_steps),
+        alone,
         batch,
         got,
         each,
@@ -274,8 +272,9 @@ def first_order(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
     )
 
 
-def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
+def reptile(case, got, alone):
     """Explain what should be (theta - theta_k) / alpha (exercise 5)."""
+    model, theta, batch, inner_lr, inner_steps = case.arguments
 
     def sum_of_grads(points, rate):
         inner_loop = rate, inner_steps, None
@@ -305,7 +304,7 @@ def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
 
     each = [known(task[:2], task[2:]) for task in zip(*batch)]
     return over_tasks(
-        lambda tasks: answer(model, theta, tasks, inner_lr, inner_steps),
+        alone,
         batch,
         got,
         each,
@@ -314,8 +313,9 @@ def reptile(answer, got, truth, model, theta, batch, inner_lr, inner_steps):
     )
 
 
-def rates(answer, got, truth, model, theta, inner_lr, batch, inner_steps):
+def rates(case, got, alone):
     """Explain what should be the gradient in Meta-SGD's rates (exercise 6)."""
+    model, theta, inner_lr, batch, inner_steps = case.arguments
 
     def known(support, query):
         inner_loop = inner_lr, inner_steps, None
@@ -376,29 +376,10 @@ def rates(answer, got, truth, model, theta, inner_lr, batch, inner_steps):
     each = [known(task[:2], task[2:]) for task in zip(*batch)]
     scales = {len(batch.x_support): "the number of tasks", inner_steps: "the number of inner steps"}
     return over_tasks(
-        lambda tasks: answer(model, theta, inner_lr, tasks, inner_steps),
+        alone,
         batch,
         got,
         each,
         "the gradient in alpha",
         scales,
     )
-
-
-# Answers that do not even return
-
-
-def explain_exception(answer, error):
-    """Return the line of the student's file at which the answer stopped, the error, and the whole
-    numbers there (which layer was it?)."""
-    source = getattr(getattr(answer, "__code__", None), "co_filename", None)
-    frames = [*traceback.walk_tb(error.__traceback__)]
-    frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]
-    integers = ", ".join(
-        f"{name} = {value}" for name, value in frame.f_locals.items() if type(value) is int
-    )
-    line = linecache.getline(frame.f_code.co_filename, number).strip()
-    where = f"line {number}, `{line}`" + (f", where {integers}" if integers else "")
-    shapes = any(word in str(error) for word in ("shape", "broadcast", "mismatch", "dimension"))
-    likely = ". Is something transposed, or of another layer (l - 1, l + 1)?" if shapes else ""
-    return f"it stops with {type(error).__name__} in {where}: {error}{likely}"

@@ -13,26 +13,18 @@ tinymeta.course.diagnosis.
 """
 
 import ast
-import copy
-import inspect
 import runpy
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from .. import _validate
 from ..checks import relative_error
-from ..mlp import MLP
-from . import diagnosis, notebook
+from . import fence, notebook
 from .problems import EXERCISES
 
-BOUND = diagnosis.TOLERANCE
-
-
-class Blank(Exception):
-    """The answer is still `raise NotImplementedError`."""
+BOUND = 1e-10  # the largest relative error of a right answer
 
 
 def hint_call(name):
@@ -42,123 +34,106 @@ def hint_call(name):
 
 
 def hint(name, number):
-    """Print one of the two hints of an exercise."""
+    """Print one of the hints of an exercise."""
     hints = EXERCISES[_validate.check_choice("name", name, EXERCISES)].hints
-    if number not in (1, 2):
-        raise ValueError(f"number: expected 1 or 2; got {number!r}")
+    if number not in range(1, len(hints) + 1):
+        raise ValueError(f"number: expected 1 to {len(hints)}; got {number!r}")
     print(f"{name}, hint {number} of {len(hints)}: {hints[number - 1]}")
 
 
-def is_unchanged(before, after):
-    """Return whether an argument (an array, a number, a batch of arrays) is unchanged; a model is
-    not looked at."""
-    if isinstance(before, tuple):
-        return all(map(is_unchanged, before, after))
-    return isinstance(before, MLP) or np.array_equal(before, after)
-
-
 def attempt(answer, case):
-    """Return (result, "") of an answer in one case, or (None, why there is no result)."""
-    given = copy.deepcopy(case.arguments)
-    try:
-        with np.errstate(all="ignore"):
-            got = answer(*given)
-    except NotImplementedError:
-        raise Blank from None
-    except (Exception, SystemExit) as error:
-        return None, diagnosis.explain_exception(answer, error)
-    shape = case.truth.shape
-    if got is None:
-        return None, "it returns None; is there a `return` at its end?"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy 1 only warns of arrays that do not fit together
-            array = np.asarray(got)
-    except (ValueError, Warning):
-        array = np.asarray(None)
-    if array.dtype.kind not in "iuf":
-        kind = f"complex numbers {array.shape}" if array.dtype.kind == "c" else type(got).__name__
-        return None, f"it returns {kind}, expected one array of real numbers, of shape {shape}"
-    if array.shape != shape:
-        return None, f"it returns an array of shape {array.shape}, expected {shape}, as theta's"
-    if not np.isfinite(array).all():
-        return (
-            None,
-            f"{np.sum(~np.isfinite(array))} of its {array.size} numbers are nan or infinite",
-        )
-    for name, before, after in zip(inspect.signature(answer).parameters, case.arguments, given):
-        if not is_unchanged(before, after):
-            return (
-                None,
-                f"it writes into its argument {name}, which others use too; did you mean a copy "
-                "(`a = a - b` for `a -= b`)?",
-            )
-    return array, ""
+    """Return the results of an answer in one case: on its arguments and on the related ones, each
+    an array or a sentence that says why there is none (see `fence.run`)."""
+    results = []
+    for arguments in (case.arguments, *case.related):
+        results.append(fence.run(case.exercise, answer, arguments))
+        if isinstance(results[0], str):
+            break
+    return results
 
 
-def judge(answer, case):
-    """Return (relative error, explanation) of an answer in one case; the explanation of a right one
-    is ""."""
-    got, wrong = attempt(answer, case)
+def no_result(got, shape):
+    """Return why `got`, an array or a sentence, is no result of that shape; "" if it is one."""
+    if isinstance(got, str):
+        return got
+    if got.dtype.kind == "c":
+        return f"it returns complex numbers {got.shape}, expected real ones, of shape {shape}"
+    if got.shape != shape:
+        return f"it returns an array of shape {got.shape}, expected {shape}, as theta's"
+    if not np.isfinite(got).all():
+        return f"{np.sum(~np.isfinite(got))} of its {got.size} numbers are nan or infinite"
+    return ""
+
+
+def verdict(case, results):
+    """Return (relative error, explanation) of the results of an answer in one case, those of
+    `attempt`; the explanation of a right one is "". The answer itself is not called."""
+    got, *related = results
+    wrong = no_result(got, case.truth.shape)
     if wrong:
         return np.inf, wrong
     error = relative_error(got, case.truth)
     if error <= BOUND:
         return error, ""
+    related = [None if no_result(one, case.truth.shape) else one for one in related]
     if not got.any():
         return error, "every entry is 0"
-    try:
-        return error, case.explain(answer, got, case.truth, *case.arguments)
-    # the answer fails on what the diagnosis tries, such as one task alone
-    except Exception as reason:
-        return (
-            error,
-            f"none of the mistakes known here ({type(reason).__name__} on the way to say more: "
-            f"{reason})",
-        )
+    return error, case.explain(case, got, related)
+
+
+def judge(answer, case):
+    """Return the verdict on an answer in one case."""
+    return verdict(case, attempt(answer, case))
+
+
+def explain(cases, results):
+    """Return one sentence or two on an answer from its results in all cases of a problem, "" if all
+    are right: what is wrong, and where it is right."""
+    wrongs = (verdict(case, of_case)[1] for case, of_case in zip(cases, results))
+    return next(filter(None, wrongs), "")
 
 
 def report(name, answer, seed=0):
-    """Print a line for each case, and why the first wrong one is wrong; return whether all are
+    """Print a line for each case, and why the wrong ones are wrong; return whether all are
     right."""
-    lines, right = [], True
-    for case in EXERCISES[name].cases(seed):
-        error, wrong = judge(answer, case)
-        lines.append(f"  {case.label:20s} {error:8.1e}   {'WRONG' if wrong else 'OK'}")
-        if wrong and right:
-            lines.append(f"    {wrong}")
-        right = right and not wrong
+    cases = [*EXERCISES[name].cases(seed)]
+    results = [attempt(answer, case) for case in cases]
+    verdicts = [verdict(case, of_case) for case, of_case in zip(cases, results)]
     print(
-        f"{name}, problem {seed}: relative error against numerical derivatives, at most {BOUND:g}",
-        *lines,
-        sep="\n",
+        f"{name}, problem {seed}: relative error against numerical derivatives, at most {BOUND:g}"
     )
-    return right
+    for case, (error, wrong) in zip(cases, verdicts):
+        print(f"  {case.label:48s} {error:8.1e}   {'WRONG' if wrong else 'OK'}")
+    why = explain(cases, results)
+    if why:
+        print(f"    {why}")
+    return not why
 
 
-def claimed(answer, first_to_fail, by):
-    """Print whether `first_to_fail` is the first check of exercise 3 that first-order MAML fails,
-    and `by` its relative error; return whether both are."""
-    cases = sorted(EXERCISES["03_maml"].cases(0), key=lambda case: case.arguments[-1])
-    errors = {case.label: relative_error(answer(*case.arguments), case.truth) for case in cases}
-    first = next(label for label, error in errors.items() if error > BOUND)
+def judge_claims(first_to_fail, by):
+    """Return (whether they are right, what to say) of the claims of exercise 4: `first_to_fail` is
+    the first check of exercise 3, by inner steps, that first-order MAML fails, and `by` its
+    relative error. Both are known without an answer."""
+    exact, first_order = (
+        {case.label.split(",")[0]: case.truth for case in EXERCISES[name].cases(0)}
+        for name in ("03_maml", "04_first_order_maml")
+    )
+    errors = {steps: relative_error(first_order[steps], exact[steps]) for steps in sorted(exact)}
+    first = next(steps for steps, error in errors.items() if error > BOUND)
     if first_to_fail is None or by is None:
-        print(
-            "  claims: still blank. Exercise 3's checks of your function; fill in FIRST_TO_FAIL "
-            "and BY:"
+        table = "; ".join(f"{steps}: {error:.1e}" for steps, error in errors.items())
+        return False, (
+            "claims: still blank; these are the errors of exercise 3's checks of your function, "
+            f"by inner steps: {table}; fill in FIRST_TO_FAIL and BY"
         )
-        print(*(f"    {label:20s} {error:8.1e}" for label, error in errors.items()), sep="\n")
-    elif first_to_fail != first:
-        print(
-            f"  claims: FIRST_TO_FAIL = {first_to_fail!r} is not the first of {', '.join(errors)} "
+    if first_to_fail != first:
+        return False, (
+            f"claims: FIRST_TO_FAIL = {first_to_fail!r} is not the first of {', '.join(errors)} "
             "that fails: WRONG"
         )
-    elif not isinstance(by, (int, float)) or not abs(by - errors[first]) <= 0.05 * errors[first]:
-        print(f"  claims: BY = {by!r} is not the relative error there to two digits: WRONG")
-    else:
-        print(f"  claims: {first} fails, by {errors[first]:.2g}: OK")
-        return True
-    return False
+    if not isinstance(by, (int, float)) or not abs(by - errors[first]) <= 0.05 * errors[first]:
+        return False, f"claims: BY = {by!r} is not the relative error there to two digits: WRONG"
+    return True, f"claims: {first} fails, by {errors[first]:.2g}: OK"
 
 
 BUGS = ("right", "first order", "leak", "f''", "same points", "tasks mix", "fine-tuning")
@@ -220,8 +195,9 @@ def grade(name, values, seeds):
     try:
         right = all([report(name, answer, seed) for seed in seeds])
         if name == "04_first_order_maml" and right:
-            right = claimed(answer, values.get("FIRST_TO_FAIL"), values.get("BY"))
-    except Blank:
+            right, words = judge_claims(values.get("FIRST_TO_FAIL"), values.get("BY"))
+            print(f"  {words}")
+    except fence.Blank:
         print(
             f"{name}: still blank: write {wanted} in place of `raise NotImplementedError` "
             f"(a hint: {hint_call(name)})"

@@ -16,73 +16,120 @@ from ..mlp import MLP
 from ..tasks import TaskBatch
 from . import diagnosis
 
-INNER_LR = 0.1  # large enough for the second-order term to show
-
 
 class Case(NamedTuple):
-    """One check of an answer."""
+    """One check of an answer, as arguments and the result that they should give: nothing that
+    judges a result calls the answer."""
 
+    exercise: str
     label: str
     arguments: tuple  # of the answer
     truth: np.ndarray  # the result that it should return
     explain: Callable  # a function of tinymeta.course.diagnosis, for a wrong result
+    related: tuple = ()  # further arguments, on which the explanation needs the answer's results
 
 
-def problem(seed, activation="tanh", criterion="mse"):
-    """Return a model, a theta (P,) and a TaskBatch of random data."""
-    rng = np.random.default_rng([7, seed])
-    widths = rng.permutation([2, 3, 4, 5, 6]).tolist()[: 4 + seed % 2]  # three layers or four
+LOSSES = {"mse": "squared error", "cross_entropy": "cross-entropy"}
+
+
+def network(seed, depth, activation, criterion):
+    """Return a random generator, a model of `depth` layers with widths that all differ, and a theta
+    (P,)."""
+    rng = np.random.default_rng([7, *seed])
+    widths = rng.permutation([2, 3, 4, 5, 6]).tolist()[: depth + 1]
+    model = MLP(widths, activation, criterion)
+    return rng, model, 2 * model.init(rng)  # out of tanh's linear middle, where f'' is nearly 0
+
+
+def targets(rng, model, *shape):
+    """Return random y (..., d_out), in one-hot rows for cross-entropy."""
+    y = rng.standard_normal((*shape, model.sizes[-1]))
+    return np.eye(model.sizes[-1])[y.argmax(-1)] if model.criterion == "cross_entropy" else y
+
+
+def problem(seed, activation="tanh", criterion="mse", tasks=None, depth=None):
+    """Return a model, a theta (P,) and a TaskBatch of random data; seed is a sequence of ints."""
+    rng, model, theta = network(seed, depth or 3 + seed[0] % 2, activation, criterion)
     shots, query = rng.permutation([7, 8, 9])[:2].tolist()
-    model, tasks = MLP(widths, activation, criterion), int(rng.integers(4, 6))
-    theta = 2 * model.init(rng)  # out of tanh's linear middle, where f'' is nearly 0
-    x, y = (
-        rng.standard_normal((tasks, shots + query, widths[0])),
-        rng.standard_normal((tasks, shots + query, widths[-1])),
-    )
-    if criterion == "cross_entropy":
-        y = np.eye(widths[-1])[y.argmax(axis=-1)]
+    shape = tasks or int(rng.integers(4, 6)), shots + query
+    x, y = rng.standard_normal((*shape, model.sizes[0])), targets(rng, model, *shape)
     return model, theta, TaskBatch(x[:, :shots], y[:, :shots], x[:, shots:], y[:, shots:])
 
 
-NETWORKS = {
-    "tanh, squared error": ("tanh", "mse"),
-    "tanh, cross-entropy": ("tanh", "cross_entropy"),
-    "ReLU, squared error": ("relu", "mse"),
-}
+# Exercises 1 and 2: every activation with every loss
+
+NETWORKS = [(a, c) for c in LOSSES for a in ("tanh", "relu", "sigmoid", "softplus")]
+
+
+def network_cases(seed):
+    """Yield (label, arguments of exercise 1) for each activation and loss."""
+    for i, (activation, criterion) in enumerate(NETWORKS):
+        depth = 3 - (i + seed) % 2 + (i == 2)  # the first has three layers, on an even seed
+        model, theta, (x, y, *_) = problem((seed, i), activation, criterion, 1, depth)
+        yield f"{activation}, {LOSSES[criterion]}", (model, theta, x[0], y[0])
 
 
 def backward_cases(seed):
     """Yield the cases of exercise 1."""
-    for label, kind in NETWORKS.items():
-        model, theta, (x, y, *_) = problem(seed, *kind)
-        truth = complex_step(lambda t: model.loss(t, x[0], y[0]), theta)
-        yield Case(label, (model, theta, x[0], y[0]), truth, diagnosis.backward)
+    for label, (model, theta, x, y) in network_cases(seed):
+        truth = complex_step(lambda t: model.loss(t, x, y), theta)
+        yield Case("01_backward", label, (model, theta, x, y), truth, diagnosis.backward)
 
 
 def hvp_cases(seed):
     """Yield the cases of exercise 2."""
-    for label, kind in NETWORKS.items():
-        model, theta, (x, y, *_) = problem(seed, *kind)
-        v = np.random.default_rng([8, seed]).standard_normal(theta.shape)
-        truth = complex_step(lambda t: model.grad(t, x[0], y[0]), theta, v)
-        yield Case(label, (model, theta, x[0], y[0], v), truth, diagnosis.hvp)
+    rng = np.random.default_rng([8, seed])
+    for label, (model, theta, x, y) in network_cases(seed):
+        v = rng.standard_normal(theta.shape)
+        truth = complex_step(lambda t: model.grad(t, x, y), theta, v)
+        yield Case("02_hvp", label, (model, theta, x, y, v), truth, diagnosis.hvp)
 
 
-def count_steps(n):
-    """Return n inner steps in words."""
-    return f"{n} inner step{'s' * (n != 1)}"
+# Exercises 3 to 6: meta-gradients
+
+SETTINGS = (  # inner steps, tasks, activation, criterion
+    (1, 5, "tanh", "mse"),
+    (2, 4, "sigmoid", "cross_entropy"),
+    (5, 3, "tanh", "cross_entropy"),
+    (0, 4, "relu", "mse"),
+    (2, 1, "softplus", "mse"),
+    (3, 5, "relu", "cross_entropy"),
+)
 
 
-def meta_cases(truth, explain, steps):
-    """Return a function that yields the cases of a meta-gradient, one for each number of inner
-    steps; truth(model, theta, batch, inner_lr, inner_steps) is the right result."""
+def count(n, thing):
+    """Return how many there are of a thing, in words."""
+    return f"{n} {thing}{'s' * (n != 1)}"
+
+
+def meta_problems(seed):
+    """Yield (label, (model, theta, batch, inner_lr, inner_steps)): another rate, number of steps
+    and tasks, network and loss each time."""
+    rates = np.random.default_rng([9, seed]).permutation(np.geomspace(0.05, 0.3, len(SETTINGS)))
+    for i, (steps, tasks, *kind) in enumerate(SETTINGS):
+        model, theta, batch = problem((seed, i), *kind, tasks + seed % 2)
+        label = f"{count(steps, 'inner step')}, {count(len(batch[0]), 'task')}, {kind[0]}, "
+        yield label + LOSSES[kind[1]], (model, theta, batch, float(rates[i]), steps)
+
+
+def meta_cases(exercise, truth, explain):
+    """Return a function that yields the cases of a meta-gradient, of which
+    truth(model, theta, batch, inner_lr, inner_steps) is the right result."""
 
     def cases(seed):
-        for n in steps:
-            arguments = (*problem(seed), INNER_LR, n)
-            yield Case(count_steps(n), arguments, truth(*arguments), explain)
+        for label, arguments in meta_problems(seed):
+            yield Case(
+                exercise, label, arguments, truth(*arguments), explain, one_by_one(arguments)
+            )
 
     return cases
+
+
+def one_by_one(arguments):
+    """Return the arguments with the batch cut down to each of its tasks, if there are several."""
+    (i,) = (i for i, argument in enumerate(arguments) if isinstance(argument, TaskBatch))
+    alone = [*arguments[i].split_tasks(1)]
+    return tuple((*arguments[:i], one, *arguments[i + 1 :]) for one in alone if len(alone) > 1)
 
 
 def true_maml(model, theta, batch, inner_lr, inner_steps):
@@ -115,29 +162,20 @@ def true_reptile(model, theta, batch, inner_lr, inner_steps):
 
 def rates_cases(seed):
     """Yield the cases of exercise 6."""
-    model, theta, batch = problem(seed)
-    rates = np.random.default_rng([9, seed]).uniform(0.5, 1.5, theta.shape) * INNER_LR
+    rng = np.random.default_rng([10, seed])
+    for label, (model, theta, batch, inner_lr, inner_steps) in meta_problems(seed):
+        rates = rng.uniform(0.5, 1.5, theta.shape) * inner_lr
 
-    def loss_of(rates, n):  # a meta-loss whose rates may be complex
-        ends = (descend_at_rates(model, theta, rates, x, y, n) for x, y, *_ in zip(*batch))
-        return np.mean(
-            [model.loss(end, *query) for end, query in zip(ends, zip(*batch[2:]))], axis=0
-        )
+        def loss_of(rates):  # a meta-loss whose rates may be complex
+            end = theta
+            for _ in range(inner_steps):
+                end = end - rates * model.grad(end, batch.x_support, batch.y_support)
+            end = end + 0 * rates + np.zeros((len(batch[0]), 1))
+            return model.loss(end, batch.x_query, batch.y_query).mean()
 
-    for n in (2, 3, 1):
-        yield Case(
-            count_steps(n),
-            (model, theta, rates, batch, n),
-            complex_step(lambda r: loss_of(r, n), rates),
-            diagnosis.rates,
-        )
-
-
-def descend_at_rates(model, theta, rates, x, y, inner_steps):
-    """Return theta_k of one task, each entry of theta at a rate of its own."""
-    for _ in range(inner_steps):
-        theta = theta - rates * model.grad(theta, x, y)
-    return theta
+        arguments = model, theta, rates, batch, inner_steps
+        truth = complex_step(loss_of, rates)
+        yield Case("06_meta_sgd", label, arguments, truth, diagnosis.rates, one_by_one(arguments))
 
 
 class Exercise(NamedTuple):
@@ -176,7 +214,7 @@ EXERCISES = {
     ),
     "03_maml": Exercise(
         "maml_grad",
-        meta_cases(true_maml, diagnosis.maml, (1, 2, 3, 0)),
+        meta_cases("03_maml", true_maml, diagnosis.maml),
         (
             "Take one task first: descend on its support points and keep every theta_s. "
             "Then v is the query gradient at theta_k.",
@@ -188,7 +226,7 @@ EXERCISES = {
     ),
     "04_first_order_maml": Exercise(
         "first_order_maml_grad",
-        meta_cases(true_first_order, diagnosis.first_order, (1, 2, 3, 0)),
+        meta_cases("04_first_order_maml", true_first_order, diagnosis.first_order),
         (
             "First-order MAML says that theta_k does not depend on theta. Which lines of MAML "
             "exist only because it does?",
@@ -198,7 +236,7 @@ EXERCISES = {
     ),
     "05_reptile": Exercise(
         "reptile_grad",
-        meta_cases(true_reptile, diagnosis.reptile, (3, 2, 1)),
+        meta_cases("05_reptile", true_reptile, diagnosis.reptile),
         (
             "Descend on the support points of a task, from theta, for inner_steps steps. No query "
             "points, no second derivative.",

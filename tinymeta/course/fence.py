@@ -1,0 +1,166 @@
+"""Run an answer to an exercise where what it asks for is out of reach.
+
+    # the result of a student's function: an array, or a sentence that says why there is none
+    fence.run("03_maml", maml_grad, arguments)
+
+Exercise 1's model has no grad; in all exercises the library's meta-gradients, numerical derivatives
+and explanations answer that they are what is to be written, however a file has got hold of them. It
+is a fence, not a prison: tinymeta.course.grade adds the limits that a class needs."""
+
+import contextlib
+import copy
+import inspect
+import linecache
+import sys
+import traceback
+import warnings
+from types import FunctionType
+
+import numpy as np
+
+from .. import checks, meta
+from ..extras import autopsy, ridge, variants
+from ..mlp import MLP
+
+WITHHELD = {  # methods of a network that an exercise asks for
+    "01_backward": ("grad", "hvp", "backprop", "backward", "rop", "loss_and_grad"),
+    "02_hvp": ("hvp", "rop"),
+}
+OF_CHECKS = (
+    checks.complex_step,
+    checks.unchecked_step,
+    checks.central_difference,
+    checks.taylor_slopes,
+    checks.largest_eigenvalue,
+)
+
+
+class Blank(Exception):
+    """The answer is still `raise NotImplementedError`."""
+
+
+class OutOfReach(RuntimeError):
+    """An answer has called what it is to do itself."""
+
+
+def stop(*arguments, **options):  # noqa: ARG001
+    """Take the place of a function of the library."""
+    raise OutOfReach(f"{sys._getframe().f_code.co_name}: that is what you are writing")
+
+
+class Handout:
+    """A network without the methods that an exercise asks for; all others, unpack, forward, predict
+    and loss among them, are those of the MLP."""
+
+    def __init__(self, model, withheld):
+        self._model, self._withheld = model, withheld
+
+    def __getattr__(self, name):
+        if name in self._withheld:
+            raise AttributeError(f"model.{name}: that is what you are writing")
+        return getattr(self._model, name)
+
+    def __reduce__(self):  # copy and pickle ask for attributes before there is a _model
+        return Handout, (self._model, self._withheld)
+
+    def __repr__(self):
+        return repr(self._model)
+
+
+def hand_out(name, model):
+    """Return the model that an answer to the exercise `name` is given in the place of an MLP."""
+    return Handout(model, WITHHELD[name]) if name in WITHHELD else model
+
+
+def functions_of(module):
+    """Yield the functions and methods that a module defines."""
+    for value in vars(module).values():
+        if getattr(value, "__module__", None) != module.__name__:
+            continue
+        for function in vars(value).values() if isinstance(value, type) else (value,):
+            if isinstance(function, FunctionType):
+                yield function
+
+
+def out_of_reach(name):
+    """Return the functions that an answer to the exercise `name` must not call."""
+    modules = [meta, autopsy, ridge, variants]
+    graders = ("tinymeta.course.diagnosis", "tinymeta.course.problems")
+    modules += [sys.modules[module] for module in graders if module in sys.modules]
+    functions = [f for module in modules for f in functions_of(module)]
+    return {*functions, *OF_CHECKS, *(getattr(MLP, method) for method in WITHHELD.get(name, ()))}
+
+
+@contextlib.contextmanager
+def up(name):
+    """While it lasts, what the exercise `name` asks for cannot be called.
+
+    The code of the functions is exchanged, not their names: a file may have imported them before.
+    """
+    codes = {function: function.__code__ for function in out_of_reach(name)}
+    try:
+        for function, code in codes.items():
+            function.__code__ = stop.__code__.replace(
+                co_name=function.__name__, co_freevars=code.co_freevars
+            )
+        yield
+    finally:
+        for function, code in codes.items():
+            function.__code__ = code
+
+
+def is_unchanged(before, after):
+    """Return whether an argument (an array, a number, a batch of arrays) is unchanged; a model is
+    not looked at."""
+    if isinstance(before, tuple):
+        return all(map(is_unchanged, before, after))
+    return isinstance(before, MLP) or np.array_equal(before, after)
+
+
+def run(name, answer, arguments):
+    """Return the result of an answer to the exercise `name`: an array of numbers, or a sentence
+    that says why there is none. Raise Blank if it is still to be written."""
+    given = [
+        hand_out(name, argument) if isinstance(argument, MLP) else copy.deepcopy(argument)
+        for argument in arguments
+    ]
+    try:
+        with np.errstate(all="ignore"), up(name):
+            got = answer(*given)
+    except NotImplementedError:
+        raise Blank from None
+    except (Exception, SystemExit) as error:
+        return explain_exception(answer, error)
+    if got is None:
+        return "it returns None; is there a `return` at its end?"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy 1 only warns of arrays that do not fit together
+            array = np.asarray(got)
+    except (ValueError, Warning):
+        array = np.asarray(None)
+    if array.dtype.kind not in "biufc":
+        return f"it returns {type(got).__name__}, expected one array of numbers"
+    for parameter, before, after in zip(inspect.signature(answer).parameters, arguments, given):
+        if not is_unchanged(before, after):
+            return (
+                f"it writes into its argument {parameter}, which others use too; did you mean a "
+                "copy (`a = a - b` for `a -= b`)?"
+            )
+    return array
+
+
+def explain_exception(answer, error):
+    """Return the line of the student's file at which the answer stopped, the error, and the whole
+    numbers there (which layer was it?)."""
+    source = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]
+    integers = ", ".join(
+        f"{name} = {value}" for name, value in frame.f_locals.items() if type(value) is int
+    )
+    line = linecache.getline(frame.f_code.co_filename, number).strip()
+    where = f"line {number}, `{line}`" + (f", where {integers}" if integers else "")
+    shapes = any(word in str(error) for word in ("shape", "broadcast", "mismatch", "dimension"))
+    likely = ". Is something transposed, or of another layer (l - 1, l + 1)?" if shapes else ""
+    return f"it stops with {type(error).__name__} in {where}: {error}{likely}"
