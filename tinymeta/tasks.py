@@ -286,7 +286,8 @@ class FunctionTasks:
     x_range : (low, high) or list of them
         The range of x; one for each input, if there are several.
     noise : float
-        The standard deviation of the normal noise on y; points of a grid have none.
+        The standard deviation of the normal noise on y, all columns of it; points of a grid have
+        none.
 
     Raises
     ------

@@ -31,7 +31,6 @@ EQUIVALENT = {  # (function or "", parts of the change or its line): why no test
     ("_weights", "0 -> 1"): "any seed gives weights that leave no row out",
     ("_weights", "uniform(0.5, 1.5"): "any positive weights leave no row out",
     ("sum_of_products", "left out: if"): "it broadcasts what need not be: a matter of speed",
-    ("matmul", "left out: if"): "outer products by the slow road: a matter of speed",
     ("inner_batches", "x -> y"): "x and y of a support set have as many points",
     ("step", "100 -> "): "when tiny moments are set to 0 is a matter of speed",
     ("step", "1e-30 -> 2e-30"): "a tiny moment may be twice as large",
