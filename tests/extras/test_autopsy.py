@@ -17,6 +17,30 @@ BOTH_CRITERIA = pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
 STEPS = pytest.mark.parametrize("steps", [1, 2])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def known_mistakes_are_computed_once():
+    """Most tests examine another meta-gradient of the same few examples, and nine tenths of the
+    time would go into the same candidates. They are kept, read-only, for each network, task and
+    inner loop; of a model that is no plain MLP they are computed every time."""
+    compute, kept = autopsy.candidate_gradients, {}
+
+    def once(model, theta, task, inner_lr, steps, minibatch, derivative):
+        arguments = model, theta, task, inner_lr, steps, minibatch, derivative
+        if type(model) is not tm.MLP:
+            return compute(*arguments)
+        arrays = tuple((np.shape(a), np.asarray(a).tobytes()) for a in (theta, *task, inner_lr))
+        key = repr(model), arrays, steps, minibatch, derivative
+        if key not in kept:
+            kept[key] = compute(*arguments)
+            for vector in kept[key].values():
+                vector.setflags(write=False)
+        return dict(kept[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(autopsy, "candidate_gradients", once)
+        yield
+
+
 def example(criterion="mse", **changes):
     model, theta, batch = problem(criterion=criterion, **{**TANH, **changes})
     return model, 2 * theta, batch  # out of tanh's linear middle, where f'' is nearly 0
@@ -816,7 +840,7 @@ def test_one_buffer_that_is_returned_every_time_is_copied():
 
 
 def learned_example():
-    model, theta, batch = example()
+    model, theta, batch = example(sizes=(2, 3, 2))
     learned = variants.MetaSGDModel(model)
     rates = np.random.default_rng(2).uniform(0.05, 0.15, theta.shape)
     return learned, learned.join(theta, rates), batch
