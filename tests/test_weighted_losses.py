@@ -13,6 +13,7 @@ from tinymeta.extras import autopsy
 from tinymeta.extras.statistics import best_inner_lr
 from tinymeta.extras.variants import MetaSGDModel
 from tinymeta.losses import LOSSES, Loss, weighted
+from tinymeta.mlp import ACTIVATIONS
 
 BOTH = pytest.mark.parametrize("criterion", ["mse", "cross_entropy"])
 
@@ -269,6 +270,19 @@ def test_accuracy_is_refused_where_there_are_weights():
     rate, score = best_inner_lr(model, theta, batch, [0.1, 0.2], 2)
     curves = [tm.adaptation_curve(model, theta, batch, r, 2)[-1].mean() for r in (0.1, 0.2)]
     assert score == min(curves) and rate == (0.1, 0.2)[np.argmin(curves)]
+
+
+def test_an_entry_is_three_functions_and_at_most_a_number_of_columns(monkeypatch):
+    plain = tuple(LOSSES["weighted_mse"])
+    monkeypatch.setitem(LOSSES, "mine", plain)
+    assert tm.MLP([1, 1], criterion="mine").loss([2.0, 0.0], [[3.0]], [[5.0, 0.5]]) == 0.5
+    for table, entry, says in (
+        (LOSSES, (*plain, 1), r"\(value, grad, hvp\)"),
+        (ACTIVATIONS, (*ACTIVATIONS["tanh"], 1), r"\(value, slope, curvature\)"),
+    ):
+        monkeypatch.setitem(table, "mine", entry)
+        with pytest.raises(ValueError, match=f"'mine' to be three functions, {says}; got"):
+            tm.MLP([1, 1], *(["mine"] if table is ACTIVATIONS else ["relu", "mine"]))
 
 
 @pytest.mark.parametrize("columns", [-1, 0.5, None])
