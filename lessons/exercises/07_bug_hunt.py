@@ -1,11 +1,11 @@
 # %% [markdown]
 """
-# Exercise 7: hunt six bugs
+# Exercise 7: hunt seven bugs
 
-Before it: lessons 03, 04 and 06. implementations.py has seven implementations of MAML, A to G. Six
-are wrong, each in a way that has been published; one is right. All seven train, and all seven
-curves look well. Find out which is which, from numbers, before you read the code. Time: an hour;
-the training takes ten seconds or so.
+Before it: lessons 03, 04 and 06. implementations.py has eight implementations of MAML, A to H.
+Seven are wrong, in ways that have been published or soon could be; one is right. All eight train,
+and all eight curves look well. Find out which is which, from numbers, before you read the code.
+Time: an hour; the training takes ten seconds or so.
 
     python 07_bug_hunt.py             the whole hunt; --quick: a short training
 """
@@ -14,10 +14,11 @@ the training takes ten seconds or so.
 import numpy as np
 from implementations import ALL
 
-from tinymeta import MLP, Adam, SineTasks, TaskBatch, checks, maml_grad, meta_loss, meta_train
-from tinymeta.course import grading, style
-from tinymeta.extras import autopsy
+from tinymeta import MLP, Adam, SineTasks, fit, maml_grad, meta_train
+from tinymeta.course import hunt, style
+from tinymeta.course.hunt import example, off
 from tinymeta.course.lesson import Lesson
+from tinymeta.extras import autopsy
 
 # %%
 INNER_LR = 0.05  # alpha
@@ -31,8 +32,8 @@ test = tasks.sample(lesson.rng("test tasks"), 100, shots=10, query=50, grid=True
 """
 ## They all train
 
-Two tasks a meta-step, one inner step. The curve is the loss that each implementation reports
-itself; then 100 new tasks, each fine-tuned by the implementation's own `adapt`.
+Two tasks a meta-step, one inner step, squared error. The curve is the loss that each implementation
+reports itself; then 100 new tasks, each fine-tuned by the implementation's own `adapt`.
 """
 
 # %%
@@ -66,7 +67,7 @@ for letter, curve in curves.items():
 # %%
 figure, ax = style.new_figure()
 five = (style.BLUE, style.ORANGE, style.GREEN, style.PINK, style.BLACK)
-looks = zip(five + five[:2], ("-", "--", "-", "-.", "-", "--", "-."))
+looks = zip(five + five[:3], ("-", "--", "-", "-.", "-", "--", "-.", "--"))
 middles = (np.arange(10) + 0.5) * lesson.iterations / 10  # of the tenths of training
 ends = []
 for (letter, curve), (colour, line) in zip(curves.items(), looks):
@@ -74,72 +75,107 @@ for (letter, curve), (colour, line) in zip(curves.items(), looks):
     ends.append((curve[-1], letter, colour))
 ax.set(xlim=(0, lesson.iterations), xlabel="meta-steps")
 ax.set(ylim=(0, None), ylabel="loss that each reports")
-ax.set_title("Seven implementations, one of them right", loc="left")
+ax.set_title("Eight implementations, one of them right", loc="left")
 style.label_ends(ax, ends)
 first, last = (np.array([curve[i] for curve in curves.values()]) for i in (0, -1))
 lesson.save(
     figure,
     "curves",
-    f"From between {first.min():.2f} and {first.max():.2f} all seven fall, "
+    f"From between {first.min():.2f} and {first.max():.2f} all eight fall, "
     f"to between {last.min():.2f} and {last.max():.2f}; the lowest is {[*curves][last.argmin()]}.",
 )
 
 # %% [markdown]
 """
+## What the autopsy says
+
+`autopsy.examine` compares a meta-gradient with every mistake that it knows. Of these seven it knows
+one by name.
+"""
+
+# %%
+print("\nThe autopsy, on tanh, squared error, three tasks, two inner steps")
+for letter, implementation in ALL.items():
+    print(f"  {letter}  {autopsy.examine(implementation.meta_grad, *example(), 0.1).verdict}")
+
+# %% [markdown]
+"""
 ## Your tools
 
-`off` says how far a meta-gradient is from the derivative of the meta-loss. It should be 1e-15 on
-*every* problem. Where it is not is the clue: on tanh but not on ReLU? With three tasks but not with
-one? With no inner step at all? On a network without hidden layers? `off_fine_tuning` holds `adapt`
-against the gradient. `autopsy.examine` says more, where it knows the mistake.
+`off` says how far an implementation is from what is right, as a relative error: 1e-15 on *every*
+input if it is right itself. It computes with small networks and random numbers. An *input* is what
+you change in this, the usual one:
+
+    compare      "meta_grad", with the numerical derivative of the meta-loss; or "loss", which
+                 meta_grad returns with it, with the meta-loss; or "adapt", with gradient descent
+    activation   "tanh"; or "relu", "sigmoid", "softplus"
+    criterion    "mse"; or "cross_entropy"
+    sizes        (2, 5, 3), the widths of the network: input, hidden layers, output
+    n_tasks 3    shots 6    query 5    inner_steps 1    inner_lr 0.1
+
+Let `table` have more inputs. Change one thing at a time first, then two. How large an error is says
+little; where it is there, and where it is not, says nearly everything.
 """
 
 
 # %%
-def example(sizes=(2, 5, 4, 3), activation="tanh", n_tasks=3):
-    """Return a model, a theta, and tasks of numbers that mean nothing."""
-    rng = np.random.default_rng(1)
-    model = MLP(sizes, activation)
-    x, y = (rng.standard_normal((n_tasks, 11, size)) for size in (sizes[0], sizes[-1]))
-    return model, 2 * model.init(rng), TaskBatch(x[:, :6], y[:, :6], x[:, 6:], y[:, 6:])
+def table(*inputs):
+    """Print how far each letter is off at each input."""
+    for given in inputs:
+        errors = (off(implementation, **given) for implementation in ALL.values())
+        print("  " + "".join(f"{error:9.1e}" for error in errors) + f"   {given}")
 
 
-def off(meta_grad, steps=1, inner_lr=0.1, **problem):
-    model, theta, batch = example(**problem)
-    truth = checks.complex_step(lambda t: meta_loss(model, t, batch, inner_lr, steps), theta)
-    return checks.relative_error(meta_grad(model, theta, batch, inner_lr, steps)[1], truth)
+class Library:
+    meta_grad, adapt = maml_grad, fit
 
 
-def off_fine_tuning(adapt, inner_lr=0.1, **problem):
-    model, theta, (x, y, *_) = example(**problem)
-    way = (theta - adapt(model, theta, x[0], y[0], inner_lr, 1)) / inner_lr
-    return checks.relative_error(way, model.grad(theta, x[0], y[0]))
-
-
-# %%
-print("\nThe library's own maml_grad, to see how the tools are used; A to G are yours")
-relu, one_task = off(maml_grad, activation="relu"), off(maml_grad, n_tasks=1)
-print(f"  tanh {off(maml_grad):.0e}, ReLU {relu:.0e}, one task {one_task:.0e}")
-print(autopsy.examine(maml_grad, *example(), inner_lr=0.1))
+print(f"\nThe library's own: {off(Library):.0e}, three steps {off(Library, inner_steps=3):.0e}")
+print("  " + "".join(f"{letter:>9s}" for letter in ALL))
+table({}, {"inner_steps": 0})
 
 # %% [markdown]
 """
 ## Which is which?
 
-    "right"          it is MAML
-    "first order"    the second-order term is not there
-    "leak"           the support gradient is added
-    "f''"            the second-order term lacks f''
-    "same points"    the outer loss is on the support points
-    "tasks mix"      one task's gradient gets into another's
-    "fine-tuning"    the meta-gradient is right, adapt is not
+    "right"           it is MAML, and so is its fine-tuning
+    "fine-tuning"     meta_grad is right, and adapt descends along something else
+    "cut short"       the gradient goes back through some of the inner steps, not through all
+    "loss''"          the Hessian-vector product takes the loss's second derivative for a constant
+    "reported loss"   the gradient is right, and the loss returned with it is another one
+    "f''"             the Hessian-vector product lacks f''
+    "left over"       a task descends along more than its own gradient
+    "other points"    Hessian-vector products are taken on the points of another task
+
+An answer is a name with its evidence: an input at which the letter is wrong, and by how much, which
+is what `off` returns there, to two digits. All of it is written out, nothing computed:
+
+    "A": ("left over", {"n_tasks": 2, "inner_lr": 0.2}, 0.21),
+
+The evidence for "right" is a list of at most eight inputs. The letter is right at all of them, and
+each of the seven bugs would be wrong at one of them at least: a test that only MAML passes.
+
+    "B": ("right", [{"n_tasks": 2}, {"activation": "relu"}], 0),
+
+At the end this file says of each letter whether its evidence holds, and how many names are right,
+not which.
 """
 
 # %%
-ANSWERS = {"A": None, "B": None, "C": None, "D": None, "E": None, "F": None, "G": None}
+ANSWERS = {
+    "A": None,
+    "B": None,
+    "C": None,
+    "D": None,
+    "E": None,
+    "F": None,
+    "G": None,
+    "H": None,
+}
 
 # %%
-grading.name_bugs(ANSWERS)
+print()
+hunt.check(ANSWERS, ALL)
 for letter, curve in curves.items():
     lesson.expect(f"{letter}: last tenth of training over the first", curve[-1] / curve[0], 0, 0.7)
 lesson.end()

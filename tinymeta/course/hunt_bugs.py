@@ -67,7 +67,7 @@ class FineTuning:
         return theta
 
 
-class TwoSteps:
+class CutShort:
     def one_task(model, theta, x, y, x_query, y_query, inner_lr, inner_steps):
         tapes = collections.deque(maxlen=2)
         for _ in range(inner_steps):
@@ -81,7 +81,7 @@ class TwoSteps:
         return query.loss, v
 
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
-        tasks = [TwoSteps.one_task(model, theta, *t, inner_lr, inner_steps) for t in zip(*batch)]
+        tasks = [CutShort.one_task(model, theta, *t, inner_lr, inner_steps) for t in zip(*batch)]
         losses, grads = zip(*tasks)
         return np.mean(losses), np.mean(grads, axis=0)
 
@@ -91,7 +91,7 @@ class TwoSteps:
         return theta
 
 
-class SquaredError:
+class SecondDerivative:
     def product(model, theta, x, y, v):
         """The derivative of both passes along v."""
         tape, out = model.backprop(theta, x, y).tape, np.empty_like(theta)
@@ -119,7 +119,7 @@ class SquaredError:
             losses.append(model.loss(adapted, *query))
             v = model.grad(adapted, *query)
             for before in way[::-1]:
-                v = v - inner_lr * SquaredError.product(model, before, x, y, v)
+                v = v - inner_lr * SecondDerivative.product(model, before, x, y, v)
             total += v
         return np.mean(losses), total / len(losses)
 
@@ -218,7 +218,7 @@ class LeftOver:
         return descend(model, theta, x, y, inner_lr, inner_steps)[-1]
 
 
-class LastTask:
+class OtherPoints:
     def meta_grad(model, theta, batch, inner_lr, inner_steps=1, minibatch=None):
         tasks = []
         for x, y, *query in zip(*batch):
@@ -245,12 +245,12 @@ class LastTask:
 IMPLEMENTATIONS = {
     "right": Right,
     "fine-tuning": FineTuning,
-    "two steps": TwoSteps,
-    "squared error": SquaredError,
+    "cut short": CutShort,
+    "loss''": SecondDerivative,
     "reported loss": ReportedLoss,
     "f''": Curvature,
     "left over": LeftOver,
-    "last task": LastTask,
+    "other points": OtherPoints,
 }
 
 HEADER = '''"""Eight implementations of MAML, A to H, for 07_bug_hunt.py. Let the numbers speak
