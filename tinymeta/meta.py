@@ -1,14 +1,14 @@
 """Adapting to a task, and the four meta-gradients: the heart of the package.
 
-Write theta_0 = theta for the initialisation, g_s for the gradient of a task's support loss at
-theta_s, H_s for its Hessian there, q for the gradient of the query loss after the last step, and
-alpha for inner_lr. For k inner steps:
+Write $θ_0 = θ$ (theta) for the initialisation, $g_s$ for the gradient of a task's support loss at
+$θ_s$, $H_s$ for its Hessian there, $q$ for the gradient of the query loss after the last step, and
+$α$ for inner_lr. For $k$ inner steps:
 
-    adapt      theta_s+1 = theta_s - alpha g_s
-    joint      g_0                                  pretraining on all tasks: never adapts
-    FOMAML     q
-    MAML       v = q;  for s = k-1 ... 0:  v <- v - H_s (alpha v)
-    Reptile    g_0 + ... + g_k-1                    (theta - theta_k) / alpha for one number alpha
+    adapt      $θ_{s+1} = θ_s − α g_s$
+    joint      $g_0$                           pretraining on all tasks: never adapts
+    FOMAML     $q$
+    MAML       $v = q$, then for $s = k−1, …, 0$: $v ← v − H_s (α v)$
+    Reptile    $g_0 + … + g_{k−1}$             $(θ − θ_k) / α$ for one number $α$
 
 Each meta-gradient takes a batch of tasks and returns the mean over them: the loss (...) and its
 gradient (..., P). Shapes: see the legend in tinymeta.mlp.

@@ -59,7 +59,7 @@ def floor(path):
 
 def test_the_subject_is_nine_files_and_two_folders():
     listed = {p.name for p in (ROOT / "tinymeta").iterdir() if p.name != "__pycache__"}
-    assert listed == {f"{name}.py" for name in SUBJECT} | {"extras", "course"}
+    assert listed == {f"{name}.py" for name in SUBJECT} | {"__main__.py", "extras", "course"}
 
 
 def test_there_are_at_most_16_names_at_the_root_and_all_are_there():
