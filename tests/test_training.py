@@ -501,13 +501,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        pytest.param(start, marks=[pytest.mark.slow] * (start != "spawn"))
-        for start in multiprocessing.get_all_start_methods()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("start", multiprocessing.get_all_start_methods())
 def test_divergence_arrives_from_a_pool_of_processes(tmp_path, start):
     (tmp_path / "pool.py").write_text(IN_A_POOL)
     done = subprocess.run(
@@ -769,15 +764,15 @@ class Setting:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_interrupt_in_any_call_leaves_all_of_one_iteration(name):
-    whole, history = Setting(name).run(Setting(name).theta, 5)
-    for at in range(1, 5 * 8 + 1):
+    whole, history = Setting(name).run(Setting(name).theta, 3)
+    for at in range(1, 3 * 8 + 1):
         setting = Setting(name)
         with pytest.raises(Interrupted) as caught:
-            setting.run(setting.theta, 5, at)
+            setting.run(setting.theta, 3, at)
         reached = caught.value
         done = (at - 1) // 8 + ((at - 1) % 8 >= 6)  # the callback's two calls are after the step
         assert len(reached.history) == done
-        theta, rest = setting.run(reached.theta, 5 - done)
+        theta, rest = setting.run(reached.theta, 3 - done)
         assert np.array_equal(theta, whole), at
         assert np.array_equal(np.concatenate((reached.history, rest)), history), at
 
@@ -812,13 +807,14 @@ class Press:
             sys.settrace(before)
 
 
+@pytest.mark.parametrize("presses", [40, pytest.param(600, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["Adam", "holding another"])
-def test_an_interrupt_at_any_operation_of_the_package_leaves_all_of_one_iteration(name):
+def test_an_interrupt_at_any_operation_of_the_package_leaves_all_of_one_iteration(name, presses):
     count = Press()
     whole, history = count.run(Setting(name), 3)
     assert np.array_equal(whole, Setting(name).run(Setting(name).theta, 3)[0])
     seen = set()
-    for n in np.random.default_rng(0).integers(1, count.count - 100, size=150).tolist():
+    for n in np.random.default_rng(0).integers(1, count.count - 100, size=presses).tolist():
         setting = Setting(name)
         with pytest.raises(Interrupted) as caught:
             Press(n).run(setting, 3)
@@ -1039,6 +1035,24 @@ def test_a_tiny_run_lowers_the_loss_after_adaptation():
     assert after < 0.75 * before  # 0.6 over ten seeds
 
 
+def test_on_straight_lines_two_steps_from_maml_reach_what_joint_training_does_not():
+    lines = tm.FunctionTasks(
+        lambda x, slope, offset: slope * x + offset,
+        {"slope": (-2, 2), "offset": (-2, 2)},
+        x_range=(-1, 1),
+    )
+    held_out, after = lines.sample(np.random.default_rng(99), 200, 5), {}
+    for method in (tm.maml_grad, tm.joint_grad):
+        theta, _ = train(
+            method=method, tasks=lines, iterations=200, inner_lr=0.1, optimizer=tm.Adam(0.01)
+        )
+        # before adaptation no method can know the line: 4/3 for its offset, 4/9 for its slope
+        assert tm.meta_loss(MODEL, theta, held_out, 0.1, 0) > 0.9 * (4 / 3 + 4 / 9)
+        after[method] = tm.meta_loss(MODEL, theta, held_out, 0.1, 2)
+    assert after[tm.maml_grad] < 0.5 * after[tm.joint_grad]  # 0.26 to 0.36 over eight seeds
+
+
+@pytest.mark.slow
 def test_maml_adapts_where_joint_training_does_not():
     """The post's network, rate and shots, cut to two seeds and 2,000 meta-steps, of 4 tasks
     each."""
