@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import os
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from running import LESSONS, results, run
 
 from tinymeta.course import trained
+from tinymeta.course.book import record
 
 FAST = {"05_reptile"}
 
@@ -96,6 +98,15 @@ def test_the_shipped_networks_are_those_of_a_full_run(lesson, full_run):
     assert {name: (r["low"], r["high"]) for name, r in numbers.items()} == {
         name: (r["low"], r["high"]) for name, r in kept.items()
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
+def test_a_full_run_prints_what_the_book_has_recorded(lesson, full_run):
+    """Words exactly, numbers to a tenth, or two units of the last digit (see record.unlike)."""
+    done, folder = full_run(lesson)
+    recorded = "".join(record.outputs_of(lesson)[0])
+    assert record.unlike(recorded, done.stdout.replace(f"{folder}{os.sep}", "")) == []
 
 
 # The form of a lesson

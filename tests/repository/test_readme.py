@@ -42,7 +42,8 @@ def test_the_maml_that_it_shows_is_the_maml_that_runs():
 def test_it_lists_every_lesson_and_every_path_exists():
     linked = re.findall(r"\]\(((?:lessons|tests|tinymeta)/[^)]*)\)", README)
     assert all((ROOT / path).exists() for path in linked)
-    assert {f"lessons/{lesson.name}" for lesson in LESSONS} <= set(linked)
+    assert {f"lessons/book/{lesson.stem}.md" for lesson in LESSONS} <= set(linked)
+    assert not any(re.fullmatch(r"lessons/\d\d_\w+\.py", path) for path in linked)  # no raw .py
 
 
 # The package and its changes
@@ -51,7 +52,7 @@ def test_it_lists_every_lesson_and_every_path_exists():
 def test_it_lists_every_file_of_the_subject_in_the_order_of_the_map():
     listed = re.findall(r"^\| \[`tinymeta/(\w+)\.py`\]", README, re.MULTILINE)
     files = {path.stem for path in (ROOT / "tinymeta").glob("*.py")}
-    assert {*listed} == files - {"_validate", "_memory"} and listed[0] == "__init__"
+    assert {*listed} == files - {"_validate", "_memory", "__main__"} and listed[0] == "__init__"
     subject = tinymeta.__doc__.split("Data flows")[0]
     named = re.findall(r"^    (\w+(?:, \w+)*)  ", subject, re.MULTILINE)
     assert listed[1:] == ", ".join(named).split(", ")
