@@ -1,385 +1,391 @@
-"""Say in a sentence what is wrong with an answer to an exercise: the likeliest cause, and the
-layers affected.
+"""Say in a sentence what is wrong with an answer to an exercise, and where it is right.
 
-An answer is compared with the known mistakes of its exercise, which are computed here: the right
-formula with one term changed, or the gradients that tinymeta.extras.autopsy knows. If it is a
-multiple of one of them, that is the cause, and the factor is put into words. Nothing here decides
-whether an answer is right: numerical derivatives do that, in tinymeta.course.grading."""
+The results of an answer in all cases of a problem are compared with the usual mistakes, which
+tinymeta.course.mistakes computes: the right formula with one step replaced. A mistake is named only
+if its result is that of the answer in every case that is wrong, and right in every case that is
+right; if the answer is a multiple of it, the factor is put into words. Nothing here decides whether
+an answer is right, and nothing calls it: it is results that are compared."""
 
 import numpy as np
 
-from ..checks import block_errors, unchecked_step
-from ..extras import autopsy
+from ..checks import block_errors, relative_error
+from . import mistakes
 
-OF_A_SQUARE = "which a square leaves in its derivative"
-TOLERANCE = 1e-6  # the largest relative error between an answer and the truth or a known mistake
-
-
-def describe_factor(factor, scales):
-    """Return a factor in words: its sign if it is negative, and which n of `scales` {n: the thing
-    it counts} multiplies or divides."""
-    size = abs(factor)
-    words = "" if abs(size - 1) < TOLERANCE else f"it is {size:.4g} times what it should be"
-    for n, what in scales.items():
-        if words and n and min(abs(size / n - 1), abs(size * n - 1)) < TOLERANCE:
-            times, why = (
-                ("multiplied", "a sum for a mean?")
-                if abs(size / n - 1) < TOLERANCE
-                else ("divided", "a mean for a sum?")
-            )
-            if n < 1:  # a rate
-                why = "once too often?" if times == "multiplied" else "is it missing?"
-            words = f"it is {times} by {n:.4g}, {what}" + (
-                f": {why}" if what != OF_A_SQUARE else ""
-            )
-    return " and ".join(filter(None, ("its sign is wrong" if factor < 0 else "", words)))
+TOLERANCE = 1e-8  # the largest relative error between a result and a known mistake
+ROUNDED = 1e-4  # below it, an answer is right but for its precision
+UNKNOWN = "none of the mistakes known here"
+OF_A_SQUARE = "that a square leaves in its derivative"
 
 
-def describe_match(got, known, right, scales):
-    """Identify `got` among the known vectors {name: vector}, of which `right` names the right one;
-    return None if it is a multiple of none of them."""
-    if not np.any(got):
-        return "every entry is 0"
-    name, factor = autopsy.match(got, known, TOLERANCE)
-    if name is None:
+def no_result(got, shape):
+    """Return why `got`, an array or a sentence, is no result of that shape; "" if it is one."""
+    if isinstance(got, str):
+        return got
+    if got.dtype.kind == "c":
+        return f"it returns complex numbers {got.shape}, expected real ones, of shape {shape}"
+    if got.shape != shape:
+        return f"it returns an array of shape {got.shape}, expected {shape}, as theta's"
+    if not np.isfinite(got).all():
+        return f"{np.sum(~np.isfinite(got))} of its {got.size} numbers are nan or infinite"
+    return ""
+
+
+def explain(cases, results, bound):
+    """Return what is wrong with an answer, and where it is right; "" if all results are right.
+
+    Parameters
+    ----------
+    cases : list of problems.Case
+    results : list
+        For each case its result, and those on its related arguments: arrays, or sentences that say
+        why there is none.
+    bound : float
+        The largest relative error of a right result.
+    """
+    right, wrong, failed = [], [], []
+    for case, (got, *alone) in zip(cases, results):
+        why = no_result(got, case.truth.shape)
+        if why:
+            failed.append((case, why))
+        elif relative_error(got, case.truth) <= bound:
+            right.append(case)
+        else:
+            wrong.append((case, got, alone))
+    what = [name(right, wrong)] if wrong else []
+    if failed:
+        case, why = failed[0]
+        what.append(f"with {case.label}: {why}" if right or wrong else why)
+    there = where(right, [case for case, *_ in failed + wrong])
+    return "; ".join(filter(None, (*what, there)))
+
+
+def name(right, wrong):
+    """Return what is wrong with results, given the cases that are `right` and, for those that are
+    not, (case, result, results on its related arguments)."""
+    pairs = [(case, got) for case, got, _ in wrong]
+    if not any(got.any() for _, got in pairs):
+        return nothing_written(pairs[0][0])
+    errors = [relative_error(got, case.truth) for case, got in pairs]
+    if max(errors) < ROUNDED:
+        return (
+            f"it is right to about {int(-np.log10(max(errors)))} digits, but not to rounding: is "
+            "it a difference quotient, or in float32?"
+        )
+    for attempt in (known_mistake, new_theta, second_order_part, combination):
+        found = attempt(right, pairs)
+        if found:
+            return found
+    return of_one_task(*wrong[0]) or locate(pairs) or UNKNOWN
+
+
+def nothing_written(case):
+    """Return what is said of zeros."""
+    if case.exercise in ("01_backward", "02_hvp"):
+        return (
+            "every entry is 0: nothing has been written into the views (`gW[...] = a` writes, "
+            "`gW = a` only gives the name to something else)"
+        )
+    return "every entry is 0"
+
+
+# What it is: a known mistake, or a multiple of one
+
+
+def multiple(got, vector):
+    """Return the factor by which `got` is a multiple of a vector, None if it is not one; nan, any
+    factor, if both are 0."""
+    if not np.isfinite(vector).all():
         return None
-    words = "" if abs(factor - 1) < TOLERANCE else describe_factor(factor, scales)
+    square = np.vdot(vector, vector)
+    if not square:
+        return None if got.any() else np.nan
+    factor = float(np.vdot(vector, got) / square)
+    return factor if factor and relative_error(got, factor * vector) < TOLERANCE else None
+
+
+def computed(function):
+    """Return the result of a known mistake, or nan where it cannot be computed."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(), float)
+    except (ValueError, ArithmeticError):
+        return np.asarray(np.nan)
+
+
+def factors_of(pairs, only=None):
+    """Return {phrase: factors} of the known results that those in `pairs` (case, result) are
+    multiples of, in each case: of all, or of those whose phrase starts with one of `only`."""
+    survivors = {}
+    for i, (case, got) in enumerate(pairs):
+        known = mistakes.KNOWN[case.exercise](case)
+        if only is not None:
+            known = {phrase: f for phrase, f in known.items() if phrase in only}
+        factors = {
+            phrase: multiple(got, computed(known[phrase]))
+            for phrase in (survivors if i else known)
+            if phrase in known
+        }
+        survivors = {
+            phrase: [*survivors.get(phrase, ()), factor]
+            for phrase, factor in factors.items()
+            if factor is not None
+        }
+    return survivors
+
+
+def is_one(factors):
+    return all(np.isnan(f) or abs(f - 1) < TOLERANCE for f in factors)
+
+
+def known_mistake(right, pairs, only=None):
+    """Return the known mistake that an answer makes, or None."""
+    found = factors_of(pairs, only)
+
+    def also_right(phrase):
+        """Return whether the mistake does not show in the cases that are right."""
+        for case in right:
+            known = mistakes.KNOWN[case.exercise](case)
+            if phrase in known and multiple(case.truth, computed(known[phrase])) is None:
+                return False
+        return True
+
+    exact = [phrase for phrase, factors in found.items() if is_one(factors) and also_right(phrase)]
+    if exact:
+        first = next(iter(exact))
+        return "this is " + " or, which is the same here, ".join([first, *exact[1:2]])
+    numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
+    for phrase, factors in found.items():
+        words = describe_factor(factors, numbers)
+        truth = next(iter(mistakes.KNOWN[pairs[0][0].exercise](pairs[0][0])))
+        if phrase == truth:
+            return words
+        if also_right(phrase):
+            return f"this is {phrase}, and {words}"
+    return None
+
+
+def describe_factor(factors, numbers):
+    """Return in words by what results are off.
+
+    Parameters
+    ----------
+    factors : list of float
+        One for each case; nan: any.
+    numbers : list of dict
+        For each case {phrase: number} of what may have been multiplied or divided by.
+    """
+    kept = [(f, n) for f, n in zip(factors, numbers) if not np.isnan(f)]
+    signs = {f < 0 for f, _ in kept}
+    sizes = np.array([abs(f) for f, _ in kept])
+    words = [{False: "", True: "its sign is wrong"}.get(min(signs)) if len(signs) == 1 else
+             "its sign is wrong in some cases"]  # fmt: skip
+    if abs(sizes - 1).max() >= TOLERANCE:
+        words.append(describe_size(sizes, [n for _, n in kept]))
+    return " and ".join(filter(None, words))
+
+
+def describe_size(sizes, numbers):
+    """Return in words what positive factors are: a number of `numbers` or one over it, the same in
+    every case, or such a number with another one in its place."""
+    columns = {
+        phrase: np.array([n[phrase] for n in numbers], float)
+        for phrase in numbers[0]
+        if all(n.get(phrase) for n in numbers)
+    }
+
+    def alike(ratios):
+        return abs(ratios / ratios[0] - 1).max() < TOLERANCE
+
+    same = [phrase for phrase, n in columns.items() if abs(sizes / n - 1).max() < TOLERANCE]
+    over = [phrase for phrase, n in columns.items() if abs(sizes * n - 1).max() < TOLERANCE]
+    if same:
+        rate = same[0].startswith("alpha")
+        why = "once too often?" if rate else "a sum for a mean?"
+        return f"it is multiplied by {' or '.join(same[:2])}: {why}"
+    if over:
+        why = ": a mean for a sum?" if over[0].startswith("the number") else ""
+        why = ": is it missing?" if over[0].startswith("alpha") else why
+        return f"it is divided by {' or '.join(over[:2])}{why}"
+    if alike(sizes):
+        words = f"it is {sizes[0]:.4g} times what it should be"
+        if min(abs(sizes[0] - 2), abs(sizes[0] - 0.5)) < TOLERANCE:
+            return f"{words}: by the 2 {OF_A_SQUARE}?"
+        if "the number of tasks" in columns:
+            return f"{words}: is a rate of the outer loop in it, which is the optimiser's?"
+        return words
+    for phrase, n in columns.items():
+        if alike(sizes / n):
+            if phrase == "the number of tasks" and abs(n[0] / sizes[0] - 4) < TOLERANCE:
+                return (
+                    "it is divided by 4 where the number of tasks belongs (len(batch) counts its "
+                    "four arrays)"
+                )
+            if sizes[0] < n[0]:
+                return f"it is divided by {n[0] / sizes[0]:.4g} where {phrase} belongs"
+            return f"it is multiplied by {phrase}, and by {sizes[0] / n[0]:.4g}"
+        if alike(sizes * n):
+            return f"it is {sizes[0] * n[0]:.4g} times as large, and divided by {phrase}"
+    listed = ", ".join(f"{size:.4g}" for size in sizes)
+    return f"it is {listed} times what it should be"
+
+
+# Exercises 3 to 6: made of other gradients
+
+
+def new_theta(right, pairs):
+    """Return what is said of theta minus a rate times a gradient, or None."""
+    if pairs[0][0].exercise not in mistakes.ANSWERS:
+        return None
+    steps = [(case, case.arguments[1] - got) for case, got in pairs]
+    if not any(step.any() for _, step in steps):
+        return "this is theta itself"
+    wanted = mistakes.ANSWERS[pairs[0][0].exercise][1]
+    found = factors_of(steps, (wanted, *(phrase for _, phrase in mistakes.ANSWERS.values())))
+    if not found:
+        return None
+    phrase = next(iter(found))
+    sign = "plus" if any(factor < 0 for factor in found[phrase]) else "minus"
     return (
-        (words or None)
-        if name == right
-        else f"this is {name}" + (f", and {words}" if words else "")
+        f"this is theta {sign} a rate times {phrase}: a new theta; return the gradient itself, and "
+        "leave the step to the optimiser"
     )
 
 
-def locate_error(model, got, truth, scales):
-    """Return which parameter blocks are wrong, the first wrong layer in backward order, and the
-    factor if they are all off by the same one."""
-    errors = block_errors(model, got, truth)
-    wrong = [block for block, error in errors.items() if not error < TOLERANCE]
-    layers = enumerate(zip(model.unpack(got), model.unpack(truth)), start=1)
-    parts = {f"{kind}{layer}": pair for layer, two in layers for kind, *pair in zip("Wb", *two)}
-    got_wrong, true_wrong = (
-        np.concatenate([parts[block][side].ravel() for block in wrong]) for side in (0, 1)
-    )
-    name, factor = autopsy.match(got_wrong, {"truth": true_wrong}, TOLERANCE)
-    if not np.any(got_wrong):
-        cause = ": they are 0"
-    elif name:
-        cause = ": " + describe_factor(factor, scales)
+def second_order_part(right, pairs):
+    """Return by what the second-order term of MAML is off, if nothing else is; or None."""
+    if pairs[0][0].exercise != "03_maml":
+        return None
+    parts = [(mistakes.basis(case), case, got) for case, got in pairs]
+    query = "the query gradient at theta_k"
+    factors = [
+        multiple(got - known[query], case.truth - known[query]) for known, case, got in parts
+    ]
+    if None in factors or np.isnan(factors).all():
+        return None
+    numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
+    return "this is MAML but for its second-order term: " + describe_factor(factors, numbers)
+
+
+def combination(right, pairs):
+    """Return of which gradients results are sums, or None if of no few."""
+    if pairs[0][0].exercise not in ("03_maml", "04_first_order_maml", "05_reptile"):
+        return None
+    sentences = []
+    for case, got in pairs:
+        basis = mistakes.basis(case)
+        vectors = np.stack([*basis.values()], axis=1)
+        if len(case.truth) < 2 * len(basis):
+            return None
+        parts = np.linalg.lstsq(vectors, got, rcond=None)[0]
+        used = abs(parts) * np.linalg.norm(vectors, axis=0) > 1e-6 * np.linalg.norm(got)
+        if relative_error(vectors @ parts, got) > TOLERANCE or used.sum() > 4:
+            return None
+        terms = [
+            ("" if abs(part - 1) < TOLERANCE else f"{part:.4g} times ") + what
+            for part, what, u in zip(parts, basis, used)
+            if u
+        ]
+        sentences.append(f"{' plus '.join(terms)} (with {case.label})")
+    return f"this is {sentences[0]}"
+
+
+def of_one_task(case, got, alone):
+    """Return what an answer is of one task alone, if it is something else of several; or None."""
+    arrays = [one for one in alone if not no_result(one, got.shape)]
+    if not alone or len(arrays) < len(alone):
+        return None
+    known = [case._replace(arguments=arguments, related=()) for arguments in case.related]
+    phrase, right = next(iter(mistakes.KNOWN[case.exercise](known[0]).items()))
+    truths = [computed(mistakes.KNOWN[case.exercise](one)[phrase]) for one in known]
+    if all(relative_error(one, truth) < TOLERANCE for one, truth in zip(arrays, truths)):
+        what = phrase
     else:
-        cause = ""
-    if len(wrong) == len(parts):
-        return "every layer is wrong, from the last one on"
-    first = max(int(block[1:]) for block in wrong)
+        cases = [one._replace(truth=truth) for one, truth in zip(known, truths)]
+        what = known_mistake([], [*zip(cases, arrays)])
+        what = what and what.removeprefix("this is ")
+    if not what:
+        return None
     return (
-        f"wrong in {', '.join(wrong)} and right elsewhere; going back from the output, layer "
-        f"{first} is the first that is wrong" + cause
+        f"of one task alone this is {what}, but not of {len(alone)} together: they mix, or not all "
+        "are there"
     )
 
 
-# Exercises 1 and 2: the two passes, each term with a factor of its own
+# Exercises 1 and 2: which parts
 
 
-def perturbed_gradient(model, theta, x, y, slope=lambda slope, h: slope, at_output=False):
-    """Return the gradient with something else for the slopes, or with a slope at the output too."""
-    tape = model.forward(theta, x)
-    grad, delta = np.empty_like(theta), model.loss_fn.grad(tape.z[-1], y)
-    if at_output:
-        delta = delta * model.activation_fn.slope(tape.z[-1])
-    parts = model.unpack(grad)
-    for i in reversed(range(len(parts))):
-        gW, gb = parts[i]
-        gW[...], gb[...] = tape.inputs[i].T @ delta, delta.sum(axis=0)
-        if i > 0:
-            right = model.activation_fn.slope(tape.z[i - 1])
-            delta = (delta @ tape.layers[i][0].T) * slope(right, tape.inputs[i])
-    return grad
-
-
-def backward(case, got, alone):
-    """Explain a wrong gradient (exercise 1)."""
-    truth, (model, theta, x, y) = case.truth, case.arguments
-    perturbed = {
-        "the gradient with the slope f'(z) missing": dict(slope=lambda slope, h: 1.0),
-        "the gradient with f(z) in place of the slope f'(z)": dict(slope=lambda slope, h: h),
-        "the gradient with the slope f'(z) taken twice": dict(slope=lambda slope, h: slope * slope),
-        "the gradient with a slope f'(z) at the output, where there is no f": dict(at_output=True),
+def locate(pairs):
+    """Return which parts of a result in theta's layout are wrong, the first wrong layer going back
+    from the output, and by what they are off if it is the same for all of them; None if the result
+    is not in theta's layout."""
+    if pairs[0][0].exercise not in ("01_backward", "02_hvp"):
+        return None
+    found, factors = [], []
+    for case, got in pairs:
+        model = case.arguments[0]
+        errors = block_errors(model, got, case.truth)
+        wrong = [not error < TOLERANCE for error in errors.values()]
+        masks = np.concatenate(
+            [np.full(part.size, bad)
+             for part, bad in zip((p for two in model.unpack(got) for p in two), wrong)]
+        )  # fmt: skip
+        found.append(wrong)
+        factors.append(multiple(got[masks], case.truth[masks]) if got[masks].any() else 0.0)
+    if all(all(wrong) for wrong in found):
+        return "every layer is wrong, from the last one on: so is delta at the output, or all of it"
+    case, wrong = pairs[0][0], found[0]
+    letters = ("gW", "gb") if case.exercise == "01_backward" else ("RgW", "Rgb")
+    layers = {
+        letter: [number for number, bad in enumerate(wrong[i::2]) if bad]
+        for i, letter in enumerate(letters)
     }
-    known = {"truth": truth} | {
-        name: perturbed_gradient(model, theta, x, y, **slip) for name, slip in perturbed.items()
-    }
-    scales = {
-        len(x): "the number of points",
-        y.shape[-1]: "the width of the output",
-        2: OF_A_SQUARE,
-    }
-    return describe_match(got, known, "truth", scales) or locate_error(model, got, truth, scales)
-
-
-TERMS = (
-    "h V",
-    "Rh W",
-    "Vb",
-    "f'(z) Rz",
-    "Rdelta W^T",
-    "delta V^T",
-    "f'(z) in Rdelta",
-    "f''(z) Rz (delta W^T)",
-    "Rh^T delta",
-    "h^T Rdelta",
-)
-
-
-def perturbed_product(model, tape, v, factor=None, Rx=0.0, per_slope=False, Rdelta=None):
-    """Return the Hessian-vector product with a `factor` {term: number} on its terms. Rx: x moves by
-    that multiple of itself. per_slope: f'' = -2 f, without f'. Rdelta: a function of Rout that
-    takes the place of Rdelta at the output."""
-    c = dict.fromkeys(TERMS, 1.0) | (factor or {})
-    V, Rh, Rz, product = model.unpack(v), [Rx * tape.inputs[0]], [], np.empty_like(v)
-    for i, (W, _) in enumerate(tape.layers):
-        Rz.append(c["h V"] * tape.inputs[i] @ V[i][0] + c["Rh W"] * Rh[i] @ W + c["Vb"] * V[i][1])
-        if i + 1 < len(V):
-            Rh.append(Rz[i] if c["f'(z) Rz"] == 0 else c["f'(z) Rz"] * tape.slope[i] * Rz[i])
-    Rdelta = model.loss_fn.hvp(tape.z[-1], tape.y, Rz[-1]) if Rdelta is None else Rdelta(Rz[-1])
-    parts = model.unpack(product)
-    for i in reversed(range(len(parts))):
-        RgW, Rgb = parts[i]
-        RgW[...], Rgb[...] = (
-            c["h^T Rdelta"] * tape.inputs[i].T @ Rdelta + c["Rh^T delta"] * Rh[i].T @ tape.delta[i],
-            Rdelta.sum(axis=0),
+    where = " and ".join(
+        f"{letter} of l = {', '.join(map(str, numbers))}"
+        for letter, numbers in layers.items()
+        if numbers
+    )
+    first = max(max(numbers, default=0) for numbers in layers.values())
+    text = (
+        f"wrong in {where} and right elsewhere (with {case.label}); going back from the output, "
+        f"l = {first} is the first that is wrong"
+    )
+    if not any(factors):
+        stopped = first + 1 < len(wrong) // 2 and all(wrong[: 2 * first + 2])
+        text += ": they are 0" + (
+            "; does the loop end too early, or does `return` stand inside it?" if stopped else ""
         )
-        if i > 0:
-            W = tape.layers[i][0]
-            Rdelta = c["Rdelta W^T"] * Rdelta @ W.T + c["delta V^T"] * tape.delta[i] @ V[i][0].T
-            Rdelta = (
-                Rdelta
-                if c["f'(z) in Rdelta"] == 0
-                else c["f'(z) in Rdelta"] * tape.slope[i - 1] * Rdelta
-            )
-            curvature = model.activation_fn.curvature(tape.z[i - 1])
-            if per_slope and np.ndim(curvature):
-                curvature = -2.0 * tape.inputs[i]
-            term = curvature * Rz[i - 1] * (tape.delta[i] @ W.T)
-            Rdelta = Rdelta + c["f''(z) Rz (delta W^T)"] * term
-    return product
+    elif None not in factors:
+        numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
+        text += ": " + describe_factor(factors, numbers)
+    return text
 
 
-def hvp(case, got, alone):
-    """Explain a wrong Hessian-vector product (exercise 2)."""
-    truth, (model, theta, x, y, v) = case.truth, case.arguments
-    tape = model.backprop(theta, x, y).tape
-    known = {
-        "truth": truth,
-        "the gradient, which no v has changed": model.grad(theta, x, y),
-    }
-    for term in TERMS:
-        for factor, words in {
-            0.0: "missing",
-            -1.0: "with the wrong sign",
-            2.0: "taken twice",
-            0.5: "halved",
-        }.items():
-            known[f"the product with the term {term} {words}"] = perturbed_product(
-                model, tape, v, {term: factor}
-            )
-    moved = "the product with Rh of the input not 0 but x: the input does not move"
-    known[moved] = perturbed_product(model, tape, v, Rx=1.0)
-    known["the product with f''(z) = -2 f(z), which lacks its factor f'(z)"] = perturbed_product(
-        model, tape, v, per_slope=True
-    )
-    starts = {
-        "Rout: the loss's second derivative is missing": lambda Rout: Rout,
-        "delta": lambda Rout: tape.delta[-1],
-    }
-    for name, start in starts.items():
-        known[f"the product with Rdelta at the output equal to {name}"] = perturbed_product(
-            model, tape, v, Rdelta=start
-        )
-    scales = {
-        len(x): "the number of points",
-        y.shape[-1]: "the width of the output",
-        2: OF_A_SQUARE,
-    }
-    return describe_match(got, known, "truth", scales) or locate_error(model, got, truth, scales)
+# Where it is right
 
 
-# Exercises 3 to 6: meta-gradients, each the mean over the tasks
-
-
-def over_tasks(ones, batch, got, each, right, scales):
-    """Identify a meta-gradient among the known ones of `each` task; `call` is the answer as a
-    function of the batch alone."""
-    known = {name: np.mean([task[name] for task in each], axis=0) for name in each[0]}
-    found = describe_match(got, known, right, scales)
-    if found is None:
-        alone = {
-            describe_match(one, task, right, scales) or autopsy.match(one, task, TOLERANCE)[0]
-            for one, task in zip(ones, each)
-        }
-        if len(alone) == 1 and None not in alone:
-            found = (
-                f"of one task alone this is {alone.pop()}, but not of {len(each)} together: "
-                "they mix, or not all are there"
-            )
-    return found or "none of the mistakes known here"
-
-
-def scales_of(batch, inner_lr, inner_steps):
-    """Return {n: the thing it counts} of the numbers by which a meta-gradient is often off."""
-    return {
-        len(batch.x_support): "the number of tasks",
-        inner_steps: "the number of inner steps",
-        inner_lr: "alpha",
-        inner_lr**2: "alpha squared",
-    }
-
-
-def maml(case, got, alone):
-    """Explain what should be MAML's gradient (exercise 3)."""
-    model, theta, batch, inner_lr, inner_steps = case.arguments
-    each = [
-        autopsy.candidate_gradients(model, theta, task, inner_lr, inner_steps, None, unchecked_step)
-        for task in zip(*batch)
+def where(right, wrong):
+    """Return in which cases an answer is right and in which not, by the parts of their labels that
+    tell them apart; "" if all or none are right."""
+    if not right or not wrong:
+        return ""
+    labels = [[case.label.split(", ") for case in cases] for cases in (right, wrong)]
+    apart = [
+        f"right with {listed(of_right)}, wrong with {listed(of_wrong)}"
+        for of_right, of_wrong in zip(*(zip(*of_cases) for of_cases in labels))
+        if not set(of_right) & set(of_wrong)
     ]
-    # what is right comes first
-    each = [{"MAML": known["MAML"]} | known for known in each]
-    return over_tasks(
-        alone,
-        batch,
-        got,
-        each,
-        "MAML",
-        scales_of(batch, inner_lr, inner_steps),
+    if apart:
+        return "; or: ".join(apart)
+    few, words = (right, "right") if len(right) <= len(wrong) else (wrong, "wrong")
+    return f"{words} in {len(few)} of {len(right + wrong)} cases: " + " | ".join(
+        case.label for case in few
     )
 
 
-def first_order(case, got, alone):
-    """Explain what should be first-order MAML's gradient (exercise 4)."""
-    model, theta, batch, inner_lr, inner_steps = case.arguments
-    each = [
-        autopsy.candidate_gradients(model, theta, task, inner_lr, inner_steps, None, unchecked_step)
-        for task in zip(*batch)
-    ]
-    # what is right comes first
-    each = [{"first-order MAML": known["first-order MAML"]} | known for known in each]
-    return over_tasks(
-        alone,
-        batch,
-        got,
-        each,
-        "first-order MAML",
-        scales_of(batch, inner_lr, inner_steps),
-    )
-
-
-def reptile(case, got, alone):
-    """Explain what should be (theta - theta_k) / alpha (exercise 5)."""
-    model, theta, batch, inner_lr, inner_steps = case.arguments
-
-    def sum_of_grads(points, rate):
-        inner_loop = rate, inner_steps, None
-        return sum(autopsy.inner_trajectory(model, theta, *points, *inner_loop)[2])
-
-    def known(support, query):
-        inner_loop = inner_lr, inner_steps, None
-        thetas, _, grads = autopsy.inner_trajectory(model, theta, *support, *inner_loop)
-        end, q = (model.grad(thetas[-1], *points) for points in (support, query))
-        return {
-            "Reptile": sum(grads),
-            "Reptile on the query points": sum_of_grads(query, inner_lr),
-            "Reptile of steps uphill, theta + alpha g": sum_of_grads(support, -inner_lr),
-            "inner_steps times the support gradient at theta: every step starts there": inner_steps
-            * grads[0],
-            "Reptile without the last gradient, one step short": sum(
-                grads[:-1], np.zeros_like(theta)
-            ),
-            "Reptile with one step too many": sum(grads) + end,
-            "Reptile one step late: g_1 + ... + g_k": sum(grads[1:], end),
-            "the first step's gradient alone": grads[0],
-            "the last step's gradient alone": grads[-1],
-            "Reptile and the query gradient after the last step": sum(grads) + q,
-            "first-order MAML, the query gradient after the last step": q,
-            "theta_k itself": thetas[-1],
-        }
-
-    each = [known(task[:2], task[2:]) for task in zip(*batch)]
-    return over_tasks(
-        alone,
-        batch,
-        got,
-        each,
-        "Reptile",
-        scales_of(batch, inner_lr, inner_steps),
-    )
-
-
-def rates(case, got, alone):
-    """Explain what should be the gradient in Meta-SGD's rates (exercise 6)."""
-    model, theta, inner_lr, batch, inner_steps = case.arguments
-
-    def known(support, query):
-        inner_loop = inner_lr, inner_steps, None
-        thetas, _, g = autopsy.inner_trajectory(model, theta, *support, *inner_loop)
-        q, end = model.grad(thetas[-1], *query), model.grad(thetas[-1], *support)
-
-        def hessian_product(t, v):
-            return model.hvp(t, *support, v)
-
-        def backward_pass(step, q=q, thetas=thetas[-2::-1]):
-            """Return v at each step, the last step first; the first v is q."""
-            vs = [q]
-            for t in thetas:
-                vs.append(step(vs[-1], t))
-            return vs
-
-        def right_step(v, t):
-            return v - hessian_product(t, inner_lr * v)
-
-        def rates_grad(vs, gs=g[::-1]):
-            return -sum(v * g for v, g in zip(vs, gs))
-
-        v = backward_pass(right_step)
-        slips = {
-            "v one step off: propagated back before it is multiplied by g": rates_grad(v[1:]),
-            "every v equal to q, which is first order": rates_grad([q] * inner_steps),
-            "v propagated back with a plus for a minus": rates_grad(
-                backward_pass(lambda v, t: v + hessian_product(t, inner_lr * v))
-            ),
-            "v propagated back with alpha outside the product, as if rates were equal": rates_grad(
-                backward_pass(lambda v, t: v - inner_lr * hessian_product(t, v))
-            ),
-            "v propagated back first step first": rates_grad(
-                backward_pass(right_step, thetas=thetas[:-1]), g
-            ),
-            "the query gradient taken before adaptation": rates_grad(
-                backward_pass(right_step, model.grad(theta, *query))
-            ),
-            "every g taken at theta": rates_grad(v, [g[0]] * inner_steps),
-            "g one step late, at theta_s+1": rates_grad(v, [end, *g[:0:-1]]),
-            "the query gradient for g": rates_grad(
-                v, [model.grad(t, *query) for t in thetas[-2::-1]]
-            ),
-            "the last step's part alone": rates_grad(v[:1]),
-            "the first step's part alone": rates_grad(v[-2:-1], g[:1]),
-            "alpha as one factor too many": inner_lr * rates_grad(v),
-            "a sum over all parameters: v and g are multiplied entry by entry": np.full_like(
-                theta, rates_grad(v).sum()
-            ),
-        }
-        wrong = {f"the gradient in alpha with {slip}": vector for slip, vector in slips.items()}
-        return {
-            "the gradient in alpha": rates_grad(v),
-            **wrong,
-            "the gradient in theta, not in alpha": v[-1],
-        }
-
-    each = [known(task[:2], task[2:]) for task in zip(*batch)]
-    scales = {len(batch.x_support): "the number of tasks", inner_steps: "the number of inner steps"}
-    return over_tasks(
-        alone,
-        batch,
-        got,
-        each,
-        "the gradient in alpha",
-        scales,
-    )
+def listed(words):
+    """Return words in one phrase, each once; of "1 task" and "2 tasks", "1, 2 tasks"."""
+    words = sorted(set(words))
+    nouns = {word.partition(" ")[2].rstrip("s") for word in words}
+    if len(words) > 1 and len(nouns) == 1 and words[0][0].isdigit():
+        return ", ".join([*(word.split()[0] for word in words[:-1]), words[-1]])
+    return ", ".join(words)

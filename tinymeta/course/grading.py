@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import _validate
 from ..checks import relative_error
-from . import fence, notebook
+from . import diagnosis, fence, notebook
 from .problems import EXERCISES
 
 BOUND = 1e-10  # the largest relative error of a right answer
@@ -52,33 +52,19 @@ def attempt(answer, case):
     return results
 
 
-def no_result(got, shape):
-    """Return why `got`, an array or a sentence, is no result of that shape; "" if it is one."""
-    if isinstance(got, str):
-        return got
-    if got.dtype.kind == "c":
-        return f"it returns complex numbers {got.shape}, expected real ones, of shape {shape}"
-    if got.shape != shape:
-        return f"it returns an array of shape {got.shape}, expected {shape}, as theta's"
-    if not np.isfinite(got).all():
-        return f"{np.sum(~np.isfinite(got))} of its {got.size} numbers are nan or infinite"
-    return ""
-
-
 def verdict(case, results):
     """Return (relative error, explanation) of the results of an answer in one case, those of
     `attempt`; the explanation of a right one is "". The answer itself is not called."""
-    got, *related = results
-    wrong = no_result(got, case.truth.shape)
-    if wrong:
+    wrong = explain([case], [results])
+    if diagnosis.no_result(results[0], case.truth.shape):
         return np.inf, wrong
-    error = relative_error(got, case.truth)
-    if error <= BOUND:
-        return error, ""
-    related = [None if no_result(one, case.truth.shape) else one for one in related]
-    if not got.any():
-        return error, "every entry is 0"
-    return error, case.explain(case, got, related)
+    return relative_error(results[0], case.truth), wrong
+
+
+def explain(cases, results):
+    """Return one sentence or two on an answer from its results in all cases of a problem, "" if all
+    are right: what is wrong, and where it is right. All cases together say more than one."""
+    return diagnosis.explain(cases, results, BOUND)
 
 
 def judge(answer, case):
@@ -86,24 +72,18 @@ def judge(answer, case):
     return verdict(case, attempt(answer, case))
 
 
-def explain(cases, results):
-    """Return one sentence or two on an answer from its results in all cases of a problem, "" if all
-    are right: what is wrong, and where it is right."""
-    wrongs = (verdict(case, of_case)[1] for case, of_case in zip(cases, results))
-    return next(filter(None, wrongs), "")
-
-
 def report(name, answer, seed=0):
     """Print a line for each case, and why the wrong ones are wrong; return whether all are
     right."""
     cases = [*EXERCISES[name].cases(seed)]
     results = [attempt(answer, case) for case in cases]
-    verdicts = [verdict(case, of_case) for case, of_case in zip(cases, results)]
     print(
         f"{name}, problem {seed}: relative error against numerical derivatives, at most {BOUND:g}"
     )
-    for case, (error, wrong) in zip(cases, verdicts):
-        print(f"  {case.label:48s} {error:8.1e}   {'WRONG' if wrong else 'OK'}")
+    for case, (got, *_) in zip(cases, results):
+        failed = diagnosis.no_result(got, case.truth.shape)
+        error = np.inf if failed else relative_error(got, case.truth)
+        print(f"  {case.label:48s} {error:8.1e}   {'OK' if error <= BOUND else 'WRONG'}")
     why = explain(cases, results)
     if why:
         print(f"    {why}")

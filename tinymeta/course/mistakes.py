@@ -1,0 +1,634 @@
+"""The usual mistakes of each exercise, computed: one reference each, of which every step can be
+replaced by another.
+
+    known(case)         {phrase: function that returns the result with that mistake}; what is right
+                        comes first
+    quantities(case)    {phrase: number} of the numbers that a result is often off by
+
+tinymeta.course.diagnosis compares a wrong answer with them. Layers are numbered as in a tape: l = 0
+is the first."""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from ..losses import LOSSES, softmax
+from ..mlp import ACTIVATIONS, MLP
+from ..tasks import TaskBatch
+
+
+def single_and_pairs(right, compute, groups, pairs=True):
+    """Return {phrase: function}: what is `right`, compute(); compute(**switches) for each
+    {phrase: switches} of the groups; and two mistakes at once, one each of two groups."""
+    known = {right: compute}
+    for group in groups:
+        for phrase, switches in group.items():
+            known[f"{right} with {phrase}"] = functools.partial(compute, **switches)
+    for one, other in itertools.combinations(groups, 2) if pairs else ():
+        for (a, first), (b, second) in itertools.product(one.items(), other.items()):
+            if not first.keys() & second.keys():
+                known[f"{right} with {a}, and {b}"] = functools.partial(compute, **first, **second)
+    return known
+
+
+# Exercises 1 and 2: the two passes
+
+SLOPES = {  # of an activation f, of its z and of h = f(z)
+    "the slope f'(z) missing": lambda f, z, h: 1.0,
+    "f(z) in place of the slope f'(z)": lambda f, z, h: h,
+    "the slope f'(z) taken twice": lambda f, z, h: f.slope(z) ** 2,
+    "f'(h) in place of f'(z)": lambda f, z, h: f.slope(h),
+    "f''(z) in place of f'(z)": lambda f, z, h: f.curvature(z) + 0 * z,
+    "a division by f'(z)": lambda f, z, h: 1 / f.slope(z),
+    "tanh's slope 1 - h^2 in every network": lambda f, z, h: 1 - h**2,
+    "1 - z^2 in place of the slope": lambda f, z, h: 1 - z**2,
+    "sigmoid's slope h (1 - h) in every network": lambda f, z, h: h * (1 - h),
+    "ReLU's slope (1 where z > 0) in every network": lambda f, z, h: (z > 0) + 0.0,
+    "softplus's slope sigmoid(z) in every network": lambda f, z, h: ACTIVATIONS["sigmoid"].value(z),
+}
+OUTPUTS = {  # delta at the output, of the loss, the output z, y and the activation
+    "a slope f'(z) at the output, where there is no f": lambda L, z, y, f: (
+        L.grad(z, y) * f.slope(z)
+    ),
+    "f applied to the output, where there is no f": lambda L, z, y, f: L.grad(f.value(z), y),
+    "squared error's delta 2 (z - y) / (K d_out) with every loss": lambda L, z, y, f: LOSSES[
+        "mse"
+    ].grad(z, y),
+    "cross-entropy's delta (softmax(z) - y) / K with every loss": lambda L, z, y, f: (
+        (softmax(z) - y) / len(y)
+    ),
+    "y in place of the output's delta": lambda L, z, y, f: y,
+    "the output itself for its delta": lambda L, z, y, f: z,
+}
+BIASES = {  # of delta, (K, d_out)
+    "the biases' delta summed over the outputs as well": lambda delta: delta.sum(),
+    "the mean over the points for the biases, where delta has it already": lambda delta: delta.mean(
+        axis=0
+    ),
+    "the biases left out": lambda delta: 0.0,
+    "one point's delta for the biases": lambda delta: delta[0],
+    "the last point's delta for the biases": lambda delta: delta[-1],
+}
+ORDERS = {  # of the pairs (gW, gb)
+    "its layers in the wrong order, from the last to the first": lambda pairs: pairs[::-1],
+    "each layer's biases before its weights: the wrong order": lambda pairs: [
+        (b, W) for W, b in pairs
+    ],
+    "all weights before all biases: the wrong order": lambda pairs: [*zip(*pairs)],
+    "its layers from the last to the first and biases before weights: the wrong order": lambda p: [
+        (b, W) for W, b in p[::-1]
+    ],
+    "every weight matrix transposed": lambda pairs: [(W.T, b) for W, b in pairs],
+}
+
+
+def switch(name, table, what=""):
+    """Return {phrase: {name: function}} of a table {phrase: function}."""
+    return {phrase + what: {name: function} for phrase, function in table.items()}
+
+
+def in_theta(model, pairs, order):
+    """Return the vector of the pairs (gW, gb), biases broadcast to their width."""
+    pairs = [(gW, gb + np.zeros(n)) for (gW, gb), n in zip(pairs, model.sizes[1:])]
+    return np.concatenate([np.ravel(part) for pair in order(pairs) for part in pair])
+
+
+def right_slope(f, z, h):  # noqa: ARG001
+    return f.slope(z)
+
+
+def sum_of_points(delta):
+    return delta.sum(axis=0)
+
+
+def as_it_is(pairs):
+    return pairs
+
+
+def gradient(
+    model,
+    theta,
+    x,
+    y,
+    output=None,
+    slope=right_slope,
+    bias=sum_of_points,
+    order=as_it_is,
+    z_for_h=0,
+):
+    """Return the gradient of exercise 1, or one with another step."""
+    tape, f = model.forward(theta, x), model.activation_fn
+    delta = output or (lambda L, z, y, f: L.grad(z, y))
+    delta, pairs = delta(model.loss_fn, tape.z[-1], y, f), []
+    for i in reversed(range(len(tape.z))):
+        h = tape.z[i - 1] if z_for_h and i else tape.inputs[i]
+        pairs.insert(0, (h.T @ delta, bias(delta)))
+        if i:
+            delta = delta @ tape.layers[i][0].T * slope(f, tape.z[i - 1], tape.inputs[i])
+    return in_theta(model, pairs, order)
+
+
+def known_gradients(case):
+    """Return the known results of exercise 1."""
+    return single_and_pairs(
+        "the gradient",
+        functools.partial(gradient, *case.arguments),
+        (
+            switch("slope", SLOPES),
+            switch("output", OUTPUTS),
+            switch("bias", BIASES),
+            switch("order", ORDERS),
+            {"z in place of h = f(z) in h^T delta": {"z_for_h": 1}},
+        ),
+    )
+
+
+TERMS = ("h V", "Rh W", "Vb", "Rdelta W^T", "delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta")
+TERMS += ("h^T Rdelta",)
+FACTORS = {0.0: "missing", -1.0: "with the wrong sign", 2.0: "taken twice", 0.5: "halved"}
+GAUSS_NEWTON = dict.fromkeys(("delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta"), 0.0)
+STARTS = {  # Rdelta at the output, of the loss, the output, y, delta there and Rout
+    "Rout for Rdelta at the output: the loss's second derivative is missing": (
+        lambda L, z, y, delta, R: R
+    ),
+    "delta times Rout for Rdelta at the output": lambda L, z, y, delta, R: delta * R,
+    "delta for Rdelta at the output": lambda L, z, y, delta, R: delta,
+    "the loss's gradient at Rout for Rdelta at the output": lambda L, z, y, delta, R: L.grad(R, y),
+    "squared error's Rdelta 2 Rout / (K d_out) with every loss": lambda L, z, y, delta, R: LOSSES[
+        "mse"
+    ].hvp(z, y, R),
+    "cross-entropy's Rdelta with every loss": lambda L, z, y, delta, R: LOSSES["cross_entropy"].hvp(
+        z, y, R
+    ),
+    "p Rout / K for Rdelta at the output, without the mean that softmax takes off": (
+        lambda L, z, y, delta, R: softmax(z) * R / len(y) if L is LOSSES["cross_entropy"]
+        else L.hvp(z, y, R)
+    ),
+}  # fmt: skip
+CURVATURES = {  # of an activation f, of its z and of h = f(z)
+    "f''(z) = -2 f(z), which lacks its factor f'(z)": lambda f, z, h: (
+        -2 * h if np.ndim(f.curvature(z)) else 0
+    ),
+    "tanh's f'' in every network": lambda f, z, h: -2 * h * (1 - h**2),
+    "-2 f(z) f'(z), tanh's f'', in every network": lambda f, z, h: -2 * h * f.slope(z),
+    "f'(z) in place of f''(z)": lambda f, z, h: f.slope(z),
+    "f'(z) once too often in the term f''(z) Rz (delta W^T)": lambda f, z, h: (
+        f.curvature(z) * f.slope(z)
+    ),
+    "f''(h) in place of f''(z)": lambda f, z, h: f.curvature(h),
+    "sigmoid's f'' in every network": lambda f, z, h: h * (1 - h) * (1 - 2 * h),
+}
+BENDS = {  # delta W^T, Rz and Rh of the layer before, its delta, and Rdelta W^T: f'' times ...
+    "delta of the layer before, which has its f'(z) already, in place of delta W^T in the term "
+    "f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, Rback: Rz * delta,
+    "f''(z) (delta W^T) without its Rz": lambda back, Rz, Rh, delta, Rback: back,
+    "Rh in place of Rz in the term f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, Rback: (
+        Rh * back
+    ),
+    "f''(z) Rz without its delta W^T": lambda back, Rz, Rh, delta, Rback: Rz,
+    "Rdelta W^T in place of delta W^T in the term f''(z) Rz (delta W^T)": (
+        lambda back, Rz, Rh, delta, Rback: Rz * Rback
+    ),
+}
+
+
+def product(
+    model, theta, x, y, v, factors=(), start=None, curvature=None, bend=None, order=as_it_is,
+    ahead=right_slope, back=right_slope, Rx=0.0, bias=sum_of_points, exchanged="", of_delta=False,
+):  # fmt: skip
+    """Return the Hessian-vector product of exercise 2, or one with another step."""
+    tape, f, L = model.backprop(theta, x, y).tape, model.activation_fn, model.loss_fn
+    c, Rh, Rz, pairs = dict.fromkeys(TERMS, 1.0) | dict(factors), [Rx * x], [], []
+    two = [(W, V, Vb) for (W, _), (V, Vb) in zip(tape.layers, model.unpack(v))]
+    for i, (W, V, Vb) in enumerate(two):
+        W, V = (V, W) if exchanged == "ahead" else (W, V)
+        Rz.append(c["h V"] * tape.inputs[i] @ V + c["Rh W"] * Rh[i] @ W + c["Vb"] * Vb)
+        if i + 1 < len(two):
+            Rh.append(ahead(f, tape.z[i], tape.inputs[i + 1]) * Rz[i])
+    start = start or (lambda L, z, y, delta, R: L.hvp(z, y, R))
+    Rdelta = start(L, tape.z[-1], y, tape.delta[-1], Rz[-1])
+    for i in reversed(range(len(two))):
+        W, V, _ = two[i]
+        W, V = (V, W) if exchanged == "back" else (W, V)
+        delta, h = tape.delta[i], tape.inputs[i]
+        gW = c["Rh^T delta"] * Rh[i].T @ delta + c["h^T Rdelta"] * h.T @ Rdelta
+        pairs.insert(0, (gW, bias(delta if of_delta else Rdelta)))
+        if i:
+            z, on = tape.z[i - 1], delta @ W.T
+            last = (curvature or (lambda f, z, h: f.curvature(z)))(f, z, h)
+            Rback = Rdelta @ W.T
+            last = last * (bend(on, Rz[i - 1], Rh[i], tape.delta[i - 1], Rback) if bend
+                           else Rz[i - 1] * on)  # fmt: skip
+            Rdelta = c["Rdelta W^T"] * Rback + c["delta V^T"] * delta @ V.T
+            Rdelta = back(f, z, h) * Rdelta + c["f''(z) Rz (delta W^T)"] * last
+    return in_theta(model, pairs, order)
+
+
+def known_products(case):
+    """Return the known results of exercise 2."""
+    terms = {
+        f"the term {term} {words}": {"factors": {term: factor}}
+        for term in TERMS
+        for factor, words in FACTORS.items()
+    }
+    terms["the terms Rh^T delta, delta V^T and f'' missing: the Gauss-Newton product"] = {
+        "factors": GAUSS_NEWTON
+    }
+    model, theta, x, y, _ = case.arguments
+    known = single_and_pairs(
+        "the product",
+        functools.partial(product, *case.arguments),
+        (
+            terms,
+            switch("curvature", CURVATURES),
+            switch("bend", BENDS),
+            switch("start", STARTS),
+            switch("ahead", SLOPES, ", where Rz becomes Rh"),
+            switch("back", SLOPES, ", where Rdelta goes back"),
+            switch("bias", BIASES) | {"delta for Rdelta in the biases": {"of_delta": True}},
+            switch("order", ORDERS),
+            {
+                "Rh of the input not 0 but x: the input does not move": {"Rx": 1.0},
+                "W and V exchanged in Rz": {"exchanged": "ahead"},
+                "W and V exchanged where Rdelta goes back": {"exchanged": "back"},
+            },
+        ),
+        pairs=False,
+    )
+    both = functools.partial(product, *case.arguments)
+    for phrase, slope in SLOPES.items():
+        known[f"the product with {phrase}, both ways"] = functools.partial(
+            both, ahead=slope, back=slope
+        )
+    known["the gradient, which no v has changed"] = lambda: model.grad(theta, x, y)
+    return known
+
+
+def quantities_of_points(case):
+    """Return the numbers that an answer to exercise 1 or 2 is often off by."""
+    model, theta, x, y, *v = case.arguments
+    numbers = {
+        "the number of points": len(x),
+        "the width of the output": y.shape[-1],
+        "the number of points times the width of the output": y.size,
+        "the number of layers": len(model.sizes) - 1,
+    }
+    return numbers | ({"the length of v": np.linalg.norm(v)} if v else {})
+
+
+# Exercises 3 to 6: meta-gradients. Parameters are (T, P), one row per task.
+
+
+class Problem(NamedTuple):
+    """What a meta-gradient is computed from; alpha may be an array (P,)."""
+
+    model: MLP
+    theta: np.ndarray
+    batch: TaskBatch
+    alpha: object
+    steps: int
+
+    def points(self, name):
+        """Return x and y (T, K, d) of the support set, the query set, or both."""
+        support, query = self.batch[:2], self.batch[2:]
+        both = [np.concatenate(pair, axis=1) for pair in zip(support, query)]
+        return {"support": support, "query": query, "joined": both}[name]
+
+
+def problem_of(case):
+    """Return the Problem of a case of exercises 3 to 6."""
+    if case.exercise == "06_meta_sgd":
+        model, theta, alpha, batch, steps = case.arguments
+        return Problem(model, theta, batch, alpha, steps)
+    return Problem(*case.arguments)
+
+
+def descend(p, on=("support",), rate=1.0, extra=0, steps=None, fixed=False, theta=None):
+    """Return theta_0 ... theta_k and the gradients of the steps between them. on: the points of the
+    steps in turn; fixed: every gradient at theta_0."""
+    rate = rate(p) if callable(rate) else rate
+    steps = max(0, p.steps + extra) if steps is None else steps
+    thetas = [p.theta + np.zeros((len(p.batch[0]), 1)) if theta is None else theta]
+    grads = []
+    for s in range(steps):
+        here = thetas[0] if fixed else thetas[-1]
+        grads.append(p.model.grad(here, *p.points(on[s % len(on)])))
+        thetas.append(thetas[-1] - rate * p.alpha * grads[-1])
+    return thetas, grads
+
+
+def outer(p, theta, on="query"):
+    """Return the gradient of the outer loss; of "averaged" points, the mean of the two sets'."""
+    if on == "averaged":
+        return (outer(p, theta) + outer(p, theta, "support")) / 2
+    return p.model.grad(theta, *p.points(on))
+
+
+PLACES = {  # where the Hessian of step s is taken, among theta_0 ... theta_k
+    "s": lambda s, k: s,
+    "start": lambda s, k: 0,
+    "late": lambda s, k: s + 1,
+    "end": lambda s, k: k,
+}
+
+
+def go_back(
+    p, thetas, q, on=("support",), at="s", order=lambda steps: steps, fixed=False, c=1.0,
+    outside=False, rate=1.0,
+):  # fmt: skip
+    """Return v before each step that it goes back through, and after the last: v - H_s (alpha v).
+    order: which steps, and in which order; fixed: H_s (alpha q) each time; c: a factor on the
+    product; outside: alpha H_s v."""
+    c = c(p) if callable(c) else c
+    alpha = (rate(p) if callable(rate) else rate) * p.alpha
+    vs, k = [q], len(thetas) - 1
+    for s in order([*range(k)][::-1]):
+        v = q if fixed else vs[-1]
+        there = thetas[PLACES[at](s, k)], *p.points(on[s % len(on)])
+        product = alpha * p.model.hvp(*there, v) if outside else p.model.hvp(*there, alpha * v)
+        vs.append(vs[-1] - c * product)
+    return vs
+
+
+def rows(
+    p, result, inner=None, q_at=None, q_on="query", back=None, hessian_on=None, pair=None,
+    leak=None, start=None, jacobian=None,
+):  # fmt: skip
+    """Return the meta-gradient `result` of each task (T, P): "MAML", "first-order MAML", "Reptile"
+    or "rates", or one with another step."""
+    inner, back = dict(inner or {}), dict(back or {})
+    thetas, grads = descend(p, theta=start, **inner)
+    k = len(grads)
+    if result == "Reptile":
+        chosen = pair(grads, thetas, p) if pair else grads
+        vector = sum(chosen, np.zeros_like(thetas[0]))
+    else:
+        q = outer(p, thetas[-1 if q_at is None else max(q_at, -k - 1)], q_on)
+        vector = q
+        if result != "first-order MAML":
+            on, rate = jacobian or (inner.get("on", ("support",)), inner.get("rate", 1.0))
+            vs = go_back(p, thetas, q, on=hessian_on or on, rate=rate, **back)
+            vector = vs[-1]
+        if result == "rates":
+            pairs = zip(vs, grads[::-1])
+            if pair:
+                pairs = pair(vs, grads[::-1], thetas[-2::-1], p)
+            vector = -sum((v * g for v, g in pairs), np.zeros_like(q))
+    return vector + leak(p, thetas) if leak else vector
+
+
+def rate_of(scale):
+    return lambda p: scale(p) / p.alpha
+
+
+def inner_mistakes(p, second_order):
+    """Return {phrase: switches} of the inner loop; where there is a second order, a mistake may be
+    in the descent and not in its Jacobian."""
+    K, d = p.batch.y_support.shape[1:]
+    found = {
+        "the query points in the inner loop": dict(on=("query",)),
+        "support and query points joined in the inner loop": dict(on=("joined",)),
+        "support and query points in turn in the inner loop": dict(on=("support", "query")),
+        "query and support points in turn in the inner loop": dict(on=("query", "support")),
+        "steps uphill, theta + alpha g": dict(rate=-1.0),
+        "every inner gradient taken at theta": dict(fixed=True),
+        "one inner step too few": dict(extra=-1),
+        "one inner step too many": dict(extra=1),
+        "no inner step: it never adapts": dict(steps=0),
+        "alpha missing in the inner step": dict(rate=lambda p: 1 / p.alpha),
+        "alpha squared in the inner step": dict(rate=lambda p: p.alpha),
+        "the inner loss summed over its points": dict(rate=K),
+        "the inner loss summed over its points and outputs": dict(rate=K * d),
+        "the inner loss summed over its outputs": dict(rate=d),
+        "the inner loss divided by its points again": dict(rate=1 / K),
+        "the inner rate halved": dict(rate=0.5),
+        "the inner rate doubled": dict(rate=2.0),
+        "the inner rate divided by the number of steps": dict(rate=1 / max(1, p.steps)),
+        "the inner rate divided by the number of tasks": dict(rate=1 / len(p.batch[0])),
+        "the mean of alpha in place of alpha": dict(rate=lambda p: np.mean(p.alpha) / p.alpha),
+    }
+    for number in (0.001, 0.01, 0.05, 0.1, 0.2, 0.5):
+        found[f"the rate {number:g} written in"] = dict(rate=rate_of(lambda p, n=number: n))
+    for number in (1, 2, 3, 4, 5, 10):
+        words = f"{number} inner step{'s' * (number > 1)} whatever inner_steps is"
+        found[words] = dict(steps=number)
+    everywhere = {phrase: {"inner": switches} for phrase, switches in found.items()}
+    descent = {
+        f"{phrase}, in the descent alone": {"inner": switches, "jacobian": (("support",), 1.0)}
+        for phrase, switches in found.items()
+        if switches.keys() & {"rate", "on"}
+    }
+    return everywhere | (descent if second_order else {})
+
+
+OUTER = {
+    "the outer gradient taken before adaptation, at theta": dict(q_at=-99),
+    "the outer gradient taken one step early, at theta_k-1": dict(q_at=-2),
+    "the outer loss on the support points": dict(q_on="support"),
+    "the outer loss on support and query points joined": dict(q_on="joined"),
+    "the query gradient and the support gradient averaged": dict(q_on="averaged"),
+    "support and query swapped": dict(inner=dict(on=("query",)), q_on="support"),
+    "the query loss's Hessian": dict(hessian_on=("query",)),
+    "the Hessian on support and query points joined": dict(hessian_on=("joined",)),
+}
+BACK = {
+    "every Hessian at theta, the start": dict(at="start"),
+    "each Hessian one step late, at theta_s+1": dict(at="late"),
+    "every Hessian at theta_k, the end": dict(at="end"),
+    "the steps taken back in the wrong order, first step first": dict(order=lambda s: s[::-1]),
+    "the first step's Jacobian alone": dict(order=lambda s: s[-1:]),
+    "the last step's Jacobian alone": dict(order=lambda s: s[:1]),
+    "the first step's Jacobian left out": dict(order=lambda s: s[:-1]),
+    "the last step's Jacobian left out": dict(order=lambda s: s[1:]),
+    "every product with q, the query gradient, in place of v": dict(fixed=True),
+    "v + H (alpha v): a plus for the minus": dict(c=-1.0),
+    "alpha missing before the product": dict(c=lambda p: 1 / p.alpha, outside=True),
+    "alpha once too often before the product": dict(c=lambda p: p.alpha, outside=True),
+    "the product halved": dict(c=0.5),
+    "the product taken twice": dict(c=2.0),
+    "the product divided by the number of points": dict(
+        c=lambda p: 1 / p.batch.x_support.shape[1]
+    ),
+    "the product multiplied by the number of points": dict(c=lambda p: p.batch.x_support.shape[1]),
+    "alpha outside the product, as if all rates were equal": dict(outside=True),
+    "every Hessian at theta and every product with q": dict(at="start", fixed=True),
+    "the mean of alpha in the product": dict(c=lambda p: np.mean(p.alpha) / p.alpha, outside=True),
+}  # fmt: skip
+LEAKS = {
+    "the support gradient at theta leaked in": lambda p, t: outer(p, t[0], "support"),
+    "the support gradient at theta_k leaked in": lambda p, t: outer(p, t[-1], "support"),
+    "the query gradient at theta leaked in": lambda p, t: outer(p, t[0]),
+    "the query gradient at theta_k leaked in": lambda p, t: outer(p, t[-1]),
+    "theta leaked in: weight decay": lambda p, t: t[0],
+    "the inner loop's gradients leaked in": lambda p, t: sum(
+        (outer(p, here, "support") for here in t[:-1]), 0 * t[0]
+    ),
+    "the query gradients at theta_0 ... theta_k-1 leaked in: a sum along the way": lambda p, t: sum(
+        (outer(p, here) for here in t[:-1]), 0 * t[0]
+    ),
+    "the support gradient at theta taken off": lambda p, t: -outer(p, t[0], "support"),
+    "the support gradient at theta_k taken off": lambda p, t: -outer(p, t[-1], "support"),
+}
+OF_STEPS = {  # of Reptile: which gradients are summed
+    "the first step's gradient alone": lambda g, t, p: g[:1],
+    "the last step's gradient alone": lambda g, t, p: g[-1:],
+    "the first step's gradient left out": lambda g, t, p: g[1:],
+    "the last step's gradient left out": lambda g, t, p: g[:-1],
+    "each gradient one step late: g_1 + ... + g_k": lambda g, t, p: [
+        *g[1:], *([outer(p, t[-1], "support")] if g else [])
+    ],
+    "theta minus the mean of theta_0 ... theta_k": lambda g, t, p: [
+        g[s] * (len(g) - s) / (len(g) + 1) for s in range(len(g))
+    ],
+    "theta minus the mean of theta_1 ... theta_k": lambda g, t, p: [
+        g[s] * (len(g) - s) / len(g) for s in range(len(g))
+    ],
+    "the second-order term of MAML as well": lambda g, t, p: [
+        go_back(p, t[:i], g[i - 1])[-1] for i in range(1, len(g) + 1)
+    ],
+}  # fmt: skip
+OF_RATES = {  # of the gradient in alpha: pairs (v, g) from vs and gs, the last step's first
+    "v one step off: propagated back before it is multiplied by g": lambda v, g, t, p: zip(
+        v[1:], g
+    ),
+    "every v equal to q, which is first order": lambda v, g, t, p: ((v[0], one) for one in g),
+    "every g taken at theta": lambda v, g, t, p: ((one, g[-1]) for one in v[:-1]),
+    "g one step late, at theta_s+1": lambda v, g, t, p: zip(
+        v, [outer(p, t[0] - p.alpha * g[0], "support"), *g] if g else []
+    ),
+    "the query gradient for g": lambda v, g, t, p: ((a, outer(p, b)) for a, b in zip(v, t)),
+    "the last step's part alone": lambda v, g, t, p: zip(v[:1], g[:1]),
+    "the first step's part alone": lambda v, g, t, p: zip(v[-2:-1], g[-1:]),
+    "the first step's part left out": lambda v, g, t, p: zip(v[:-2], g[:-1]),
+    "the last step's part left out": lambda v, g, t, p: zip(v[1:-1], g[1:]),
+    "g and v of opposite steps": lambda v, g, t, p: zip(v, g[::-1]),
+    "the v of theta, after all steps, in every part": lambda v, g, t, p: ((v[-1], a) for a in g),
+    "alpha as one factor too many": lambda v, g, t, p: ((p.alpha * a, b) for a, b in zip(v, g)),
+    "a division by alpha": lambda v, g, t, p: ((a / p.alpha, b) for a, b in zip(v, g)),
+    "g squared in place of v g": lambda v, g, t, p: ((b, b) for b in g),
+    "v squared in place of v g": lambda v, g, t, p: ((b, b) for b in v[:-1]),
+    "v itself in place of v g": lambda v, g, t, p: ((a, np.ones_like(a)) for a in v[:-1]),
+    "g itself in place of v g": lambda v, g, t, p: ((np.ones_like(a), a) for a in g),
+    "a sum over all parameters: v and g are multiplied entry by entry": lambda v, g, t, p: (
+        ((a * b).sum(-1, keepdims=True), np.ones_like(a)) for a, b in zip(v, g)
+    ),
+}
+ANSWERS = {  # of each exercise: its name here, and in words
+    "03_maml": ("MAML", "MAML"),
+    "04_first_order_maml": ("first-order MAML", "first-order MAML"),
+    "05_reptile": ("Reptile", "Reptile"),
+    "06_meta_sgd": ("rates", "the gradient in alpha"),
+}
+
+
+def chain(p, compute):
+    """Return compute(the problem of one task, the theta where it starts) for each task, as if every
+    task started where the one before it has ended."""
+    found, start = [], None
+    for one in p.batch.split_tasks(1):
+        alone = p._replace(batch=one)
+        found.append(compute(alone, start))
+        start = descend(alone, theta=start)[0][-1]
+    return np.concatenate(found)
+
+
+def pooled(p):
+    """Return the problem whose one task has the points of all tasks."""
+    batch = TaskBatch(*(points.reshape(1, -1, points.shape[-1]) for points in p.batch))
+    return p._replace(batch=batch)
+
+
+def known_meta_gradients(case):
+    """Return the known results of exercises 3 to 6, means over the tasks and those of one task."""
+    p = problem_of(case)
+    result, right = ANSWERS[case.exercise]
+    groups = {"MAML": (OUTER, BACK), "first-order MAML": (OUTER,), "Reptile": (), "rates": ()}
+    groups["rates"] = (OUTER, BACK, OF_RATES)
+    groups["Reptile"] = (OF_STEPS,)
+    found = {right: {}} | {
+        f"{right} with {phrase}": s
+        for phrase, s in inner_mistakes(p, BACK in groups[result]).items()
+    }
+    for group in groups[result]:
+        for phrase, switches in group.items():
+            if group is BACK:
+                switches = {"back": switches}
+            elif callable(switches):
+                switches = {"pair": switches}
+            found[f"{right} with {phrase}"] = switches
+    found |= {f"{right} with {phrase}": {"leak": leak} for phrase, leak in LEAKS.items()}
+    computed = {
+        phrase: functools.cache(functools.partial(rows, p, result, **switches))
+        for phrase, switches in found.items()
+    }
+    for other, name in ANSWERS.values():
+        if other != result:
+            computed[name] = functools.cache(functools.partial(rows, p, other))
+    for phrase, on, at in (
+        ("the query gradient before adaptation", "query", 0),
+        ("the joint gradient, the support gradient at theta", "support", 0),
+        ("the support gradient after the last step", "support", -1),
+    ):
+        computed.setdefault(
+            phrase, functools.cache(lambda on=on, at=at: outer(p, descend(p)[0][at], on))
+        )
+    computed["theta_k itself, the adapted parameters"] = functools.cache(lambda: descend(p)[0][-1])
+    known = {phrase: lambda r=r: r().mean(axis=0) for phrase, r in computed.items()}
+    if len(p.batch[0]) > 1:
+        first = itertools.islice(computed.items(), 6)
+        known |= {f"{phrase} of the first task alone": lambda r=r: r()[0] for phrase, r in first}
+        known[f"{right} of the last task alone"] = lambda: computed[right]()[-1]
+        known[f"{right} with the tasks in a chain: each starts where the one before it ended"] = (
+            lambda: chain(p, lambda one, start: rows(one, result, start=start)).mean(axis=0)
+        )
+        known[f"{right} with the points of all tasks as those of one task"] = lambda: rows(
+            pooled(p), result
+        ).mean(axis=0)
+        if result == "Reptile":  # the way from theta to where each task of the chain has ended
+            known["Reptile with the tasks in a chain, each way measured from theta"] = lambda: (
+                chain(
+                    p, lambda one, start: (p.theta - descend(one, theta=start)[0][-1]) / p.alpha
+                ).mean(axis=0)
+            )
+    return known
+
+
+def quantities_of_tasks(case):
+    """Return the numbers that an answer to exercises 3 to 6 is often off by."""
+    p = problem_of(case)
+    (T, K, d), Q = p.batch.y_support.shape, p.batch.y_query.shape[1]
+    numbers = {
+        "the number of tasks": T,
+        "the number of inner steps": p.steps,
+        "the number of query points": Q,
+        "the number of support points": K,
+        "the width of the output": d,
+        "the number of query points times that of outputs": Q * d,
+        "the number of query points times that of tasks": Q * T,
+    }
+    if np.ndim(p.alpha) == 0:
+        numbers |= {"alpha": p.alpha, "alpha squared": p.alpha**2}
+    return numbers
+
+
+def basis(case):
+    """Return {phrase: vector} of the gradients that a meta-gradient may be a sum of."""
+    p = problem_of(case)
+    thetas, grads = descend(p)
+    found = {"the query gradient at theta_k": outer(p, thetas[-1])}
+    if case.exercise == "03_maml":
+        found["the second-order term"] = rows(p, "MAML") - found["the query gradient at theta_k"]
+    found |= {f"the support gradient at theta_{s}": g for s, g in enumerate(grads)}
+    found[f"the support gradient at theta_{len(grads)}"] = outer(p, thetas[-1], "support")
+    if grads:
+        found["the query gradient at theta_0"] = outer(p, thetas[0])
+    found["theta"] = thetas[0]
+    return {phrase: vectors.mean(axis=0) for phrase, vectors in found.items()}
+
+
+KNOWN = {"01_backward": known_gradients, "02_hvp": known_products}
+KNOWN |= dict.fromkeys(ANSWERS, known_meta_gradients)
+QUANTITIES = dict.fromkeys(("01_backward", "02_hvp"), quantities_of_points)
+QUANTITIES |= dict.fromkeys(ANSWERS, quantities_of_tasks)
