@@ -118,7 +118,7 @@ FIGURES = {
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(f, id=name, marks=[pytest.mark.slow] * (name != "remainders"))
+        pytest.param(f, id=name, marks=[pytest.mark.slow] * (name != "curves at the bottom"))
         for name, f in FIGURES.items()
     ],
 )
