@@ -30,7 +30,7 @@ def test_every_module_with_a_function_yields_changes(every):
 
 def test_a_changed_source_compiles_and_is_another(every):
     for name, found in every.items():
-        for change in found[::100]:
+        for change in found[::300]:
             compile(change.applied(SOURCES[name]), mutate.told(change), "exec")
             assert change.applied(SOURCES[name]) != SOURCES[name]
 
@@ -74,6 +74,7 @@ def test_the_lies_are_told_of_every_module_that_draws(every):
         assert {"first argument backwards", "second argument times 0.9"} <= kinds, name
 
 
+@pytest.mark.slow
 def test_each_explanation_fits_a_change(every):
     found = [(change, SOURCES[name]) for name in every for change in every[name]]
     reasons = {mutate.reason(change, source) for change, source in found}
@@ -133,6 +134,7 @@ def test_only_the_test_that_calls_the_function_or_its_module_is_picked(recording
     assert mutate.select(recording, change_of_part(what)) == ["tests/test_other.py::test_it"]
 
 
+@pytest.mark.slow
 def test_for_a_function_that_no_test_calls_none_is_picked(recording):
     assert mutate.select(recording, change_of_part("2 -> 3")) == []
 
