@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,30 @@ def statements(path):
     return sum(
         not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in found
     )
+
+
+# A number, with its sign where no letter, digit or hyphen is before it
+NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?|\d+(?:\.\d+)?")
+
+
+def unlike(recorded, printed):
+    """Return the pairs of lines (recorded, printed) that differ: in a word, or in a number by more
+    than a tenth and more than two units of its last digit; what is below 1e-9 is rounding."""
+    before, after = (text.strip("\n").split("\n") for text in (recorded, printed))
+    if len(before) != len(after):
+        return [(f"{len(before)} lines", f"{len(after)} lines")]
+    return [pair for pair in zip(before, after) if not alike(*pair)]
+
+
+def alike(before, after):
+    words = [re.sub(r"\s+", " ", NUMBER.sub("#", line)) for line in (before, after)]
+    numbers = zip(NUMBER.findall(before), NUMBER.findall(after))
+    return words[0] == words[1] and all(close(*pair) for pair in numbers)
+
+
+def close(a, b):
+    x, y = (float(text.replace(",", "")) for text in (a, b))
+    mantissa, _, exponent = a.replace(",", "").partition("e")
+    unit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    largest = max(abs(x), abs(y))
+    return abs(x - y) <= max(0.1 * largest, 2 * unit) or largest < 1e-9

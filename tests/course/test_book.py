@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from running import unlike
 
 from tinymeta.course.book import __main__ as command
 from tinymeta.course.book import code, formulas, markdown, page, record, source
@@ -38,7 +39,6 @@ each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.ste
 )
 def test_a_formula_is_written_as_tex(formula, tex):
     assert formulas.tex(formula).replace(" ", "") == tex.replace(" ", "")
-    assert not re.search(r"\\[a-z]+[a-z]* ?(?<=\\top|\\sin)[A-Za-z]", formulas.tex(formula))
 
 
 def test_a_command_of_tex_never_runs_into_a_letter():
@@ -49,8 +49,8 @@ def test_a_command_of_tex_never_runs_into_a_letter():
     "formula, inside",
     {
         "θ_s": '<msub><mi data-v="θ">θ</mi><mi data-v="s">s</mi></msub>',
-        "x_i^2": '<msubsup><mi data-v="x">x</mi><mi data-v="i">i</mi><mrow><mn>2</mn></mrow>',
-        "√(2)": "<msqrt><mrow><mn>2</mn></mrow></msqrt>",
+        "x_i^2": '<msubsup><mi data-v="x">x</mi><mi data-v="i">i</mi><mrow><mn>2</mn></mrow></msub',
+        "√(2)": "<msqrt><mn>2</mn></msqrt>",
         "a < b": "<mo>&lt;</mo>",
         "2 (−1)": '<mo form="prefix" lspace="0" rspace="0">−</mo><mn>1</mn>',
         "(a) − b": "<mo>−</mo>",
@@ -212,11 +212,11 @@ def test_what_a_cell_printed_is_taken_apart_into_text_and_figures():
     ],
 )
 def test_a_run_is_like_its_record_if_words_are_equal_and_numbers_close(recorded, printed, same):
-    assert (record.unlike(recorded, printed) == []) == same
+    assert (unlike(recorded, printed) == []) == same
 
 
 def test_a_run_with_more_lines_is_unlike_its_record():
-    assert record.unlike("a\nb", "a") == [("2 lines", "1 lines")]
+    assert unlike("a\nb", "a") == [("2 lines", "1 lines")]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from running import LESSONS, results, run
+from running import unlike as unlike_its_record
 
 from tinymeta.course import trained
 from tinymeta.course.book import record
@@ -103,10 +104,10 @@ def test_the_shipped_networks_are_those_of_a_full_run(lesson, full_run):
 @pytest.mark.slow
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem)
 def test_a_full_run_prints_what_the_book_has_recorded(lesson, full_run):
-    """Words exactly, numbers to a tenth, or two units of the last digit (see record.unlike)."""
+    """Words exactly, numbers to a tenth, or two units of the last digit (`running.unlike`)."""
     done, folder = full_run(lesson)
     recorded = "".join(record.outputs_of(lesson)[0])
-    assert record.unlike(recorded, done.stdout.replace(f"{folder}{os.sep}", "")) == []
+    assert unlike_its_record(recorded, done.stdout.replace(f"{folder}{os.sep}", "")) == []
 
 
 # The form of a lesson

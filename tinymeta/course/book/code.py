@@ -1,62 +1,57 @@
 """Python as HTML: keywords, strings, numbers and comments in colour; names that stand for a symbol
-of the formulas can be pointed at, and public names lead to their source."""
+of the formulas can be pointed at, and those of the package lead to their source."""
 
 import html
-import io
 import keyword
-import tokenize
+import re
 
-KINDS = {tokenize.STRING: "s", tokenize.NUMBER: "n", tokenize.COMMENT: "c"}
-for name in ("FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END"):  # from Python 3.12 on
-    if hasattr(tokenize, name):
-        KINDS[getattr(tokenize, name)] = "s"
+# Not by `tokenize`, which takes f-strings apart in newer versions of Python: a page is the same
+# whichever makes it.
+TOKEN = re.compile(
+    r"""(?P<s>(?:\b[rbf]{1,2})?(?:"{3}[\s\S]*?"{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))"""
+    r"|(?P<c>#.*)|(?P<n>\b\d[\w.]*)|(?P<name>[^\W\d]\w*)|(?P<point>\.)"
+)
 
 
 def escape(text):
     return html.escape(text, quote=False)
 
 
-def tokens(code):
-    """Yield (kind, text, gap): each token of a piece of Python and the text between it and the one
-    before. A piece that is no whole program, such as a method, is fine."""
-    lines, row, column = code.split("\n"), 1, 0
-
-    def between(end_row, end_column):
-        if end_row == row:
-            return lines[row - 1][column:end_column]
-        middle = [lines[row - 1][column:], *lines[row : end_row - 1]]
-        return "\n".join([*middle, lines[end_row - 1][:end_column]])
-
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(code + "\n").readline):
-            if token.type in KINDS or token.type in (tokenize.NAME, tokenize.OP):
-                gap = between(*token.start)
-                row, column = token.start
-                text = between(*token.end)
-                row, column = token.end
-                yield token.type, text, gap
-    except (tokenize.TokenError, IndentationError):
-        pass  # the rest is plain text
-    yield None, "", between(len(lines), len(lines[-1]))
+def names(code):
+    """Yield the names of a piece of Python, ".name" for that of an attribute."""
+    point = ""
+    for match in TOKEN.finditer(code):
+        if match["name"]:
+            yield point + match["name"]
+        point = "." if match["point"] else ""
 
 
 def highlight(code, symbols, links):
     """Return code as HTML, where `symbols` {name: symbol} are those of the formulas, and `links`
     {name: (address, title)} lead elsewhere; ".name" is that of an attribute."""
-    made, before = [], ""
-    for kind, text, gap in tokens(code):
-        made.append(escape(gap))
-        shown, style = escape(text), KINDS.get(kind)
-        if kind == tokenize.NAME:
-            if keyword.iskeyword(text):
-                style = "k"
-            elif before in ("def", "class"):
-                style = "d"
-            elif text in symbols:
-                shown = f'<span data-v="{symbols[text]}">{shown}</span>'
-            elif (name := "." * (before == ".") + text) in links:
-                to, about = links[name]
-                shown = f'<a href="{to}" title="{html.escape(about)}">{shown}</a>'
-        made.append(f'<span class="{style}">{shown}</span>' if style else shown)
-        before = text
-    return "".join(made)
+    before = ""
+
+    def shown(match):
+        nonlocal before
+        text, after = escape(match[0]), before
+        before = match[0]
+        if match["point"]:
+            return text
+        if not match["name"]:
+            return f'<span class="{match.lastgroup}">{text}</span>'
+        if keyword.iskeyword(text):
+            return f'<span class="k">{text}</span>'
+        if after in ("def", "class"):
+            return f'<span class="d">{text}</span>'
+        if text in symbols:
+            return f'<span data-v="{symbols[text]}">{text}</span>'
+        if (name := "." * (after == ".") + text) in links:
+            to, about = links[name]
+            return f'<a href="{to}" title="{html.escape(about)}">{text}</a>'
+        return text
+
+    made, at = [], 0
+    for match in TOKEN.finditer(code):
+        made += [escape(code[at : match.start()]), shown(match)]
+        at = match.end()
+    return "".join([*made, escape(code[at:])])

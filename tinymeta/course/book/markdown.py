@@ -2,6 +2,7 @@
 
 import configparser
 import html
+import posixpath
 import re
 
 from . import record
@@ -39,14 +40,27 @@ def convert(text, block, line, plain=str):
     return "".join([*made, plain(text[at:])])
 
 
+def from_book(to):
+    """Return an address in a lesson, which is relative to lessons/, as seen from the book."""
+    return to if re.match("[a-z]+:|#", to) else posixpath.relpath(to, "book")
+
+
+def move_links(text):
+    return re.sub(r"\]\(([^)\s]+)\)", lambda match: f"]({from_book(match[1])})", text)
+
+
 def jupyter(text):
     """Return a text for a notebook."""
-    return convert(text, "$$\n{}\n$$".format, "${}$".format)
+    return convert(text, "$$\n{}\n$$".format, "${}$".format, move_links)
 
 
 def github(text):
     """Return a text for GitHub, with links to the lessons that it names."""
-    return convert(text, "```math\n{}\n```".format, "$`{}`$".format, link_lessons)
+
+    def plain(text):
+        return link_lessons(move_links(text))
+
+    return convert(text, "```math\n{}\n```".format, "$`{}`$".format, plain)
 
 
 def link_lessons(text, suffix=".md"):

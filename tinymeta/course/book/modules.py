@@ -4,11 +4,10 @@ a lesson to their definition, and back."""
 import ast
 import functools
 import html
-import inspect
 import re
 from pathlib import Path
 
-from .code import escape, highlight, tokens
+from .code import escape, highlight, names
 from .formulas import mathml
 from .source import cells, lessons, title
 
@@ -61,11 +60,7 @@ def used_in(path):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("tinymeta")
         for alias in node.names
     }
-    before, called = "", set()
-    for text in code:
-        for _, token, _ in tokens(text):
-            called.add(before + token if before == "." else "")
-            before = token
+    called = {name for text in code for name in names(text) if name.startswith(".")}
     return {name: to for name, to in links().items() if name in imports | called}
 
 

@@ -5,7 +5,7 @@ import html
 import re
 from pathlib import Path
 
-from . import markdown, record
+from . import markdown, modules, record
 from .code import escape, highlight
 from .formulas import mathml
 from .source import LESSONS, blocks, cells, inline, question, title
@@ -22,7 +22,7 @@ def spans(text):
         elif kind == "formula":
             made.append(mathml(part))
         elif kind == "link":
-            made.append(f'<a href="{page_link(part[1])}">{escape(part[0])}</a>')
+            made.append(f'<a href="{markdown.from_book(part[1])}">{escape(part[0])}</a>')
         else:
             tag = {"code": "code"}.get(kind, kind)
             inner = escape(part) if kind == "code" else spans(part)
@@ -32,15 +32,15 @@ def spans(text):
     return re.sub(last, r'<span class="nb">\1</span>', "".join(made))
 
 
-def page_link(to):
-    """Return an address of a lesson's text as seen from lessons/book/."""
-    return to if re.match(r"https?:|#", to) else f"../{to}"
-
-
 def link_lessons(text):
     return re.sub(
         r"\[(.*?)\]\((\S+?)\)", r'<a href="\2">\1</a>', markdown.link_lessons(text, ".html")
     )
+
+
+# Where a text links to the playground, its page has it
+PLAYGROUND_LINK = "(book/playground.html)"
+PLAYGROUND = '<iframe class="playground" src="playground.html" title="the playground"></iframe>'
 
 
 def slug(text):
@@ -54,7 +54,7 @@ def write(block):
     if kind == "heading":
         return f'<h{parts} id="{slug(text)}">{spans(text)}</h{parts}>'
     if kind == "paragraph":
-        return f"<p>{spans(text)}</p>"
+        return PLAYGROUND * (PLAYGROUND_LINK in text) + f"<p>{spans(text)}</p>"
     if kind == "formula":
         return f'<div class="formula">{mathml(text, display=True)}</div>'
     if kind == "commands":
@@ -165,6 +165,7 @@ def lesson(path, outputs, symbols, links):
         '<a href="index.html">all lessons</a>',
         f'<a href="{name}.ipynb">notebook</a>',
         f'<a href="../{name}.py">source</a>',
+        '<a href="playground.html">playground</a>',
         after and f'<a rel="next" href="{after.stem}.html">{after.stem[:2]} →</a>',
     ]
     nav = f"<nav>{' '.join(filter(None, ways))}</nav>"
@@ -184,7 +185,8 @@ def whole(heading, body):
 
 def module(name, body):
     """Return the page of a module of the subject, whose body is made elsewhere."""
-    nav = '<nav><a href="index.html">all lessons</a></nav>'
+    others = " ".join(f'<a href="module_{other}.html">{other}</a>' for other in modules.ORDER)
+    nav = f'<nav><a href="index.html">all lessons</a> {others}</nav>'
     return whole(f"tinymeta/{name}.py", f"{nav}<main>{body}</main>{nav}")
 
 
