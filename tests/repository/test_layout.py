@@ -2,6 +2,7 @@
 off."""
 
 import ast
+import functools
 import subprocess
 import sys
 
@@ -27,8 +28,20 @@ each_file = pytest.mark.parametrize("path", PACKAGE + LESSONS + TESTS, ids=name_
 each_module = pytest.mark.parametrize("path", PACKAGE, ids=name_of)
 
 
+@functools.cache  # a file is asked about three times, and to parse it takes longest
+def nodes_of(source):
+    """Return the nodes of a source that this file looks at: imports, and attributes of
+    attributes."""
+    return [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        or (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute))
+    ]
+
+
 def nodes(path):
-    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return nodes_of(path.read_text(encoding="utf-8"))
 
 
 def imported(path):
@@ -157,7 +170,7 @@ def global_random(path):
     """Yield the lines of a file that use numpy.random, but for what has a state of its own:
     default_rng and the classes."""
     for node in nodes(path):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+        if isinstance(node, ast.Attribute):
             inner = node.value
             numpy = isinstance(inner.value, ast.Name) and inner.value.id in ("np", "numpy")
             if numpy and inner.attr == "random":
