@@ -28,13 +28,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _validate
-from ..checks import complex_step, relative_error
+from ..checks import relative_error
 from ..extras import autopsy
-from ..meta import fit, meta_loss
+from ..meta import fit, maml_grad
 from ..mlp import MLP
 from ..tasks import TaskBatch
 
-WORD = "tinymeta"  # of the repository's own deal
+WORD = "tinymeta"  # of the deal in the repository
 LETTERS = "ABCDEFGH"
 BUGS = {
     "right": "it is MAML, and so is its fine-tuning",
@@ -71,7 +71,7 @@ CHOICES = {
     "activation": ("relu", "tanh", "sigmoid", "softplus"),
     "criterion": ("mse", "cross_entropy"),
 }
-RANGES = {"n_tasks": (1, 8), "shots": (1, 20), "query": (1, 20), "inner_steps": (0, 8)}
+RANGES = {"n_tasks": (1, 5), "shots": (1, 10), "query": (1, 10), "inner_steps": (0, 8)}
 BOUND = 1e-6  # a relative error up to this is rounding
 MOST_INPUTS = 8  # of an answer "right"
 EXAMPLE = """("f''", {"inner_lr": 0.2}, 0.12)"""
@@ -95,7 +95,10 @@ def as_input(given):
         raise ValueError(f"sizes: expected at most 5 widths of at most 10; got {list(sizes)}")
     if whole["criterion"] == "cross_entropy" and sizes[-1] < 2:
         raise ValueError(f"sizes: expected two outputs for cross_entropy; got {list(sizes)}")
-    _validate.as_number("inner_lr", whole["inner_lr"])
+    if isinstance(whole["inner_lr"], int):  # one of 400 digits is no float
+        whole["inner_lr"] = min(whole["inner_lr"], 2)
+    if _validate.as_number("inner_lr", whole["inner_lr"]) > 1:
+        raise ValueError(f"inner_lr: expected at most 1; got {given['inner_lr']!r}")
     return whole
 
 
@@ -116,16 +119,15 @@ def example(**given):
 
 @functools.lru_cache(maxsize=256)
 def truth(items):
-    """Return what a right implementation gives at a whole input (its items): the numerical
-    derivative of the meta-loss, the meta-loss, or the way that fine-tuning goes."""
+    """Return what is right at a whole input (its items): the gradient of `maml_grad`, its loss, or
+    the change in theta of `fit`."""
     given = dict(items)
     model, theta, batch = example(**given)
     rest = given["inner_lr"], given["inner_steps"]
     if given["compare"] == "adapt":
         return theta - fit(model, theta, batch.x_support[0], batch.y_support[0], *rest)
-    if given["compare"] == "loss":
-        return meta_loss(model, theta, batch, *rest)
-    return complex_step(lambda t: meta_loss(model, t, batch, *rest), theta)
+    loss, grad = maml_grad(model, theta, batch, *rest)
+    return loss if given["compare"] == "loss" else grad
 
 
 def off(implementation, **given):
@@ -136,10 +138,9 @@ def off(implementation, **given):
     implementation
         Anything with the functions meta_grad and adapt of implementations.py.
     given
-        The input: names of `INPUT`; it says what is taken for those that are left out. "compare"
-        says what is compared: "meta_grad" with the numerical derivative of the meta-loss, "loss",
-        which meta_grad returns with it, with the meta-loss, or "adapt", how far it moves theta,
-        with gradient descent on the first task.
+        The input: names of `INPUT`, which has what is taken for those that are left out. "compare"
+        says what is held against the library's own, which numerical derivatives prove: "meta_grad",
+        the gradient; "loss", which comes with it; or "adapt", the change in theta on one task.
 
     Returns
     -------
@@ -196,6 +197,11 @@ def key(word=WORD):
     ------
     ValueError
         If the word is no text, or blank.
+
+    Examples
+    --------
+    >>> key("oak")["A"]
+    'right'
     """
     if not isinstance(word, str) or not word.strip():
         raise ValueError(f"word: expected a word, which deals the letters; got {word!r}")
@@ -220,10 +226,10 @@ def deal(word=WORD):
 
 def write(folder, word=WORD):
     """Write implementations.py, dealt by a course word, into a folder; return its path."""
+    dealt, path = deal(word), Path(folder) / "implementations.py"
     from . import hunt_bugs
 
-    path = Path(folder) / "implementations.py"
-    path.write_text(hunt_bugs.source(deal(word)), encoding="utf-8", newline="\n")
+    path.write_text(hunt_bugs.source(dealt), encoding="utf-8", newline="\n")
     return path
 
 
@@ -304,8 +310,8 @@ def judge_letter(letter, answer, implementation, known):
         if abs(number - other) <= 0.05 * other:
             message += f", which is {name!r}: the right number of another bug"
         return Verdict("evidence", message)
-    if abs(other - error) > BOUND * error:
-        does = f"would be off by {other:.2g}" if other > BOUND else "would be right"
+    if not abs(other - error) <= BOUND * error:  # nan, where it diverges, is another number as well
+        does = "would be right" if other <= BOUND else f"would be off by {other:.2g}"
         message = (
             f"{letter}: wrong name: it is off by {error:.2g} {where}, as you say, but {name!r}"
         )
@@ -360,7 +366,7 @@ def judge(answers, word=WORD):
     name with its evidence."""
     found = verdicts(answers, deal(word), bugs())
     return {
-        letter: (float(verdict.stage == "right"), 1.0, verdict.message)
+        letter: (float(verdict.stage == "right"), 1.0, verdict.message[:400])
         for letter, verdict in found.items()
     }
 
@@ -405,7 +411,9 @@ def check(answers, implementations=None):
 def literal(node):
     """Return the value of a literal, in which dict(...) with names may stand for {...}."""
     if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "dict" and not node.args:
-        return {item.arg: literal(item.value) for item in node.keywords if item.arg}
+        names = [item.arg for item in node.keywords]
+        if None not in names:  # that of **x
+            return dict(zip(names, [literal(item.value) for item in node.keywords]))
     if isinstance(node, ast.Dict) and None not in node.keys:
         return {literal(name): literal(value) for name, value in zip(node.keys, node.values)}
     if isinstance(node, (ast.Tuple, ast.List)):
