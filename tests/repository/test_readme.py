@@ -21,16 +21,40 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def run_in_turn(snippets):
+    """Run snippets that share their names; return what each prints."""
+    names, printed = {}, []
+    for code in snippets:
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            exec(code, names)
+        printed.append(text.getvalue())
+    return printed
+
+
 @pytest.mark.parametrize(
-    "snippets, texts", [([0], [0]), ([3, 4], [1, 2])], ids=["what it looks like", "your own tasks"]
+    "snippets, texts",
+    [
+        pytest.param([0], [0], id="what it looks like"),
+        pytest.param([3, 4], [1, 2], id="your own tasks", marks=pytest.mark.slow),
+    ],
 )
 def test_snippets_print_what_the_readme_says(snippets, texts):
-    names = {}
-    for code, text in zip(snippets, texts):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(blocks("python")[code], names)
-        assert printed.getvalue() == blocks("text")[text]
+    python, text = blocks("python"), blocks("text")
+    assert run_in_turn(python[i] for i in snippets) == [text[i] for i in texts]
+
+
+def test_snippets_that_train_print_other_numbers_in_the_same_words_after_a_short_training():
+    """Whether they run at all is told here in an instant; the numbers, among the slow tests."""
+    python, text = blocks("python"), blocks("text")
+    for code in python[3:5]:
+        assert code.count("iterations=2000") == 1
+    printed = run_in_turn(code.replace("iterations=2000", "iterations=2") for code in python[3:5])
+    assert without_numbers(printed) == without_numbers(text[1:3])
+    assert printed != text[1:3]
+
+
+def without_numbers(texts):
+    return [re.sub(r"-?\d+\.\d+", "NUMBER", text) for text in texts]
 
 
 def test_the_maml_that_it_shows_is_the_maml_that_runs():
