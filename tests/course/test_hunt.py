@@ -15,10 +15,9 @@ from running import results, run
 from wrong_answers import SOLUTIONS
 
 from tinymeta import checks, course, meta_loss
-from tinymeta.course import hunt
+from tinymeta.course import hunt, hunt_bugs, hunt_key
 from tinymeta.extras import autopsy
 
-hunt_bugs = pytest.importorskip("tinymeta.course.hunt_bugs")
 ROOT = SOLUTIONS.parents[1]
 FOLDER = ROOT / "lessons" / "exercises"
 TEXT = (FOLDER / "07_bug_hunt.py").read_text(encoding="utf-8")
@@ -37,12 +36,12 @@ def points(answers, word=hunt.WORD):
 SHOWS = {  # name: the columns of the teacher's table in which it shows
     "right": set(),
     "fine-tuning": {"deeper"},
-    "cut short": {"3 steps"},
-    "loss''": {"entropy"},
+    "cut short": {"k=3"},
+    "loss''": {"xent"},
     "reported loss": {"loss"},
-    "f''": {"usual", "2 steps", "3 steps", "entropy", "1 task"},
-    "left over": {"usual", "2 steps", "3 steps", "no step", "ReLU", "entropy", "loss"},
-    "other points": {"usual", "2 steps", "3 steps", "ReLU", "entropy"},
+    "f''": {"usual", "k=2", "k=3", "xent", "T=1"},
+    "left over": {"usual", "k=2", "k=3", "k=0", "relu", "xent", "loss"},
+    "other points": {"usual", "k=2", "k=3", "relu", "xent"},
 }
 
 
@@ -50,7 +49,7 @@ SHOWS = {  # name: the columns of the teacher's table in which it shows
 def test_a_bug_shows_where_it_should_and_hides_elsewhere(name):
     errors = {
         column: hunt.off(hunt_bugs.IMPLEMENTATIONS[name], **given)
-        for column, given in hunt.WHERE.items()
+        for column, given in hunt_key.WHERE.items()
     }
     assert {column for column, error in errors.items() if error > 1e-3} == SHOWS[name]
     assert all(error < 1e-12 for column, error in errors.items() if column not in SHOWS[name])
@@ -76,7 +75,7 @@ def test_what_is_called_right_is_what_numerical_derivatives_give():
 
 
 def test_no_two_bugs_are_off_by_the_same():
-    for given in hunt.WHERE.values():
+    for given in hunt_key.WHERE.values():
         errors = [hunt.off(each, **given) for each in hunt_bugs.IMPLEMENTATIONS.values()]
         shown = [error for error in errors if error > 1e-6]
         assert len({f"{error:.4g}" for error in shown}) == len(shown)
@@ -115,7 +114,7 @@ def test_the_autopsy_says_yes_to_five_and_the_same_no_to_two():
     said = Counter(examined(name).verdict for name in hunt.BUGS)
     assert sorted(said.values()) == [1, 2, 5]
     assert said["yes: this is MAML, second order included"] == 5
-    assert examined("right").verdict == hunt.verdict(hunt_bugs.IMPLEMENTATIONS["right"])
+    assert examined("right").verdict == hunt_key.verdict(hunt_bugs.IMPLEMENTATIONS["right"])
 
 
 def loop_over_the_autopsy(inputs, word=hunt.WORD):
@@ -191,7 +190,7 @@ def test_what_students_read_does_what_the_key_says_and_does_not_say_it(tmp_path)
     written = runpy.run_path(str(path))["ALL"]
     assert "".join(written) == hunt.LETTERS == "".join(re.findall(r"^class (\w):", text, re.M))
     for letter, name in hunt.key(word).items():
-        for given in hunt.WHERE.values():
+        for given in hunt_key.WHERE.values():
             is_off = hunt.off(written[letter], **given)
             assert is_off == hunt.off(hunt_bugs.IMPLEMENTATIONS[name], **given)
     classes = [each.__name__ for each in hunt_bugs.IMPLEMENTATIONS.values()]
@@ -520,24 +519,24 @@ def test_what_cannot_be_read_is_refused_with_its_line(source, says):
 
 @pytest.mark.slow
 def test_the_teachers_command_prints_the_key_and_the_table(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["hunt.py", "oak"])
-    monkeypatch.delitem(sys.modules, "tinymeta.course.hunt")
-    runpy.run_module("tinymeta.course.hunt", run_name="__main__")
+    monkeypatch.setattr(sys, "argv", ["hunt_key.py", "oak"])
+    monkeypatch.delitem(sys.modules, "tinymeta.course.hunt_key")  # to be run anew, as a command
+    runpy.run_module("tinymeta.course.hunt_key", run_name="__main__")
     printed = capsys.readouterr().out
     assert all(f"\n{letter}  {name}\n" in printed for letter, name in hunt.key("oak").items())
-    assert hunt.table() in printed
+    assert hunt_key.table() in printed
 
 
 def test_the_table_has_a_row_for_each_and_0_where_it_hides(monkeypatch):
-    monkeypatch.setattr(hunt, "verdict", lambda implementation: "no: this")
-    rows = hunt.table().splitlines()
-    columns = re.split(r" {2,}|(?<=steps) |(?<=step) ", rows[0].strip())
-    assert columns[-1] == "autopsy" and len(rows) == 1 + len(hunt.BUGS)
+    monkeypatch.setattr(hunt_key, "verdict", lambda implementation: "no: it is late")
+    rows = hunt_key.table().splitlines()
+    columns = rows[0].split()
+    assert columns == [*hunt_key.WHERE, "autopsy"] and len(rows) == 1 + len(hunt.BUGS)
     for name, row in zip(hunt.BUGS, rows[1:]):
         assert row.startswith(name)
-        cells = row[14:].split()[: len(hunt.WHERE)]
-        shown = {column for column, cell in zip(hunt.WHERE, cells) if cell != "0"}
-        assert shown == SHOWS[name]
+        cells = row[13:].split()[: len(hunt_key.WHERE)]
+        shown = {column for column, cell in zip(hunt_key.WHERE, cells) if cell != "0"}
+        assert shown == SHOWS[name] and row.endswith("  no, is late")
 
 
 def test_the_files_that_know_the_answers_are_there():
@@ -559,13 +558,14 @@ def test_the_hunt_runs_and_every_curve_falls(flags, least, tmp_path):
     assert len(falls) == len(hunt.LETTERS) and max(falls) < least
     for letter, name in KEY.items():
         implementation = hunt_bugs.IMPLEMENTATIONS[name]
-        assert f"\n  {letter}  {hunt.verdict(implementation)}\n" in done.stdout
+        assert f"\n  {letter}  {hunt_key.verdict(implementation)}\n" in done.stdout
 
 
 @pytest.mark.slow
 def test_a_student_with_another_deal_and_without_the_teachers_files_hunts_as_well(tmp_path):
     shutil.copytree(ROOT / "tinymeta", tmp_path / "tinymeta")
-    (tmp_path / "tinymeta" / "course" / "hunt_bugs.py").unlink()
+    for name in ("hunt_bugs.py", "hunt_key.py"):
+        (tmp_path / "tinymeta" / "course" / name).unlink()
     hunt.write(tmp_path, "oak")
     solved = {letter: ANSWERS[LETTER[name]] for letter, name in hunt.key("oak").items()}
     text = re.sub(r"ANSWERS = {.*?\n}\n", lambda _: f"ANSWERS = {solved}\n", TEXT, flags=re.S)

@@ -13,14 +13,12 @@ An answer is a name of `BUGS`, an input, and how far off the letter is there, su
 the word and from the implementations in `tinymeta.course.hunt_bugs`, which students do not get, and
 without which the evidence is judged and the names are not.
 
-    # for teachers: the letters of a word, and the numbers that give each bug away
-    python -m tinymeta.course.hunt oak"""
+A teacher prints the letters of a word by `python -m tinymeta.course.hunt_key oak`."""
 
 import ast
 import functools
 import hashlib
 import math
-import sys
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +27,6 @@ import numpy as np
 
 from .. import _validate
 from ..checks import relative_error
-from ..extras import autopsy
 from ..meta import fit, maml_grad
 from ..mlp import MLP
 from ..tasks import TaskBatch
@@ -49,6 +46,7 @@ BUGS = {
 # What of the handed-out files knows the answers, relative to the repository.
 FOR_TEACHERS = (
     "tinymeta/course/hunt_bugs.py",
+    "tinymeta/course/hunt_key.py",
     "tests/course/test_hunt.py",
     "tests/solutions/07_bug_hunt.py",
 )
@@ -201,7 +199,7 @@ def key(word=WORD):
     Examples
     --------
     >>> key("oak")["A"]
-    'right'
+    'other points'
     """
     if not isinstance(word, str) or not word.strip():
         raise ValueError(f"word: expected a word, which deals the letters; got {word!r}")
@@ -455,49 +453,3 @@ def read_answers(source):
                     f"line {statement.lineno}"
                 ) from None
     return answers
-
-
-# For teachers
-
-WHERE = {  # heading of a column: input
-    "usual": {},
-    "2 steps": {"inner_steps": 2},
-    "3 steps": {"inner_steps": 3},
-    "no step": {"inner_steps": 0},
-    "ReLU": {"activation": "relu"},
-    "entropy": {"criterion": "cross_entropy"},
-    "1 task": {"n_tasks": 1},
-    "loss": {"compare": "loss"},
-    "adapt": {"compare": "adapt"},
-    "deeper": {"compare": "adapt", "sizes": (2, 5, 4, 3)},
-}
-
-
-def verdict(implementation):
-    """Return what the autopsy says of an implementation, after its usual two inner steps."""
-    return autopsy.examine(implementation.meta_grad, *example(), INPUT["inner_lr"]).verdict
-
-
-def table():
-    """Return how far each implementation is off, and the autopsy's verdict, as lines of text."""
-
-    def short(error):
-        return "0" if error <= BOUND else f"{error:.2g}"
-
-    def line(name, cells):
-        return f"{name:14s}" + "".join(f"{cell:>8s}" for cell in cells)
-
-    lines = [line("", WHERE) + "  autopsy"]
-    for name, implementation in bugs().items():
-        cells = [short(off(implementation, **given)) for given in WHERE.values()]
-        says = verdict(implementation).replace(
-            "of one task alone this is MAML, but not", "MAML, not"
-        )
-        lines.append(f"{line(name, cells)}  {says.partition(', second')[0]}")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    word = sys.argv[1] if len(sys.argv) > 1 else WORD
-    print(f"The letters of {word!r}, and how far each bug is off (0: less than {BOUND:g}):\n")
-    print(*(f"{letter}  {name}" for letter, name in key(word).items()), "", table(), sep="\n")
