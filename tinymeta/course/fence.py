@@ -39,13 +39,22 @@ class Blank(Exception):
     """The answer is still `raise NotImplementedError`."""
 
 
-class OutOfReach(RuntimeError):
-    """An answer has called what it is to do itself."""
+WRITING = "that is what you are writing"
 
 
 def stop(*arguments, **options):  # noqa: ARG001
-    """Take the place of a function of the library."""
-    raise OutOfReach(f"{sys._getframe().f_code.co_name}: that is what you are writing")
+    """Lend its code to functions of the library, in whose modules no name of this one is known."""
+    raise RuntimeError("that is what you are writing")
+
+
+def stopped(function):
+    """Return the code that says that an answer has called `function`."""
+    says = {WRITING: f"{function.__name__}: {WRITING}"}
+    return stop.__code__.replace(
+        co_name=function.__name__,
+        co_freevars=function.__code__.co_freevars,
+        co_consts=tuple(says.get(constant, constant) for constant in stop.__code__.co_consts),
+    )
 
 
 class Handout:
@@ -57,7 +66,7 @@ class Handout:
 
     def __getattr__(self, name):
         if name in self._withheld:
-            raise AttributeError(f"model.{name}: that is what you are writing")
+            raise AttributeError(f"model.{name}: {WRITING}")
         return getattr(self._model, name)
 
     def __reduce__(self):  # copy and pickle ask for attributes before there is a _model
@@ -99,10 +108,8 @@ def up(name):
     """
     codes = {function: function.__code__ for function in out_of_reach(name)}
     try:
-        for function, code in codes.items():
-            function.__code__ = stop.__code__.replace(
-                co_name=function.__name__, co_freevars=code.co_freevars
-            )
+        for function in codes:
+            function.__code__ = stopped(function)
         yield
     finally:
         for function, code in codes.items():
