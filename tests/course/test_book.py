@@ -228,7 +228,7 @@ def book(tmp_path, monkeypatch):
                 (tmp_path / folder).mkdir(exist_ok=True)
                 monkeypatch.setattr(module, name, tmp_path / folder)
     text = TEXT.format("# Small\n\nWhat you'll learn: $θ$.\n\nText.")
-    text += "\n# %%\nprint('a', 0.5)\n\n# %%\nprint('\\nfigure s.png\\n  One 1.')\n"
+    text += "\n# %%\nprint('a', 0.5)\n\n# %%\ntheta = 1\nprint('\\nfigure s.png\\n  One 1.')\n"
     (tmp_path / "01_small.py").write_text(text, encoding="utf-8")
     (tmp_path / "README.md").write_text("figures/s.png", encoding="utf-8")
     monkeypatch.setattr(markdown, "address", lambda: "")

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from ...extras.storage import replacing
-from . import markdown, modules, notebook, page, record
+from . import markdown, modules, notebook, page, record, symbols
 from .source import BOOK, FIGURES, BadLesson, lessons
 
 
@@ -38,7 +38,7 @@ def pages(path, outputs, figures, address):
     return {
         f"{path.stem}.ipynb": json.dumps(made, indent=1, ensure_ascii=False) + "\n",
         f"{path.stem}.md": markdown.page(path, outputs, address),
-        f"{path.stem}.html": page.lesson(path, outputs, {}, modules.used_in(path)),
+        f"{path.stem}.html": page.lesson(path, outputs, symbols.names(path), modules.used_in(path)),
     }
 
 

@@ -43,11 +43,11 @@ def highlight(code, symbols, links):
             return f'<span class="k">{text}</span>'
         if after in ("def", "class"):
             return f'<span class="d">{text}</span>'
-        if text in symbols:
-            return f'<span data-v="{symbols[text]}">{text}</span>'
         if (name := "." * (after == ".") + text) in links:
             to, about = links[name]
-            return f'<a href="{to}" title="{html.escape(about)}">{text}</a>'
+            text = f'<a href="{to}" title="{html.escape(about)}">{text}</a>'
+        if match[0] in symbols:
+            text = f'<span data-v="{symbols[match[0]]}">{text}</span>'
         return text
 
     made, at = [], 0

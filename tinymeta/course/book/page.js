@@ -1,12 +1,15 @@
-// Pointing at a symbol, or at its name in the code, lights all places where it stands.
+// Pointing at a symbol, at its name in the code, or at its button at the end of the page lights all
+// places where it stands; a click keeps them lit until the next one.
 "use strict";
 const marks = [...document.querySelectorAll("[data-v]")];
-function light(event) {
-  const mark = event.target.closest?.("[data-v]");
-  for (const other of marks) other.classList.toggle("lit", other.dataset.v === mark?.dataset.v);
+let kept;
+const symbolAt = (event) => event.target.closest?.("[data-v]")?.dataset.v;
+function light(symbol) {
+  for (const mark of marks) mark.classList.toggle("lit", mark.dataset.v === symbol);
 }
-document.addEventListener("mouseover", light);
-document.addEventListener("focusin", light);
+document.addEventListener("mouseover", (event) => light(symbolAt(event) ?? kept));
+document.addEventListener("focusin", (event) => light(symbolAt(event) ?? kept));
+document.addEventListener("click", (event) => light(kept = symbolAt(event)));
 
 // With #selftest in its address the page measures itself, and says what it found.
 function measure() {

@@ -9,6 +9,7 @@ from . import markdown, modules, record
 from .code import escape, highlight
 from .formulas import mathml
 from .source import LESSONS, blocks, cells, inline, question, title
+from .symbols import lit
 
 HERE = Path(__file__).parent
 
@@ -155,7 +156,7 @@ def lesson(path, outputs, symbols, links):
             close()
             text, side = "\n".join(map(write, blocks(cell.text))), []
         else:
-            side.append(code(cell, symbols, links))
+            side.append(code(cell, lit(path, cell, symbols), links))
             side += [output(*part) for part in record.parts(next(left))]
     close()
     name, heading = path.stem, title(cells(path))
@@ -169,7 +170,20 @@ def lesson(path, outputs, symbols, links):
         after and f'<a rel="next" href="{after.stem}.html">{after.stem[:2]} →</a>',
     ]
     nav = f"<nav>{' '.join(filter(None, ways))}</nav>"
-    return whole(f"{heading} - tinymeta {name[:2]}", f"{nav}<main>{''.join(sections)}</main>{nav}")
+    body = f"{nav}<main>{''.join(sections)}{legend(symbols)}</main>{nav}"
+    return whole(f"{heading} - tinymeta {name[:2]}", body)
+
+
+def legend(symbols):
+    """Return the symbols of a lesson {name in the code: symbol}, folded: buttons that light them,
+    for who has no pointer."""
+    rows = [
+        f'<button data-v="{symbol}"><i>{symbol}</i> '
+        f"<code>{', '.join(name for name in symbols if symbols[name] == symbol)}</code></button>"
+        for symbol in sorted({*symbols.values()})
+    ]
+    what = "<summary>Symbols of this lesson, and their names in its code</summary>"
+    return f'<details class="legend">{what}{"".join(rows)}</details>' if rows else ""
 
 
 def whole(heading, body):
