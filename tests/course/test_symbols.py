@@ -1,5 +1,6 @@
 """Every symbol of a lesson's formulas has a name in its code, or is said to have none."""
 
+import functools
 import re
 
 import pytest
@@ -10,8 +11,12 @@ from tinymeta.course.book.source import BadLesson, Cell, lessons
 each_lesson = pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
 
 
-def names_of(cell):
-    return {name.lstrip(".") for name in code.names(cell.text)}
+@functools.cache
+def read(path):
+    """Return (names, symbols of the formulas, [(cell, its names)]) of a lesson."""
+    cells = symbols.code_cells(path)
+    found = [(cell, {name.lstrip(".") for name in code.names(cell.text)}) for cell in cells]
+    return symbols.names(path), {*symbols.symbols_of(path)}, found
 
 
 def own(path):
@@ -21,31 +26,28 @@ def own(path):
 
 @each_lesson
 def test_every_symbol_of_every_formula_has_a_name_in_the_code_or_is_said_to_have_none(path):
-    _, nowhere = own(path)
-    mapped = set(symbols.names(path).values())
+    names, used, _ = read(path)
+    mapped, (_, nowhere) = {*names.values()}, own(path)
     assert mapped.isdisjoint(nowhere)
-    assert mapped | {*nowhere} == {*symbols.symbols_of(path)}
+    assert mapped | {*nowhere} == used
 
 
 @each_lesson
 def test_a_name_stands_for_its_symbol_somewhere_in_the_code(path):
-    names = symbols.names(path)
-    shown = [
-        names_of(cell) & {*symbols.lit(path, cell, names)} for cell in symbols.code_cells(path)
-    ]
+    names, _, found = read(path)
+    shown = [of_cell & {*symbols.lit(path, cell, names)} for cell, of_cell in found]
     assert {*names} == set().union(*shown)
 
 
 @each_lesson
 def test_a_lessons_own_tables_hold_nothing_that_it_does_not_use(path):
-    called, nowhere = own(path)
-    assert {*called}.isdisjoint(nowhere) and {*called, *nowhere} <= {*symbols.symbols_of(path)}
-    found = [(cell, names_of(cell)) for cell in symbols.code_cells(path)]
+    (_, used, found), (called, nowhere) = read(path), own(path)
+    assert {*called}.isdisjoint(nowhere) and {*called, *nowhere} <= used
     unused = [
         (symbol, name, place)
         for symbol, listed in called.items()
         for name, place in symbols.split(listed)
-        if not any(name in names and symbols.begins(cell, place) for cell, names in found)
+        if not any(name in of_cell and symbols.begins(cell, place) for cell, of_cell in found)
     ]
     assert unused == []
 
