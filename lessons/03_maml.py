@@ -3,8 +3,7 @@
 # Learn an initialisation by MAML
 
 The post's section "MAML". Model-agnostic meta-learning (Finn, Abbeel & Levine 2017) looks for an
-initialisation from which a few steps of gradient descent on 10 points fit a sine wave that the
-network has never seen.
+initialisation from which a few steps of gradient descent on 10 points fit a sine wave never seen.
 
 What you'll learn: MAML's three steps; why a gradient of a gradient appears, and why it costs a
 product and never a matrix; how to prove a meta-gradient right; what it buys.
@@ -684,6 +683,8 @@ task had any, it is far above. So MAML has learned these waves within (−5, 5),
 Trained for one step, MAML gains from nine more, though nobody promised it. The best of its nine
 settings, by seed 1, is at 0.51, the post's at 0.61 (with `--seed 2`: 1.22 and 0.84, so the best is
 not safely better), the baselines' at 3.9. At 0.01, twice its own rate, most of these explode.
+
+[Drag the points of a wave](book/playground.html#steps=1&hide=first-order,reptile,ridge), and watch.
 
 ## What you should see
 """

@@ -592,6 +592,8 @@ close. All of this is one task without noise, at these budgets and in these grid
 best setting is at the edge of its own: more steps might help it further.
 </details>
 
+[Drag the points, and compare the three](book/playground.html#hide=joint,ridge). At a rate of 0.05?
+
 ## What you should see
 """
 

@@ -40,8 +40,7 @@ def link_lessons(text):
 
 
 # Where a text links to the playground, its page has it
-PLAYGROUND_LINK = "(book/playground.html)"
-PLAYGROUND = '<iframe class="playground" src="playground.html" title="the playground"></iframe>'
+PLAYGROUND = re.compile(r"\(book/(playground\.html[^)]*)\)")
 
 
 def slug(text):
@@ -55,7 +54,9 @@ def write(block):
     if kind == "heading":
         return f'<h{parts} id="{slug(text)}">{spans(text)}</h{parts}>'
     if kind == "paragraph":
-        return PLAYGROUND * (PLAYGROUND_LINK in text) + f"<p>{spans(text)}</p>"
+        frame = '<iframe class="playground" src="{}" title="playground" loading="lazy"></iframe>'
+        frames = map(frame.format, PLAYGROUND.findall(text))
+        return f"<p>{spans(text)}</p>{''.join(frames)}"
     if kind == "formula":
         return f'<div class="formula">{mathml(text, display=True)}</div>'
     if kind == "commands":
@@ -117,7 +118,7 @@ def promise(row):
     """Return a promised number as a row of a table: its bounds, and a dot where it lies."""
     name, value, low, high, verdict = row
     a, b = float(low), float(high)
-    at = 4 + 92 * min(max((float(value) - a) / (b - a), 0), 1)
+    at = 4 + 92 * min(max((float(value) - a) / (b - a), 0), 1) if a < b else 50
     strip = (
         f'<svg viewBox="0 0 100 10" role="img"><title>{value} between {low} and {high}: {verdict}'
         f'</title><path d="M4 5H96"/><circle cx="{at:.1f}" cy="5" r="4"/></svg>'

@@ -379,6 +379,9 @@ $("play").onclick = () => {
 // 6. Proofs. When the page opens, its losses after 32 steps on the example are compared with those
 // that tinymeta computed when the page was made; with #selftest, the page operates itself.
 
+// Return a number as 2e−12, with a minus sign, after which no line is broken.
+const inShort = number => number.toExponential(0).replace("-", "−");
+
 function proof() {
   const example = EXAMPLE.map(p => ({ x: p.x, y: 3 * Math.sin(p.x + 1) }));
   const here = learn(example, 3, 1, 0.01), off = {};
@@ -387,15 +390,15 @@ function proof() {
     const digits = theirs.replace(/^[0.]+|[.]/g, "").length;
     page.textContent = loss.toPrecision(digits);
     off[name.textContent] = Math.abs(loss / theirs - 1);
-    difference.textContent = off[name.textContent].toExponential(0);
+    difference.textContent = inShort(off[name.textContent]);
   }
   const { "ridge head": solved, ...stepped } = off, most = Math.max(...Object.values(stepped));
   const right = most < 1e-11 && solved < 1e-8; // false if one of them is not a number
   $("checked").className = right ? "right" : "wrong";
   $("checked").textContent =
     `${right ? "Checked" : "WRONG"}, in this browser, just now: after ${STEPS} steps, the losses ` +
-    `of this page are at most ${most.toExponential(0)} off tinymeta's (written here in 12 ` +
-    `digits), and the ridge head's ${solved.toExponential(0)} (in 9).` +
+    `of this page are at most ${inShort(most)} off tinymeta's (written here in 12 ` +
+    `digits), and the ridge head's ${inShort(solved)} (in 9).` +
     (right ? "" : " Do not believe its curves.");
   return off;
 }
@@ -446,6 +449,7 @@ function selfTest() {
   see("read from the address");
   report.text = [...$("numbers").rows].map(row => [...row.cells].map(c => c.textContent.trim()));
   report.curves = $("curves").children.length;
+  document.querySelector("details").open = true;
   report.width = window.innerWidth;
   report.wider = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const times = Array.from({ length: 9 }, () => {
