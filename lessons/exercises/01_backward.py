@@ -12,9 +12,11 @@ with one entry per layer:
 Return the gradient of model.loss(theta, x, y) with respect to theta, of shape (P,). Two functions
 are given: model.activation_fn.slope(z) is f'(z), and model.loss_fn.grad(tape.z[-1], y), (K, d_out),
 is the gradient of the loss with respect to the outputs; the mean over the points is in it already.
+Layers are numbered as in the tape, l = 0 the first. The network may have any depth, activation and
+loss; its own grad is not there.
 
     python 01_backward.py             checks your answer against numerical derivatives
-    python 01_backward.py --hint 1    or 2, when you want one
+    python 01_backward.py --hint 1    or 2, 3, 4, when you want one: the last is the formula
 """
 
 # %%

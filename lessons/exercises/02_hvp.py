@@ -11,10 +11,11 @@ along v. Both passes are done; the tape (see exercise 1) now also has
 
 Return the Hessian of the loss times v, of shape (P,): the R of every line of both passes. The
 backward pass starts with model.loss_fn.hvp(tape.z[-1], y, Rz), (K, d_out), for the Rz of the
-output. The network is tanh or ReLU; model.activation_fn.curvature(z) is f''(z).
+output; model.activation_fn.curvature(z) is f''(z), and model.activation_fn.slope(z) is f'(z). The
+network may have any depth, activation and loss; its own hvp is not there.
 
     python 02_hvp.py             checks your answer against numerical derivatives
-    python 02_hvp.py --hint 1    or 2, when you want one
+    python 02_hvp.py --hint 1    or 2, 3, 4, when you want one: the last is the formula
 """
 
 # %%

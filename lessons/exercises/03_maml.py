@@ -12,11 +12,12 @@ A batch has T tasks: `for x, y, x_query, y_query in zip(*batch)`, with x (K, d_i
 and as many query points or not.
 
 Return the gradient (P,), in theta, of the query loss after inner_steps steps of gradient descent at
-the rate inner_lr on the support points; the mean over the tasks. Nothing that comes in may be
-written to.
+the rate inner_lr on the support points; the mean over the tasks. There may be no step at all, or
+one task. Nothing that comes in may be written to, and the library's own meta-gradients cannot be
+called.
 
     python 03_maml.py             checks your answer against numerical derivatives
-    python 03_maml.py --hint 1    or 2, when you want one
+    python 03_maml.py --hint 1    or 2, 3, 4, when you want one: the last is the formula
 """
 
 # %%

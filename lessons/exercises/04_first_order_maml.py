@@ -5,7 +5,7 @@
 Before it: lesson 04. Here is MAML. Copy it into first_order_maml_grad, delete what makes it
 second-order, and return (P,).
 
-    python 04_first_order_maml.py      checks your answer, and what you say of it; --hint 1 or 2
+    python 04_first_order_maml.py      checks your answer, and what you say of it; --hint 1 to 4
 """
 
 # %%

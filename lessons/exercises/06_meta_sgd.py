@@ -11,7 +11,7 @@ inner_steps such steps on the support points; the mean over the tasks.
     for x, y, x_query, y_query in zip(*batch)      the tasks: x (K, d_in), y (K, d_out)
 
     python 06_meta_sgd.py             checks your answer against numerical derivatives
-    python 06_meta_sgd.py --hint 1    or 2, when you want one
+    python 06_meta_sgd.py --hint 1    or 2, 3, 4, when you want one: the last is the formula
 """
 
 # %%

@@ -17,17 +17,25 @@ UNKNOWN = "none of the mistakes known here"
 OF_A_SQUARE = "that a square leaves in its derivative"
 
 
-def no_result(got, shape):
-    """Return why `got`, an array or a sentence, is no result of that shape; "" if it is one."""
+def no_result(got, truth):
+    """Return why `got`, an array or a sentence, is no result like the truth; "" if it is one."""
+    shape = truth.shape
     if isinstance(got, str):
         return got
-    if got.dtype.kind == "c":
+    if got.dtype.kind == "c" != truth.dtype.kind:
         return f"it returns complex numbers {got.shape}, expected real ones, of shape {shape}"
     if got.shape != shape:
-        return f"it returns an array of shape {got.shape}, expected {shape}, as theta's"
+        return f"it returns an array of shape {got.shape}, expected {shape}"
     if not np.isfinite(got).all():
         return f"{np.sum(~np.isfinite(got))} of its {got.size} numbers are nan or infinite"
     return ""
+
+
+def error_of(case, got):
+    """Return the relative error of a result; where it is of several functions, the largest one."""
+    if case.exercise == "08_own_layer":
+        return max(map(relative_error, got, case.truth))
+    return relative_error(got, case.truth)
 
 
 def explain(cases, results, bound):
@@ -44,10 +52,10 @@ def explain(cases, results, bound):
     """
     right, wrong, failed = [], [], []
     for case, (got, *alone) in zip(cases, results):
-        why = no_result(got, case.truth.shape)
+        why = no_result(got, case.truth)
         if why:
             failed.append((case, why))
-        elif relative_error(got, case.truth) <= bound:
+        elif error_of(case, got) <= bound:
             right.append(case)
         else:
             wrong.append((case, got, alone))
@@ -65,7 +73,7 @@ def name(right, wrong):
     pairs = [(case, got) for case, got, _ in wrong]
     if not any(got.any() for _, got in pairs):
         return nothing_written(pairs[0][0])
-    errors = [relative_error(got, case.truth) for case, got in pairs]
+    errors = [error_of(case, got) for case, got in pairs]
     if max(errors) < ROUNDED:
         return (
             f"it is right to about {int(-np.log10(max(errors)))} digits, but not to rounding: is "
@@ -75,7 +83,7 @@ def name(right, wrong):
         found = attempt(right, pairs)
         if found:
             return found
-    return of_one_task(*wrong[0]) or locate(pairs) or UNKNOWN
+    return of_one_task(*wrong[0]) or locate(pairs) or rows(pairs) or terms(pairs) or UNKNOWN
 
 
 def nothing_written(case):
@@ -99,7 +107,7 @@ def multiple(got, vector):
     square = np.vdot(vector, vector)
     if not square:
         return None if got.any() else np.nan
-    factor = float(np.vdot(vector, got) / square)
+    factor = float((np.vdot(vector, got) / square).real)
     return factor if factor and relative_error(got, factor * vector) < TOLERANCE else None
 
 
@@ -107,7 +115,7 @@ def computed(function):
     """Return the result of a known mistake, or nan where it cannot be computed."""
     try:
         with np.errstate(all="ignore"):
-            return np.asarray(function(), float)
+            return np.asarray(function())
     except (ValueError, ArithmeticError):
         return np.asarray(np.nan)
 
@@ -291,7 +299,7 @@ def combination(right, pairs):
 
 def of_one_task(case, got, alone):
     """Return what an answer is of one task alone, if it is something else of several; or None."""
-    arrays = [one for one in alone if not no_result(one, got.shape)]
+    arrays = [one for one in alone if not no_result(one, case.truth)]
     if not alone or len(arrays) < len(alone):
         return None
     known = [case._replace(arguments=arguments, related=()) for arguments in case.related]
@@ -358,6 +366,55 @@ def locate(pairs):
         numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
         text += ": " + describe_factor(factors, numbers)
     return text
+
+
+# Exercises 8 and 9
+
+
+def rows(pairs):
+    """Return which of f, f' and f'' are wrong, and by what factor; None if it is no activation."""
+    if pairs[0][0].exercise != "08_own_layer":
+        return None
+    said = []
+    for i, what in enumerate(("f", "f'", "f''")):
+        wrong = [(c, g[i]) for c, g in pairs if not relative_error(g[i], c.truth[i]) < TOLERANCE]
+        if not wrong:
+            said.append(f"{what} is right")
+            continue
+        factors = [multiple(got, case.truth[i]) if got.any() else None for case, got in wrong]
+        numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in wrong]
+        how = "" if None in factors else f": {describe_factor(factors, numbers)}"
+        if not any(got.any() for _, got in wrong):
+            how = ": it is 0"
+        said.append(f"{what} is wrong{how}")
+    return ", ".join(said)
+
+
+def terms(pairs):
+    """Return of which terms results of exercise 9 are sums, or None if of none."""
+    if pairs[0][0].exercise != "09_solve_the_head":
+        return None
+    said = []
+    for case, got in pairs:
+        parts = {
+            term: mistakes.head(
+                *case.arguments, factors=dict.fromkeys(mistakes.HEAD_TERMS, 0.0) | {term: 1.0}
+            )
+            for term in mistakes.HEAD_TERMS
+        }
+        vectors = np.stack([part.ravel() for part in parts.values()], axis=1)
+        factors = np.linalg.lstsq(vectors, got.ravel(), rcond=None)[0]
+        if relative_error(vectors @ factors, got.ravel()) > TOLERANCE:
+            return None
+        said.append(factors)
+    signs = np.sign([1, -1, -1])
+    return (
+        "its terms are "
+        + ", ".join(
+            f"{factor * sign:.4g} times {term}" for factor, sign, term in zip(said[0], signs, parts)
+        )
+        + " where 1, -1 and -1 times belong"
+    )
 
 
 # Where it is right

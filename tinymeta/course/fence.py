@@ -7,6 +7,7 @@ Exercise 1's model has no grad; in all exercises the library's meta-gradients, n
 and explanations answer that they are what is to be written, however a file has got hold of them. It
 is a fence, not a prison: tinymeta.course.grade adds the limits that a class needs."""
 
+import ast
 import contextlib
 import copy
 import inspect
@@ -94,7 +95,7 @@ def functions_of(module):
 def out_of_reach(name):
     """Return the functions that an answer to the exercise `name` must not call."""
     modules = [meta, autopsy, ridge, variants]
-    graders = ("tinymeta.course.diagnosis", "tinymeta.course.problems")
+    graders = [f"tinymeta.course.{name}" for name in ("diagnosis", "mistakes", "problems")]
     modules += [sys.modules[module] for module in graders if module in sys.modules]
     functions = [f for module in modules for f in functions_of(module)]
     return {*functions, *OF_CHECKS, *(getattr(MLP, method) for method in WITHHELD.get(name, ()))}
@@ -158,16 +159,37 @@ def run(name, answer, arguments):
 
 
 def explain_exception(answer, error):
-    """Return the line of the student's file at which the answer stopped, the error, and the whole
-    numbers there (which layer was it?)."""
+    """Return the line of the student's file at which the answer stopped, the error, and what was
+    there: whole numbers (which layer was it?) and the shapes of arrays."""
     source = getattr(getattr(answer, "__code__", None), "co_filename", None)
     frames = [*traceback.walk_tb(error.__traceback__)]
     frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]
-    integers = ", ".join(
-        f"{name} = {value}" for name, value in frame.f_locals.items() if type(value) is int
-    )
     line = linecache.getline(frame.f_code.co_filename, number).strip()
-    where = f"line {number}, `{line}`" + (f", where {integers}" if integers else "")
-    shapes = any(word in str(error) for word in ("shape", "broadcast", "mismatch", "dimension"))
-    likely = ". Is something transposed, or of another layer (l - 1, l + 1)?" if shapes else ""
-    return f"it stops with {type(error).__name__} in {where}: {error}{likely}"
+    where = f"line {number}, `{line}`" if line else f"line {number}"
+    if "that is what you are writing" in str(error):
+        return f"it cannot be called here, in {where}: {error}"
+    integers = [f"{name} = {v}" for name, v in frame.f_locals.items() if type(v) is int]
+    where += f", where {', '.join(integers)}" if integers else ""
+    misfit = any(word in str(error) for word in ("shape", "broadcast", "mismatch", "dimension"))
+    shapes = shapes_in(line, frame) if misfit else ""
+    likely = f"{shapes}. Is something transposed, or of another layer (l - 1, l + 1)?"
+    return f"it stops with {type(error).__name__} in {where}: {error}{likely if misfit else ''}"
+
+
+def shapes_in(line, frame):
+    """Return the arrays that a line names, with their shapes."""
+    try:
+        tree = ast.parse(line)
+    except SyntaxError:  # the head of a loop, or a part of a statement
+        return ""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+            words = ast.unparse(node)
+            with contextlib.suppress(Exception):  # a name that this line was to define
+                value = eval(words, frame.f_globals, frame.f_locals)
+                if isinstance(value, np.ndarray) and value.ndim:
+                    found[words] = value.shape
+    longest = [words for words in found if not any(words in o and words != o for o in found)]
+    listed = ", ".join(f"{words} {found[words]}" for words in longest[:5])
+    return f"; there {listed}" if listed else ""

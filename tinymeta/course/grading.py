@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import _validate
 from ..checks import relative_error
-from . import diagnosis, fence, notebook
+from . import diagnosis, fence, hunt, notebook
 from .problems import EXERCISES
 
 BOUND = 1e-10  # the largest relative error of a right answer
@@ -56,9 +56,9 @@ def verdict(case, results):
     """Return (relative error, explanation) of the results of an answer in one case, those of
     `attempt`; the explanation of a right one is "". The answer itself is not called."""
     wrong = explain([case], [results])
-    if diagnosis.no_result(results[0], case.truth.shape):
+    if diagnosis.no_result(results[0], case.truth):
         return np.inf, wrong
-    return relative_error(results[0], case.truth), wrong
+    return diagnosis.error_of(case, results[0]), wrong
 
 
 def explain(cases, results):
@@ -81,8 +81,8 @@ def report(name, answer, seed=0):
         f"{name}, problem {seed}: relative error against numerical derivatives, at most {BOUND:g}"
     )
     for case, (got, *_) in zip(cases, results):
-        failed = diagnosis.no_result(got, case.truth.shape)
-        error = np.inf if failed else relative_error(got, case.truth)
+        failed = diagnosis.no_result(got, case.truth)
+        error = np.inf if failed else diagnosis.error_of(case, got)
         print(f"  {case.label:48s} {error:8.1e}   {'OK' if error <= BOUND else 'WRONG'}")
     why = explain(cases, results)
     if why:
@@ -116,42 +116,8 @@ def judge_claims(first_to_fail, by):
     return True, f"claims: {first} fails, by {errors[first]:.2g}: OK"
 
 
-BUGS = ("right", "first order", "leak", "f''", "same points", "tasks mix", "fine-tuning")
-KEY = {  # of exercise 7; lessons/exercises/BUG_HUNT_KEY.md explains it
-    "A": "same points",
-    "B": "fine-tuning",
-    "C": "right",
-    "D": "f''",
-    "E": "leak",
-    "F": "tasks mix",
-    "G": "first order",
-}
-
-
-def name_bugs(answers):
-    """Print how many of exercise 7's answers {"A": "right", ...} are right, not which; return
-    whether all are."""
-    if not isinstance(answers, dict) or not any(answers.values()):
-        print("07_bug_hunt: still blank: fill in ANSWERS")
-        return False
-    strange = [answer for answer in answers.values() if answer is not None and answer not in BUGS]
-    if strange or set(answers) != set(KEY):
-        print(
-            f"07_bug_hunt: expected for each of {', '.join(KEY)} one of {', '.join(BUGS)}; got "
-            f"{answers}"
-        )
-        return False
-    right = sum(answers[letter] == bug for letter, bug in KEY.items())
-    print(
-        f"07_bug_hunt: {right} of {len(KEY)} are right"
-        + (": all checks OK" if right == len(KEY) else "")
-    )
-    return right == len(KEY)
-
-
 def read_literal(path, name):
-    """Return the literal that a file assigns to a name, without running it: exercise 7 trains for
-    several seconds."""
+    """Return the literal that a file assigns to a name, without running it."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and [
             getattr(target, "id", None) for target in node.targets
@@ -163,7 +129,7 @@ def grade(name, values, seeds):
     """Report on an exercise's answer among `values`, the names of its file; return whether it is
     right on the problems of all seeds."""
     if name == "07_bug_hunt":
-        return name_bugs(values.get("ANSWERS"))
+        return hunt.check(values.get("ANSWERS"))
     if name not in EXERCISES:
         print(f"{name}: no exercise of that name; there are {', '.join(EXERCISES)}")
         return False
@@ -190,11 +156,12 @@ def grade(name, values, seeds):
 def check(name, answer, **claims):
     """Print a hint if the command line asks for one (--hint 1), otherwise the report; exit with
     code 1 if the answer is wrong."""
-    flags = notebook.flags()
-    if flags in (["--hint", "1"], ["--hint", "2"]):
-        return hint(name, int(flags[1]))
+    flags, numbers = notebook.flags(), range(1, len(EXERCISES[name].hints) + 1)
+    for number in numbers:
+        if flags == ["--hint", str(number)]:
+            return hint(name, number)
     if flags:
-        sys.exit(f"usage: python {name}.py [--hint 1 or 2]")
+        sys.exit(f"usage: python {name}.py [--hint 1 to {numbers[-1]}]")
     if (
         not grade(name, {EXERCISES[name].answer: answer, **claims}, [0])
         and not notebook.in_kernel()
@@ -205,7 +172,7 @@ def check(name, answer, **claims):
 if __name__ == "__main__":  # the grader: python -m tinymeta.course.grading FILE SEED ...
     path = Path(sys.argv[1])
     values = (
-        {"ANSWERS": read_literal(path, "ANSWERS")}
+        {"ANSWERS": hunt.read_answers(path.read_bytes())}  # it trains for several seconds
         if path.stem == "07_bug_hunt"
         else runpy.run_path(str(path))
     )

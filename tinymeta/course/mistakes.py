@@ -628,7 +628,161 @@ def basis(case):
     return {phrase: vectors.mean(axis=0) for phrase, vectors in found.items()}
 
 
+# Exercise 8: z s, with s = 1 / (1 + exp(-beta z)). Each function takes z, s, s' and beta.
+
+LAYER_SLOPES = {
+    "s for f': z held, or its derivative for 1": lambda z, s, ds, b: s,
+    "z s' for f': the product rule's other term is missing": lambda z, s, ds, b: z * ds,
+    "beta missing in s', in f'": lambda z, s, ds, b: s + z * ds / b,
+    "s - z s' for f'": lambda z, s, ds, b: s - z * ds,
+    "s' for f'": lambda z, s, ds, b: ds,
+    "z s' written with f: f + s (1 - f), without beta": lambda z, s, ds, b: z * s + s * (1 - z * s),
+    "s (1 - s) for s', and z twice": lambda z, s, ds, b: s + z * z * ds,
+    "1 - s missing in s', in f'": lambda z, s, ds, b: s + z * b * s,
+}
+LAYER_CURVATURES = {
+    "2 s' for f'': z s'' is missing": lambda z, s, ds, b: 2 * ds,
+    "z s'' for f'': 2 s' is missing": lambda z, s, ds, b: z * b * ds * (1 - 2 * s),
+    "s' + z s'' for f'': s' belongs there twice": lambda z, s, ds, b: ds + z * b * ds * (1 - 2 * s),
+    "beta missing in s'', in f''": lambda z, s, ds, b: 2 * ds + z * ds * (1 - 2 * s),
+    "1 - s for 1 - 2 s in s''": lambda z, s, ds, b: 2 * ds + z * b * ds * (1 - s),
+    "a plus for the minus in 1 - 2 s": lambda z, s, ds, b: 2 * ds + z * b * ds * (1 + 2 * s),
+    "2 s - 1 for 1 - 2 s: the sign of s''": lambda z, s, ds, b: 2 * ds - z * b * ds * (1 - 2 * s),
+    "1 - 2 s missing in s''": lambda z, s, ds, b: 2 * ds + z * b * ds,
+    "beta missing in s' and s'', in f''": lambda z, s, ds, b: 2 * ds / b + z * ds / b * (1 - 2 * s),
+    "one beta for beta squared in s''": lambda z, s, ds, b: 2 * ds / b + z * ds * (1 - 2 * s),
+    "s'' for f''": lambda z, s, ds, b: b * ds * (1 - 2 * s),
+    "0 for f''": lambda z, s, ds, b: 0 * z,
+    "f' squared for f''": lambda z, s, ds, b: (s + z * ds) ** 2,
+}
+LAYER_VALUES = {
+    "z / (1 + exp(-z)) for f, without beta": lambda z, s, ds, b: z * sigmoid_of(z),
+    "s for f, without z": lambda z, s, ds, b: s,
+    "z / (1 + exp(beta z)) for f: the sign in the exponent": lambda z, s, ds, b: z * (1 - s),
+    "beta z s for f": lambda z, s, ds, b: b * z * s,
+}
+LAYER_ROWS = {
+    "f'' before f'": lambda rows: rows[[0, 2, 1]],
+    "its rows from the last to the first": lambda rows: rows[::-1],
+    "the real part alone: what is complex is lost": lambda rows: rows.real + 0.0,
+}
+
+
+def sigmoid_of(z):
+    """Return 1 / (1 + exp(-z)) for complex z, with no exponential above 1."""
+    e = np.exp(np.where(z.real < 0, z, -z))
+    return np.where(z.real < 0, e, 1.0) / (1 + e)
+
+
+def layer(z, beta, value=None, slope=None, curvature=None, rows=as_it_is, own=1.0):
+    """Return (f, f', f'') of exercise 8, or with another step; `own` is written in for beta."""
+    beta = beta if own == 1.0 else own
+    s = sigmoid_of(beta * z)
+    ds = beta * s * (1 - s)
+    value = value or (lambda z, s, ds, b: z * s)
+    slope = slope or (lambda z, s, ds, b: s + z * ds)
+    curvature = curvature or (lambda z, s, ds, b: 2 * ds + z * b * ds * (1 - 2 * s))
+    return rows(np.stack([f(z, s, ds, beta) for f in (value, slope, curvature)]))
+
+
+def known_layers(case):
+    """Return the known results of exercise 8."""
+    z, beta = case.arguments
+    known = single_and_pairs(
+        "(f, f', f'')",
+        functools.partial(layer, z, beta),
+        (
+            switch("slope", LAYER_SLOPES),
+            switch("curvature", LAYER_CURVATURES),
+            switch("value", LAYER_VALUES),
+            switch("rows", LAYER_ROWS),
+        ),
+    )
+    known["(f, f', f'') without beta, as if it were 1"] = lambda: layer(z, 1.0)
+    known["(f, f', f''), the derivatives with respect to beta z"] = lambda: (
+        layer(z, beta) / np.reshape([1, beta, beta**2], (3, *(1,) * z.ndim))
+    )
+    return known
+
+
+# Exercise 9: C (y - F w) u^T - C F u w^T
+
+
+HEAD_TERMS = ("C y u^T", "C F w u^T", "C F u w^T")
+
+
+def head(
+    F, y, c, lam, F_q, y_q, factors=(), in_A=1.0, in_y=1.0, outside=1.0, lam_by=1.0, mean=None,
+    A_once=True, w_before=False, swap=False,
+):  # fmt: skip
+    """Return the gradient of exercise 9, or one with another step. in_A, in_y, outside: the power
+    of c in A, in F^T C y and in front of both terms."""
+    C, size = c[:, None], F.shape[1]
+    n = dict.fromkeys(HEAD_TERMS, 1.0) | dict(factors)
+    A = F.T @ (C**in_A * F) + lam * lam_by * np.eye(size)
+    right = F.T @ (C**in_y * y)
+    w = right if w_before else np.linalg.solve(A, right)
+    g = 2 * (F_q @ w - y_q) / (y_q.size if mean is None else mean(y_q))
+    u = np.linalg.solve(A, F_q.T @ g) if A_once else F_q.T @ g
+    first = n["C y u^T"] * y - n["C F w u^T"] * (F @ w)
+    u, v = (w, u) if swap else (u, w)
+    return C**outside * (first @ u.T - n["C F u w^T"] * (F @ u) @ v.T)
+
+
+HEAD = {
+    "A taken for a constant": {"factors": {"C F w u^T": 0.0, "C F u w^T": 0.0}},
+    "c forgotten in A": {"in_A": 0.0},
+    "c forgotten in F^T C y": {"in_y": 0.0},
+    "c forgotten in front of both terms": {"outside": 0.0},
+    "c forgotten everywhere": {"in_A": 0.0, "in_y": 0.0, "outside": 0.0},
+    "c squared in A": {"in_A": 2.0},
+    "c squared in F^T C y": {"in_y": 2.0},
+    "c squared in front of both terms": {"outside": 2.0},
+    "the root of c for c everywhere": {"in_A": 0.5, "in_y": 0.5, "outside": 0.5},
+    "c squared everywhere": {"in_A": 2.0, "in_y": 2.0, "outside": 2.0},
+    "lam forgotten in A": {"lam_by": 0.0},
+    "u = F_q^T g, without A^-1": {"A_once": False},
+    "w = F^T C y, without A^-1": {"w_before": True},
+    "u and w exchanged": {"swap": True},
+    "a mean over the points alone in g": {"mean": len},
+    "a sum in the place of the mean in g": {"mean": lambda y_q: 1},
+} | {
+    f"the term {term} {words}": {"factors": {term: factor}}
+    for term in HEAD_TERMS
+    for factor, words in FACTORS.items()
+}
+
+
+def known_heads(case):
+    """Return the known results of exercise 9."""
+    F, y, c, lam, F_q, y_q = case.arguments
+    known = single_and_pairs(
+        "the gradient in F", functools.partial(head, *case.arguments), (HEAD,), pairs=False
+    )
+
+    def at_query():
+        """Return the gradient in F_q, g w^T."""
+        A = F.T @ (c[:, None] * F) + lam * np.eye(F.shape[1])
+        w = np.linalg.solve(A, F.T @ (c[:, None] * y))
+        return 2 * (F_q @ w - y_q) @ w.T / y_q.size
+
+    known["the gradient in F_q, which is g w^T,"] = at_query
+    return known
+
+
 KNOWN = {"01_backward": known_gradients, "02_hvp": known_products}
 KNOWN |= dict.fromkeys(ANSWERS, known_meta_gradients)
+KNOWN |= {"08_own_layer": known_layers, "09_solve_the_head": known_heads}
 QUANTITIES = dict.fromkeys(("01_backward", "02_hvp"), quantities_of_points)
 QUANTITIES |= dict.fromkeys(ANSWERS, quantities_of_tasks)
+QUANTITIES["08_own_layer"] = lambda case: {
+    "beta": case.arguments[1],
+    "beta squared": case.arguments[1] ** 2,
+}
+QUANTITIES["09_solve_the_head"] = lambda case: {
+    "the number of query points": len(case.arguments[5]),
+    "the number of outputs": case.arguments[5].shape[1],
+    "the number of query points times that of outputs": case.arguments[5].size,
+    "the number of support points": len(case.arguments[0]),
+    "lam": case.arguments[3],
+}

@@ -1,10 +1,12 @@
 """The problems that the exercises are checked on: arguments, the right result by numerical
 derivatives, and hints.
 
-A problem is a tanh network of widths that all differ, with several tasks whose support and query
-sets have different sizes: a transposed array does not fit, and an array of another layer, or a
+The cases of a problem differ in all that an answer might have written in: activation and loss,
+depth and widths, the inner rate, the numbers of steps, tasks and points. Within a case, widths and
+numbers of points differ: a transposed array does not fit, and an array of another layer, or a
 division by another number, shows."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -175,12 +177,85 @@ def rates_cases(seed):
         yield Case("06_meta_sgd", label, arguments, truth, one_by_one(arguments))
 
 
+# Exercise 8: an activation, as its value, slope and curvature
+
+
+def swish(z, beta):
+    """Return z / (1 + exp(-beta z)) for complex z, with no exponential above 1."""
+    e = np.exp(-beta * np.where(z.real < 0, -z, z))
+    return np.where(z.real < 0, z * e, z) / (1 + e)
+
+
+def with_derivatives(f, z, radius):
+    """Return f, f' and f'' at each z, by Cauchy's integrals: means of f over a circle around z,
+    within which it has no pole. They are exact to rounding, as a complex step is, and need no more
+    than f itself."""
+    circle = np.exp(2j * np.pi * np.arange(64) / 64)
+    values = f(z[..., None] + radius * circle)
+    means = [(values / (radius * circle) ** n).mean(-1) for n in range(3)]
+    found = np.stack((means[0], means[1], 2 * means[2]))
+    return found if z.dtype.kind == "c" else found.real
+
+
+def layer_cases(seed):
+    """Yield the cases of exercise 8."""
+    rng = np.random.default_rng([11, seed])
+    kinds = {
+        "one z": rng.standard_normal(1),
+        "a layer's z": 2 * rng.standard_normal((7, 4)),
+        "complex z": rng.standard_normal((3, 2, 5)) + 0.5j * rng.standard_normal((3, 2, 5)),
+        "large z": np.array([-1000.0, -40.0, 0.0, 0.3, 40.0, 1000.0]),
+    }
+    betas = rng.permutation([0.4, 0.7, 1.3, 1.7]).tolist()
+    for (kind, z), beta in [
+        *zip(kinds.items(), betas),
+        (("a layer's z", kinds["a layer's z"]), 1.0),
+    ]:
+        truth = with_derivatives(lambda z, beta=beta: swish(z, beta), z, 1 / beta)
+        yield Case("08_own_layer", f"{kind}, beta {beta:g}", (z, beta), truth)
+
+
+# Exercise 9: the gradient through a weighted ridge regression
+
+
+def head_loss(F, y, c, lam, F_q, y_q):
+    """Return the query loss of the head that is solved for."""
+    A = F.T @ (c[:, None] * F) + lam * np.eye(F.shape[1])
+    w = np.linalg.solve(A, F.T @ (c[:, None] * y))
+    return np.mean((F_q @ w - y_q) ** 2)
+
+
+def head_cases(seed):
+    """Yield the cases of exercise 9."""
+    rng = np.random.default_rng([12, seed])
+    for K, D, d_out, lam in ((6, 4, 1, 0.5), (3, 5, 2, 2.0), (7, 3, 3, 0.1), (4, 4, 2, 1.0)):
+        Q = int(rng.integers(5, 9)) + seed % 2
+        shapes = (K, D), (K, d_out), (Q, D), (Q, d_out)
+        F, y, F_q, y_q = (rng.standard_normal(shape) for shape in shapes)
+        c = rng.uniform(0.3, 3.0, K)
+        rest = y, c, lam, F_q, y_q
+        truth = complex_step(lambda F, rest=rest: head_loss(F, *rest), F)
+        label = f"{K} points, {D} features, {count(d_out, 'output')}, lam {lam:g}"
+        yield Case("09_solve_the_head", label, (F, *rest), truth)
+
+
+@functools.cache
+def listed(make, seed):
+    """Return the cases of a seed as a list, which is made once."""
+    return [*make(seed)]
+
+
 class Exercise(NamedTuple):
-    """The name of the function to write, the cases of a seed, and two hints."""
+    """The name of the function to write, a function of a seed that yields the cases, and hints, the
+    last of which is the formula."""
 
     answer: str
-    cases: Callable
+    make: Callable
     hints: tuple
+
+    def cases(self, seed):
+        """Yield the cases of a seed. Their arrays are shared: who runs an answer copies them."""
+        yield from listed(self.make, seed)
 
 
 EXERCISES = {
@@ -188,37 +263,49 @@ EXERCISES = {
         "backward",
         backward_cases,
         (
-            "Start at the output: delta = model.loss_fn.grad(tape.z[-1], y). Going back, a layer's "
-            "W has the gradient h^T delta and its b the sum of delta over the points. Check the "
-            "shapes: W is (d_in, d_out), h is (K, d_in), delta is (K, d_out).",
-            "To the layer before: delta W^T is (K, d_in), and so is model.activation_fn.slope("
-            "tape.z[l - 1]), the f'(z) of the layer that made tape.inputs[l]. The output has no "
-            "slope, the input needs no delta. model.unpack(grad) gives views: assign to them with "
-            "[...], and the values are in grad.",
+            "Start at the output, where there is no f: delta is the derivative of the loss with "
+            "respect to z, and model.loss_fn.grad(tape.z[-1], y) is it. Then go from the last "
+            "layer to the first.",
+            "A layer's z = h W + b. Each point adds to every entry of W and of b: check the "
+            "shapes. W is (d_in, d_out), h is (K, d_in), delta is (K, d_out); which product of "
+            "the last two has the first one's shape?",
+            "To the layer before: z reaches the loss through h = f(z) of the layer before, so "
+            "first back through W, (K, d_out) to (K, d_in), then through f, entry by entry, at "
+            "the z that h was made from. The input needs no delta.",
+            "gW = h^T delta, gb = the sum of delta over the points, and for the layer before "
+            "delta = (delta W^T) f'(z), where z is that layer's.",
         ),
     ),
     "02_hvp": Exercise(
         "hvp",
         hvp_cases,
         (
-            "Differentiate each line of forward by the product rule: z = h W + b gives Rz = h V + "
-            "Rh W + Vb, h' = f(z) gives Rh' = f'(z) Rz. The input does not move, so its Rh is 0. "
-            "Keep every Rz and Rh: the backward pass needs them.",
-            "Then each line of backward: gW = h^T delta gives Rh^T delta + h^T Rdelta, and "
-            "delta_before = f'(z) (delta W^T) gives three terms, one of them f''(z) Rz "
-            "(delta W^T). It starts with model.loss_fn.hvp(tape.z[-1], y, Rz[-1]).",
+            "Write down every line of forward and of backward, and below each its R, by the "
+            "product rule. What does not move with theta (x, y) has R = 0. There are two loops, "
+            "as in the gradient: one forward, which keeps each Rz and Rh, and one back.",
+            "Forward: z = h W + b is a product and a sum, so Rz has three terms; h' = f(z) has "
+            "one. At the output, Rdelta = model.loss_fn.hvp(tape.z[-1], y, Rz).",
+            "Back: gW = h^T delta has two terms, gb one. delta_before = f'(z) (delta W^T) is a "
+            "product of three things that move, so it has three terms; the derivative of f'(z) is"
+            " f''(z) Rz.",
+            "Rz = h V + Rh W + Vb; Rh' = f'(z) Rz; RgW = Rh^T delta + h^T Rdelta; Rgb = the sum "
+            "of Rdelta over the points; Rdelta_before = f'(z) (Rdelta W^T + delta V^T) + f''(z) "
+            "Rz (delta W^T).",
         ),
     ),
     "03_maml": Exercise(
         "maml_grad",
         meta_cases("03_maml", true_maml),
         (
-            "Take one task first: descend on its support points and keep every theta_s. "
-            "Then v is the query gradient at theta_k.",
-            "A step theta - alpha g(theta) has the Jacobian I - alpha H. The chain rule takes v "
-            "back through the steps, last step first: "
-            "v - alpha H v, with H that of the support loss at the theta_s where the step began. "
-            "At the end, the mean over the tasks.",
+            "Take one task first, and one step: theta_1 = theta - alpha g(theta). How does the "
+            "query loss at theta_1 change when theta does? Through theta, and through g(theta).",
+            "Descend on the support points and keep every theta_s: the way back needs them. It "
+            "starts from v, the query gradient at theta_k, and ends at theta.",
+            "The step from theta_s has the Jacobian I - alpha H, with H the Hessian of the "
+            "support loss at theta_s. The chain rule multiplies v by each of them, the last "
+            "step's first. A product of H and a vector is all that is needed, never H. Then the "
+            "mean over tasks.",
+            "v = q(theta_k); for s = k-1, ..., 0: v <- v - alpha H(theta_s) v.",
         ),
     ),
     "04_first_order_maml": Exercise(
@@ -227,31 +314,66 @@ EXERCISES = {
         (
             "First-order MAML says that theta_k does not depend on theta. Which lines of MAML "
             "exist only because it does?",
-            "Without the backward pass through the steps, only theta_k is needed. Once that is "
-            "right, running the file prints the numbers for the claims.",
+            "Without the way back, which of the theta_s is still needed?",
+            "For the claims: with how many inner steps are the two the same? Once the function is"
+            " right, running the file prints the numbers.",
+            "The mean over the tasks of q(theta_k), the query gradient after the last step.",
         ),
     ),
     "05_reptile": Exercise(
         "reptile_grad",
         meta_cases("05_reptile", true_reptile),
         (
-            "Descend on the support points of a task, from theta, for inner_steps steps. No query "
-            "points, no second derivative.",
-            "The optimiser subtracts what you return, so it points from theta_k to theta: (theta "
-            "- theta_k) / alpha, the mean over the tasks. "
-            "Each task starts from theta anew.",
+            "Descend on the support points of a task, from theta, for inner_steps steps. No query"
+            " points, no second derivative. Each task starts from theta anew.",
+            "What is returned stands where a gradient does: an optimiser subtracts it. So it has "
+            "to point from theta_k to theta, or theta would move away from theta_k.",
+            "Divide by alpha: a longer step is no stronger reason. What is the displacement of "
+            "one step, divided by alpha? And of several? With none it is 0, of theta's shape.",
+            "The mean over the tasks of (theta - theta_k) / alpha = g_0 + ... + g_k-1.",
         ),
     ),
     "06_meta_sgd": Exercise(
         "rates_grad",
         rates_cases,
         (
-            "Write theta_s+1 = theta_s - alpha g_s for one parameter: how does it change with "
-            "that parameter's alpha, theta_s being held? "
-            "And how does the query loss change with theta_s+1?",
-            "Let v be the query loss's gradient in theta_s+1. Step s adds -v g_s, entry by entry; "
-            "then v goes back as in MAML, to v - H_s (alpha v). "
-            "Which of the two comes first?",
+            "Write theta_s+1 = theta_s - alpha g_s for one parameter. With theta_s held, how does"
+            " theta_s+1 change with that parameter's alpha?",
+            "And how does the query loss change with theta_s+1? That is a vector v_s+1; for the "
+            "last step it is the query gradient at theta_k. Their product, entry by entry, is the"
+            " part of step s, and alpha is in every step.",
+            "v goes back through a step as in MAML, but the rates differ from entry to entry: "
+            "alpha multiplies v before the Hessian does. Step s needs v as it is after the step, "
+            "so first take its part, then take v back.",
+            "For s = k-1, ..., 0: the sum gets -v g_s, then v <- v - H(theta_s) (alpha v).",
+        ),
+    ),
+    "08_own_layer": Exercise(
+        "swish",
+        layer_cases,
+        (
+            "Call s = 1 / (1 + exp(-beta z)). Then f = z s: a product, and s has a derivative "
+            "that can be written with s alone.",
+            "With u = exp(-beta z), s = 1 / (1 + u) and u' = -beta u. What is s' in terms of s "
+            "and beta? Each derivative in z brings out one beta.",
+            "f' is the product rule once, f'' twice. For large z: exp(1000) is inf, and inf / inf"
+            " is nan, but 1 / (1 + inf) is 0. np.exp takes complex numbers as they are.",
+            "s' = beta s (1 - s); f' = s + z s'; f'' = 2 s' + z s'', with s'' = beta s' (1 - 2 s).",
+        ),
+    ),
+    "09_solve_the_head": Exercise(
+        "features_grad",
+        head_cases,
+        (
+            "As in lesson 12: call A = F^T C F + lam I, (D, D), so that A w = F^T C y. Let F "
+            "change by dF, and write down what becomes of both sides; c, y and lam do not move.",
+            "dA w + A dw = dF^T C y, with dA = dF^T C F + F^T C dF. Solve for dw. Then dL = the "
+            "sum over all entries of g_w dw, with g_w = F_q^T g and g the loss's gradient with "
+            "respect to the outputs F_q w, a mean over points and outputs.",
+            "A^-1 is symmetric: it can be moved from dw to g_w. Call u = A^-1 g_w, (D, d_out). "
+            "What is left is linear in dF: what is each entry of dF multiplied by? A term such as"
+            " the sum of u (dF^T B), entry by entry, is the sum of dF (B u^T).",
+            "C (y - F w) u^T - C F u w^T.",
         ),
     ),
 }
