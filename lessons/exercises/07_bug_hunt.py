@@ -3,11 +3,12 @@
 # Exercise 7: hunt seven bugs
 
 Before it: lessons 03, 04 and 06. implementations.py has eight implementations of MAML, A to H.
-Seven are wrong, in ways that have been published or soon could be; one is right. All eight train,
+Seven are wrong, in ways that have been published or are easily made; one is right. All eight train,
 and all eight curves look well. Find out which is which, from numbers, before you read the code.
 Time: an hour; the training takes ten seconds or so.
 
-    python 07_bug_hunt.py             the whole hunt; --quick: a short training
+    python 07_bug_hunt.py             the whole hunt, once
+    python 07_bug_hunt.py --quick     with a short training, while you work
 """
 
 # %%
@@ -134,6 +135,8 @@ table({}, {"inner_steps": 0})
 """
 ## Which is which?
 
+Each name belongs to one letter.
+
     "right"           it is MAML, and so is its fine-tuning
     "fine-tuning"     meta_grad is right, and adapt descends along something else
     "cut short"       the gradient goes back through some of the inner steps, not through all
@@ -143,8 +146,8 @@ table({}, {"inner_steps": 0})
     "left over"       a task descends along more than its own gradient
     "other points"    Hessian-vector products are taken on the points of another task
 
-An answer is a name with its evidence: an input at which the letter is wrong, and by how much, which
-is what `off` returns there, to two digits. All of it is written out, nothing computed:
+An answer is a name with its evidence: an input at which the letter is wrong, and the number that
+`off` returns for it there, to two digits. Write all of it out; nothing here is computed:
 
     "A": ("left over", {"n_tasks": 2, "inner_lr": 0.2}, 0.21),
 

@@ -142,7 +142,7 @@ def test_nothing_is_imported_but_the_standard_library_and_four_packages(path):
     allowed = {"numpy", "matplotlib", "tinymeta"} | set(sys.stdlib_module_names)
     if path in TESTS:
         allowed |= {"pytest", "hypothesis"} | {test.stem for test in TESTS}  # and each other
-    if path.stem in ("07_bug_hunt", "bug_hunt_key"):
+    if path.stem == "07_bug_hunt":
         allowed |= {"implementations"}  # beside it
     if path.name == "notebook.py":
         allowed |= {"IPython"}  # asked for in its kernel only, where it is
