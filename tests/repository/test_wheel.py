@@ -43,6 +43,8 @@ def test_the_wheel_carries_every_module_the_letters_and_both_licences(wheel):
         names = archive.namelist()
         assert archive.read(f"{DATA}/glyphs.npz") == (ROOT / DATA / "glyphs.npz").read_bytes()
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tinymeta").rglob("*.py")}
+    book = (ROOT / "tinymeta" / "course" / "book").glob("*.[!p]*")  # what its pages are made of
+    assert {path.relative_to(ROOT).as_posix() for path in book} <= set(names)
     assert modules - set(names) <= {f"{DATA}/make_glyphs.py"}  # it made the letters, once
     assert f"{DATA}/LICENSE_DEJAVU" in names
     assert any(name.endswith("/LICENSE") for name in names)
