@@ -274,12 +274,17 @@ def refused(name, answer, stage, says):
             "evidence",
             "wrong input: nothing is wrong",
         ),
-        ("cut short", ("cut short", {}, 0.1), "evidence", "wrong input: nothing is wrong at {}"),
+        (
+            "cut short",
+            ("cut short", {}, 0.1),
+            "evidence",
+            "wrong input: nothing is wrong at the usual input",
+        ),
         (
             "f''",
             ("f''", {}, 0.02),
             "evidence",
-            "wrong number: it is off by 0.018 at {}, not by 0.02$",
+            "wrong number: it is off by 0.018 at the usual input, not by 0.02$",
         ),
         ("f''", ("f''", {}, 0), "evidence", "wrong number: it is off by 0.018"),
         (
@@ -297,7 +302,12 @@ def refused(name, answer, stage, says):
             "would be off by 0.21 there: this is the number of another bug",
         ),
         ("left over", ("other points", {"inner_steps": 0}, 0.54), "name", "would be right there"),
-        ("f''", ("right", {}, 0), "evidence", "it is off by 0.018 at {}, so it is not right"),
+        (
+            "f''",
+            ("right", {}, 0),
+            "evidence",
+            "it is off by 0.018 at the usual input, so it is not right",
+        ),
         (
             "cut short",
             ("right", ANSWERS[LETTER["right"]][1], 0),
@@ -459,6 +469,8 @@ def test_without_the_teachers_file_the_evidence_is_judged_and_the_names_are_not(
     )
     hunt.check({LETTER["f''"]: ("f''", {}, 0.3)}, implementations)
     assert "wrong number: it is off by 0.018" in capsys.readouterr().out
+    assert hunt.check(ANSWERS) is False
+    assert capsys.readouterr().out.startswith("07_bug_hunt: run the file itself, beside its")
     for function in (hunt.deal, hunt.judge, lambda word: hunt.write(tmp_path, word)):
         with pytest.raises(FileNotFoundError, match="which is the teacher's; it is not here"):
             function("oak")

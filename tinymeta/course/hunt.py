@@ -266,7 +266,8 @@ def as_answer(answer):
 
 def in_words(whole):
     """Return an input as a student writes it: what differs from the usual one."""
-    return str({name: value for name, value in whole.items() if value != INPUT[name]})
+    changed = {name: value for name, value in whole.items() if value != INPUT[name]}
+    return str(changed or "the usual input")
 
 
 def judge_letter(letter, answer, implementation, known):
@@ -381,6 +382,9 @@ def check(answers, implementations=None):
         {letter: implementation}, `ALL` of implementations.py; by default the repository's own.
     """
     known = bugs()
+    if implementations is None and known is None:
+        print("07_bug_hunt: run the file itself, beside its implementations.py")
+        return False
     found = verdicts(answers, implementations or deal(), known)
     if all(verdict.stage == "blank" for verdict in found.values()):
         print("07_bug_hunt: still blank: fill in ANSWERS")
