@@ -69,6 +69,11 @@ def test_the_names_that_all_lessons_share_are_found_in_a_new_one(tmp_path):
     assert symbols.names(path) == {"theta": "θ", "INNER_LR": "α", "grad": "g"}
 
 
+def test_a_symbol_is_found_at_the_line_where_it_stands_first(tmp_path):
+    path = lesson(tmp_path, "θ$,\n$θ + α", "")
+    assert symbols.symbols_of(path) == {"θ": 6, "α": 7}
+
+
 @pytest.mark.parametrize(
     ("formula", "cell", "says"),
     [
@@ -103,7 +108,8 @@ def test_a_name_that_is_something_else_as_well_is_lit_where_it_means_its_symbol(
     wave, loop = symbols.code_cells(path)
     assert symbols.lit(path, wave, names) == {"a": "a", "amplitude": "a"}
     assert symbols.lit(path, loop, names) == {"amplitude": "a"}
-    assert not symbols.begins(Cell("code", "waves = 1", 1), "wave")
+    for other in ("waves = 1", "a = wave(1)", "    wave = 1"):
+        assert not symbols.begins(Cell("code", other, 1), "wave")
 
 
 def test_a_page_lights_names_and_has_a_button_for_each_symbol(tmp_path):
@@ -115,6 +121,8 @@ def test_a_page_lights_names_and_has_a_button_for_each_symbol(tmp_path):
     assert {*re.findall('<button data-v="(.*?)">', legend)} == {*symbols.names(path).values()}
     assert '<button data-v="δ"><i>δ</i> <code>delta</code></button>' in legend
     assert page.legend({}) == ""
+    # `alpha` is the rate, but not where it is how opaque an arrow is
+    assert '<span data-v="α">alpha</span>' in made and 'alpha=<span class="n">0.4' in made
 
 
 def test_a_name_with_a_source_is_a_link_and_can_be_pointed_at():
