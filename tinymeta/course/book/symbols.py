@@ -27,7 +27,7 @@ LESSONS = {
     "01": {
         "a": "mean_a mean_a2",
         "b": "phase",
-        "m": "mean@half_turn half_mean",
+        "m": "half_mean",
         "x": "x x_new x_s x_q x_support x_query",
         "y": "y ys half_ys y_s y_q y_support y_query",
     },
