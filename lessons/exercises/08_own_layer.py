@@ -11,7 +11,7 @@ slope f' for the backward pass, and its curvature f'' for the Hessian-vector pro
 (f(z), f'(z), f''(z)): derivatives with respect to z, each an array of the shape of z.
 
 z may be complex, so that numerical derivatives can be taken through f: no abs, no .real in what is
-returned. And it may be as large as 1000 or -1000: nothing may be nan.
+returned. And it may be as large as 3000 or -3000: nothing may be nan.
 
     python 08_own_layer.py             checks f' and f'' against numerical derivatives of f
     python 08_own_layer.py --hint 1    or 2, 3, 4, when you want one: the last is the formula

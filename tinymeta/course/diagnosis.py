@@ -102,7 +102,7 @@ def nothing_written(case):
 def multiple(got, vector):
     """Return the factor by which `got` is a multiple of a vector, None if it is not one; nan, any
     factor, if both are 0."""
-    if not np.isfinite(vector).all():
+    if vector.shape != got.shape or not np.isfinite(vector).all():
         return None
     square = np.vdot(vector, vector)
     if not square:
@@ -157,10 +157,11 @@ def known_mistake(right, pairs, only=None):
                 return False
         return True
 
-    exact = [phrase for phrase, factors in found.items() if is_one(factors) and also_right(phrase)]
+    exact = [phrase for phrase, factors in found.items() if is_one(factors)]
+    shows = [phrase for phrase in exact if also_right(phrase)]
     if exact:
-        first = next(iter(exact))
-        return "this is " + " or, which is the same here, ".join([first, *exact[1:2]])
+        said = "this is " if shows else "where it is wrong, this is "
+        return said + " or, which is the same here, ".join((shows or exact)[:2])
     numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
     for phrase, factors in found.items():
         words = describe_factor(factors, numbers)
@@ -429,7 +430,7 @@ def where(right, wrong):
     apart = [
         f"right with {listed(of_right)}, wrong with {listed(of_wrong)}"
         for of_right, of_wrong in zip(*(zip(*of_cases) for of_cases in labels))
-        if not set(of_right) & set(of_wrong)
+        if not set(of_right) & set(of_wrong) and len({*of_right, *of_wrong}) < len(right + wrong)
     ]
     if apart:
         return "; or: ".join(apart)

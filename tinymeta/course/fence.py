@@ -184,7 +184,8 @@ def shapes_in(line, frame):
         return ""
     found = {}
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+        calls = any(isinstance(part, ast.Call) for part in ast.walk(node))
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and not calls:
             words = ast.unparse(node)
             with contextlib.suppress(Exception):  # a name that this line was to define
                 value = eval(words, frame.f_globals, frame.f_locals)

@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import _validate
 from ..checks import relative_error
-from . import diagnosis, fence, hunt, notebook
+from . import diagnosis, fence, hunt, notebook, own_tasks
 from .problems import EXERCISES
 
 BOUND = 1e-10  # the largest relative error of a right answer
@@ -130,6 +130,9 @@ def grade(name, values, seeds):
     right on the problems of all seeds."""
     if name == "07_bug_hunt":
         return hunt.check(values.get("ANSWERS"))
+    if name == "10_own_tasks":
+        names = ("make_tasks", "train", "plot", "EXPLANATION", "SHOTS", "INNER_LR")
+        return own_tasks.report(*map(values.get, names))
     if name not in EXERCISES:
         print(f"{name}: no exercise of that name; there are {', '.join(EXERCISES)}")
         return False

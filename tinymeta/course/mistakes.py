@@ -574,6 +574,10 @@ def known_meta_gradients(case):
         computed.setdefault(
             phrase, functools.cache(lambda on=on, at=at: outer(p, descend(p)[0][at], on))
         )
+    plain = p._replace(model=MLP(p.model.sizes, p.model.activation))
+    computed[f"{right} with squared error in the place of any other loss"] = functools.cache(
+        lambda: rows(plain, result)
+    )
     computed["theta_k itself, the adapted parameters"] = functools.cache(lambda: descend(p)[0][-1])
     known = {phrase: lambda r=r: r().mean(axis=0) for phrase, r in computed.items()}
     if len(p.batch[0]) > 1:

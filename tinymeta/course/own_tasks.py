@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import _validate
 from ..evaluation import adaptation_curve
+from . import notebook
 
 NEW_TASKS, STEPS, WORDS = 200, 5, 80
 
@@ -79,8 +80,8 @@ def findings(make_tasks, train, plot, explanation, shots, inner_lr):
     yield from is_told(plot(tasks, model, theta, rng), explanation)
 
 
-def check(make_tasks, train, plot, explanation, shots, inner_lr):
-    """Print what holds of a hand-in, and exit with code 1 if something does not.
+def report(make_tasks, train, plot, explanation, shots, inner_lr):
+    """Print what holds of a hand-in; return whether all does.
 
     Parameters
     ----------
@@ -102,7 +103,12 @@ def check(make_tasks, train, plot, explanation, shots, inner_lr):
             print(f"  {what:55s} {'OK' if holds else 'NO'}   {number}".rstrip())
     except NotImplementedError:
         print("10_own_tasks: still blank: write make_tasks, train and plot")
-        sys.exit(1)
-    print("10_own_tasks: " + ("all sanity checks OK" if right else "not yet"))
-    if not right:
+        return False
+    print("10_own_tasks: " + ("all checks OK; a person judges the rest" if right else "not yet"))
+    return right
+
+
+def check(*hand_in, **settings):
+    """Print what holds of a hand-in (see `report`), and exit with code 1 if something does not."""
+    if not report(*hand_in, **settings) and not notebook.in_kernel():
         sys.exit(1)
