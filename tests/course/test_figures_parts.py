@@ -12,11 +12,10 @@ from drawn import (
     read_labels,
     same,
 )
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from tinymeta import TaskBatch
-from tinymeta.course import figures, style, widgets
+from tinymeta.course import figures, style
 
 # Labels
 
@@ -67,18 +66,6 @@ def test_label_end_is_to_the_right_of_the_axes():
     assert to_hex(label.get_color()) == ORANGE and label.get_annotation_clip() is False
 
 
-def test_move_labels_sets_the_text_and_height_of_each_label():
-    _, ax = style.new_figure()
-    ax.set_ylim(-2, 8)
-    labels = [style.label_end(ax, 0.0, "", colour) for colour in (BLUE, PINK, GREEN)]
-    widgets.move_labels(ax, labels, [6.0, -1.0, 3.0], ["a", "b", "c"])
-    check_labels(read_labels(ax), {"a": (6.0, BLUE), "b": (-1.0, PINK), "c": (3.0, GREEN)})
-    widgets.move_labels(ax, labels, [3.0, 3.1, 20.0], ["d", "e", "f"])
-    check_labels(read_labels(ax), {"d": (2.8, BLUE), "e": (3.3, PINK), "f": (8.0, GREEN)})
-    widgets.move_labels(ax, labels, [3.0, 3.1, 20.0], ["d", "e", "f"], gap=0.2)
-    check_labels(read_labels(ax), {"d": (2.05, BLUE), "e": (4.05, PINK), "f": (8.0, GREEN)})
-
-
 def test_labels_of_small_panels_are_further_apart():
     values = {"MAML": np.full((2, 3), 0.5), "random": np.full((2, 3), 0.51)}
     ax = figures.plot_band_panels([1, 2, 3], {"panel": values}, "", "").axes[0]
@@ -92,26 +79,7 @@ def test_labels_of_small_panels_are_further_apart():
     check_labels(read_labels(ax), labels)
 
 
-# Interactive figures
-
-
-def test_a_slider_has_its_range_its_format_and_its_steps():
-    _, ax = style.new_figure()
-    made = widgets.make_slider(ax, "rate", 0.1, 4.0, 1.5, "%.2f", 0.5)
-    assert (made.valmin, made.valmax, made.val, made.valstep) == (
-        0.1,
-        4.0,
-        1.6,
-        0.5,
-    )  # steps from 0.1
-    assert (made.label.get_text(), made.valtext.get_text(), made.ax) == ("rate", "1.60", ax)
-    assert made.vline.get_color() == "none"  # no mark at the initial value
-    assert not made.drawon and to_hex(made.poly.get_facecolor()) == BLUE
-    made.set_val(3.2)
-    assert (
-        made.valtext.get_text() == "3.20"
-        and widgets.make_slider(ax, "", 0, 1, 0, "%d").valstep is None
-    )
+# Files
 
 
 def changing_figure():
@@ -121,61 +89,6 @@ def changing_figure():
     ax.plot([0, 1], [0.9, 0.2], color=BLUE)
     (line,) = ax.plot([0.2, 0.5, 0.8], [0.1, 0.6, 0.2], color=ORANGE)
     return figure, line
-
-
-def pixels(figure):
-    return np.asarray(figure.canvas.buffer_rgba()).copy()
-
-
-def test_redrawing_the_artists_that_change_equals_a_full_redraw():
-    figure, line = changing_figure()
-    canvas = FigureCanvasAgg(figure)
-    changing = widgets.Blitter(figure, [line])
-    canvas.draw()
-    before = pixels(figure)
-    line.set_ydata([0.8, 0.3, 0.7])
-    assert np.array_equal(pixels(figure), before)
-    changing.redraw()
-    after = pixels(figure)
-    assert not np.array_equal(after, before)
-    canvas.draw()
-    assert np.array_equal(after, pixels(figure))
-    plain, plain_line = changing_figure()  # the same without a Blitter
-    plain_line.set_ydata([0.8, 0.3, 0.7])
-    FigureCanvasAgg(plain).draw()
-    assert np.array_equal(after, pixels(plain))
-
-
-def test_only_the_area_between_bottom_and_top_is_redrawn(monkeypatch):
-    figure, line = changing_figure()
-    canvas = FigureCanvasAgg(figure)
-    changing = widgets.Blitter(figure, [line], bottom=0.25, top=0.75)
-    same(
-        changing.area.get_points(),
-        [[0, 0.25 * figure.bbox.height], [figure.bbox.width, 0.75 * figure.bbox.height]],
-    )
-    canvas.draw()
-    line.set_visible(False)
-    shown = []
-    monkeypatch.setattr(canvas, "blit", shown.append)  # there is no screen to draw to
-    changing.redraw()  # removes the line within the area and leaves it outside
-    assert shown == [changing.area]
-    height = len(pixels(figure))
-    gone = (pixels(figure)[..., :3] == [213, 94, 0]).all(axis=-1).any(axis=1)
-    assert (
-        not gone[height // 4 + 1 : 3 * height // 4 - 1].any() and gone[3 * height // 4 + 1 :].any()
-    )
-
-
-def test_without_a_stored_picture_a_full_redraw_is_requested(monkeypatch):
-    figure, line = changing_figure()
-    canvas, asked = FigureCanvasAgg(figure), []
-    monkeypatch.setattr(canvas, "draw_idle", lambda: asked.append(True))
-    widgets.Blitter(figure, [line]).redraw()
-    assert asked == [True]
-
-
-# Files
 
 
 def test_an_animation_has_one_picture_per_frame_in_order(tmp_path):
