@@ -64,11 +64,11 @@ def github(text):
 
 
 def link_lessons(text, suffix=".md"):
-    names = {path.stem[:2]: path.stem for path in lessons()}
+    """Return a text in which "lesson 12" leads to that lesson."""
 
     def link(match):
-        name = names.get(match[2])
-        return f"[{match[1]}]({name}{suffix})" if name else match[1]
+        named = [path.stem for path in lessons() if path.stem.startswith(match[2])]
+        return f"[{match[1]}]({named[0]}{suffix})" if named else match[1]
 
     return LESSON.sub(link, text)
 
