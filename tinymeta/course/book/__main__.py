@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from ...extras.storage import replacing
-from . import markdown, modules, notebook, page, record, symbols
+from . import deck, markdown, modules, notebook, page, playground, record, symbols
 from .source import BOOK, FIGURES, BadLesson, lessons
 
 
@@ -39,6 +39,7 @@ def pages(path, outputs, figures, address):
         f"{path.stem}.ipynb": json.dumps(made, indent=1, ensure_ascii=False) + "\n",
         f"{path.stem}.md": markdown.page(path, outputs, address),
         f"{path.stem}.html": page.lesson(path, outputs, symbols.names(path), modules.used_in(path)),
+        f"{path.stem}.slides.html": deck.deck(path, outputs),
     }
 
 

@@ -187,9 +187,10 @@ def legend(symbols):
     return f'<details class="legend">{what}{"".join(rows)}</details>' if rows else ""
 
 
-def whole(heading, body):
+def whole(heading, body, styles=("page.css",), script="page.js"):
     """Return a page of one file, styles and script within."""
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style = "".join((HERE / name).read_text(encoding="utf-8") for name in styles)
+    script = (HERE / script).read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
