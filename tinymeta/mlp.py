@@ -9,13 +9,15 @@ Legend, for every docstring of the package:
     P     parameters              T     tasks                  ...   any leading axes
     K     points                  S     replicas (independent seeds)
 
-    h     input of a layer, x or f(z) of the layer before, with a last column of ones:
-          (..., K, d_in + 1)
-    W     its weights, with its biases as the last row: (..., d_in + 1, d_out)
-    z     = h W, so that the ones take care of the biases: (..., K, d_out); the last z is the output
-    slope = f'(z)
-    delta = the derivative of the loss with respect to z
-    Rq    the derivative of any quantity q along v, d/dr q(theta + r v) at r = 0 (the R-operator)
+    h       input of a layer, x or $f(z)$ of the layer before, with a last column of ones:
+            (..., K, d_in + 1)
+    W       its weights, with its biases as the last row: (..., d_in + 1, d_out)
+    z       $z = h W$, where the ones take care of the biases: (..., K, d_out); the last is the
+            output
+    slope   $f'(z)$
+    delta   $δ$, the derivative of the loss with respect to z
+    Rz, Rh  $R(z)$, $R(h)$: how fast z and h change as theta moves along v, as of any other quantity
+            (the R-operator)
 """
 
 from collections.abc import Callable
@@ -330,7 +332,15 @@ class MLP:
 
     def rop(self, tape, v):
         """Return the derivative of both passes along v (..., P), which is the Hessian of the tape's
-        loss times v (Pearlmutter 1994), as (..., P)."""
+        loss times v (Pearlmutter 1994), as (..., P).
+
+        V are the weights within v, and a layer's $h$ is made of the $z$ of the layer before:
+
+            $R(z) = h V + R(h) W$
+            $R(h) = f'(z) ⊙ R(z)$
+            $R(g_W) = R(h)^⊤ δ + h^⊤ R(δ)$
+            $R(δ) = f'(z) ⊙ (R(δ) W^⊤ + δ V^⊤) + f''(z) ⊙ R(z) ⊙ δ W^⊤$
+        """
         W, h, z, y, delta, slope = tape
         V, Rh, Rz = self._weights(v), [None], []  # the input does not move: its Rh is 0
         for i in range(len(W)):
