@@ -139,7 +139,8 @@ def indented(lines):
     """Return an indented block: a table where it has formulas, and else as it stands."""
     if not any("$" in line for line in lines):
         return f"<pre>{escape(chr(10).join(line[4:] for line in lines))}</pre>"
-    text = re.sub(r"\n {5,}(?=\S)", " ", "\n".join(lines))  # a deeper line goes on with the last cell
+    # a deeper line goes on with the last cell
+    text = re.sub(r"\n {5,}(?=\S)", " ", "\n".join(lines))
     rows = [re.split(r" {2,}", line.strip()) for line in text.split("\n")]
     cells = ["".join(f"<td>{spans(cell)}</td>" for cell in row) for row in rows]
     return f'<table class="plain">{"".join(f"<tr>{row}</tr>" for row in cells)}</table>'
