@@ -10,7 +10,6 @@ is a fence, not a prison: tinymeta.course.grade adds the limits that a class nee
 import ast
 import contextlib
 import copy
-import inspect
 import linecache
 import sys
 import traceback
@@ -149,11 +148,13 @@ def run(name, answer, arguments):
         array = np.asarray(None)
     if array.dtype.kind not in "biufc":
         return f"it returns {type(got).__name__}, expected one array of numbers"
-    for parameter, before, after in zip(inspect.signature(answer).parameters, arguments, given):
+    names = getattr(getattr(answer, "__code__", None), "co_varnames", ())
+    for i, (before, after) in enumerate(zip(arguments, given)):
         if not is_unchanged(before, after):
+            name = names[i] if i < len(names) else f"number {i + 1}"
             return (
-                f"it writes into its argument {parameter}, which others use too; did you mean a "
-                "copy (`a = a - b` for `a -= b`)?"
+                f"it writes into its argument {name}, which others use too; did you mean a copy "
+                "(`a = a - b` for `a -= b`)?"
             )
     return array
 

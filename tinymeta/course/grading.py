@@ -75,8 +75,10 @@ def judge(answer, case):
 def report(name, answer, seed=0):
     """Print a line for each case, and why the wrong ones are wrong; return whether all are
     right."""
-    cases = [*EXERCISES[name].cases(seed)]
-    results = [attempt(answer, case) for case in cases]
+    cases, results = [], []
+    for case in EXERCISES[name].cases(seed):
+        cases.append(case)
+        results.append(attempt(answer, case))
     print(
         f"{name}, problem {seed}: relative error against numerical derivatives, at most {BOUND:g}"
     )
