@@ -243,6 +243,7 @@ def test_episode_shows_five_letters_by_default():
 # The size of a figure, in inches: panels keep theirs however many there are
 
 
+@pytest.fixture(scope="module")
 def sized():
     """Return {name: (figure, width, height)} of figures with several panels."""
     model, theta = network()
@@ -271,15 +272,15 @@ def sized():
     }
 
 
-def test_figures_grow_with_the_number_of_their_panels():
-    for name, (figure, width, height) in sized().items():
+def test_figures_grow_with_the_number_of_their_panels(sized):
+    for name, (figure, width, height) in sized.items():
         assert figure.get_size_inches().tolist() == pytest.approx([width, height]), name
         assert all(ax.get_subplotspec() is not None for ax in figure.axes)
 
 
-def test_sides_share_both_axes_and_bands_too():
+def test_sides_share_both_axes_and_bands_too(sized):
     for name in ("two sides", "three bands"):
-        first, *others = sized()[name][0].axes
+        first, *others = sized[name][0].axes
         for ax in others:
             assert first.get_shared_x_axes().joined(first, ax)
             assert first.get_shared_y_axes().joined(first, ax)

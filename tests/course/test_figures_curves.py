@@ -298,8 +298,10 @@ def test_of_a_long_history_each_twentieth_of_a_window_is_drawn_up_to_the_last():
     same(y, smoothed(history, 50)[::2])
 
 
-@pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("shape, smooth, window", [((1,), None, 1), ((1, 3), 9, 1), ((5,), 9, 5)])
+@pytest.mark.parametrize(
+    "shape, smooth, window, log",
+    [((1,), None, 1, False), ((1, 3), 9, 1, True), ((5,), 9, 5, False)],
+)
 def test_a_history_of_few_meta_steps_is_a_dot(shape, smooth, window, log):
     history = skewed(0, *shape)
     (ax,) = figures.plot_history({"MAML": history}, "", smooth, log).axes
