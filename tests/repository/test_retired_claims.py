@@ -32,21 +32,34 @@ READ = [
 ]
 
 
-def found(sentence, text):
-    """Return whether the sentence stands in the text, with any line ends and letters' case."""
-    return sentence.lower() in re.sub(r"[\s#*]+", " ", text).lower()
+def in_one_line(text):
+    """Return a text in small letters without its line ends, comment signs and stars."""
+    return re.sub(r"[\s#*]+", " ", text).lower()
+
+
+def found(sentence, line):
+    """Return whether the sentence stands in a text in one line, in any letters' case."""
+    return sentence.lower() in line
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return {path: in_one_line(path.read_text(encoding="utf-8")) for path in READ}
 
 
 @pytest.mark.parametrize("sentence", RETIRED)
-def test_a_refuted_sentence_stands_nowhere(sentence):
-    texts = {path: path.read_text(encoding="utf-8") for path in READ}
+def test_a_refuted_sentence_stands_nowhere(sentence, texts):
     assert [path.name for path, text in texts.items() if found(sentence, text)] == []
     assert len(texts) > 40
 
 
 def test_a_sentence_that_runs_over_a_line_would_be_found():
-    assert found(
-        "would learn to memorise them", "on the same points MAML *would learn to\nmemorise* them"
-    )
-    assert not found("would learn to memorise them", "MAML would learn to read them")
-    assert found("All three methods ascend it", "(E). All three methods *ascend*\nit: they look")
+    lines = [
+        "on the same points MAML *would learn to\nmemorise* them",
+        "MAML would learn to read them",
+        "(E). All three methods *ascend*\nit: they look",
+    ]
+    first, other, last = map(in_one_line, lines)
+    assert found("would learn to memorise them", first)
+    assert not found("would learn to memorise them", other)
+    assert found("All three methods ascend it", last)
