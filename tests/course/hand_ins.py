@@ -27,6 +27,11 @@ def maml(body, before=""):
     return start + textwrap.dedent(before) + head + textwrap.indent(textwrap.dedent(body), "    ")
 
 
+def reptile(body):
+    """Return a hand-in for exercise 5 with that body."""
+    return maml(body).replace("maml_grad", "reptile_grad")
+
+
 def backward(body, before=""):
     """Return a hand-in for exercise 1 with that body."""
     head = "import numpy as np\ndef backward(model, theta, x, y):\n"
@@ -39,21 +44,28 @@ NOT = "a hand-in may not"
 CHEATS = {
     "the library's MAML": (
         "03_maml",
-        maml("return lib(model, theta, batch, inner_lr, inner_steps)[1]",
-             "from tinymeta import maml_grad as lib\n"),
+        maml(
+            "return lib(model, theta, batch, inner_lr, inner_steps)[1]",
+            "from tinymeta import maml_grad as lib\n",
+        ),
         WRITING,
     ),
     "what the library's MAML is made of": (
         "03_maml",
-        maml("""
+        maml(
+            """
             f = lib.unchecked.__wrapped__
             return f(model, theta[None], batch, inner_lr, inner_steps, None)[1].mean(0)
-            """, "from tinymeta.meta import maml_grad as lib\n"),
+            """,
+            "from tinymeta.meta import maml_grad as lib\n",
+        ),
         WRITING,
     ),
     "the model's gradient": ("01_backward", backward("return model.grad(theta, x, y)"), WRITING),
     "the gradient of the model inside": (
-        "01_backward", backward("return model._model.grad(theta, x, y)"), WRITING,
+        "01_backward",
+        backward("return model._model.grad(theta, x, y)"),
+        WRITING,
     ),
     "the gradient of a network of its own": (
         "01_backward",
@@ -72,11 +84,14 @@ CHEATS = {
     ),
     "the autopsy's gradients": (
         "03_maml",
-        maml("""
+        maml(
+            """
             each = [autopsy.candidate_gradients(model, theta, task, inner_lr, inner_steps, None,
                                                 None)["MAML"] for task in zip(*batch)]
             return np.mean(each, axis=0)
-            """, "from tinymeta.extras import autopsy\n"),
+            """,
+            "from tinymeta.extras import autopsy\n",
+        ),
         WRITING,
     ),
     "the right words, and out": (
@@ -86,23 +101,29 @@ CHEATS = {
     ),
     "a patched judge": (
         "03_maml",
-        maml("return theta", """
+        maml(
+            "return theta",
+            """
             import tinymeta.checks
             grading.verdict = grading.judge = lambda *a: (0.0, "")
             grading.BOUND = tinymeta.checks.BOUND = 1e9
             tinymeta.checks.relative_error = lambda *a: 0.0
-            """),
+            """,
+        ),
         "",
     ),
     "a number that equals any": (
         "03_maml",
-        maml("return Any(theta)", """
+        maml(
+            "return Any(theta)",
+            """
             class Any(np.ndarray):
                 def __new__(cls, a): return np.array(a).view(cls)
                 def __eq__(self, other): return True
                 def __sub__(self, other): return np.zeros_like(np.array(self))
                 __rsub__ = __sub__
-            """),
+            """,
+        ),
         "",
     ),
     "a look into the callers' frames": (
@@ -148,21 +169,27 @@ CHEATS = {
     ),
     "the library's source, run again": (
         "03_maml",
-        maml("return lib.maml_grad(model, theta, batch, inner_lr, inner_steps)[1]", """
+        maml(
+            "return lib.maml_grad(model, theta, batch, inner_lr, inner_steps)[1]",
+            """
             import tinymeta, importlib.util
             spec = importlib.util.spec_from_file_location("tinymeta.own", tinymeta.meta.__file__)
             lib = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(lib)
-            """),
+            """,
+        ),
         f"{NOT} read",
     ),
     "the library, imported anew": (
         "03_maml",
-        maml("return lib.maml_grad(model, theta, batch, inner_lr, inner_steps)[1]", """
+        maml(
+            "return lib.maml_grad(model, theta, batch, inner_lr, inner_steps)[1]",
+            """
             import sys, importlib
             del sys.modules["tinymeta.meta"]
             lib = importlib.import_module("tinymeta.meta")
-            """),
+            """,
+        ),
         f"{NOT} read",
     ),
     "the problems of the checks": (
@@ -186,8 +213,7 @@ CHEATS = {
     ),
     "another program by a low door": (
         "03_maml",
-        "import _posixsubprocess\n_posixsubprocess.fork_exec()\n"
-        "import os\nos.system('true')\n",
+        "import _posixsubprocess\n_posixsubprocess.fork_exec()\nimport os\nos.system('true')\n",
         f"{NOT} start",
     ),
     "the network": (
@@ -202,26 +228,35 @@ CHEATS = {
     ),
     "files elsewhere": (
         "03_maml",
-        maml("return theta", """
+        maml(
+            "return theta",
+            """
             open(r"{outside}/left.txt", "w").write("I was here")
-            """),
+            """,
+        ),
         f"{NOT} write",
     ),
     "a folder elsewhere": (
         "03_maml",
-        maml("return theta", """
+        maml(
+            "return theta",
+            """
             import os
             os.mkdir(r"{outside}/left")
-            """),
+            """,
+        ),
         f"{NOT} change",
     ),
     "an edit of the report": (
         "03_maml",
-        maml("return theta", """
+        maml(
+            "return theta",
+            """
             import glob
             for path in glob.glob(r"{outside}/../**/*", recursive=True):
                 open(path, "a").write("all right")
-            """),
+            """,
+        ),
         f"{NOT} write",
     ),
     "the end of the grader": (
@@ -231,11 +266,14 @@ CHEATS = {
     ),
     "the neighbour's file": (
         "03_maml",
-        maml("return theta", """
+        maml(
+            "return theta",
+            """
             import pathlib
             for path in pathlib.Path(r"{outside}").parent.rglob("*03_maml.py"):
                 exec(path.read_text())
-            """),
+            """,
+        ),
         f"{NOT} read",
     ),
     "built-in functions of its own": (
@@ -255,7 +293,9 @@ CHEATS = {
     ),
     "a forged stream": (
         "03_maml",
-        maml("return theta", """
+        maml(
+            "return theta",
+            """
             import os, struct
             header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}"
             header = header.ljust(117) + b"\\n"
@@ -266,7 +306,8 @@ CHEATS = {
                     os.write(number, struct.pack(">cQ", b"A", 1 << 62) + b"x" * 1000)
                 except OSError:
                     pass
-            """),
+            """,
+        ),
         "",
     ),
     "zeros": ("03_maml", maml("return np.zeros_like(theta)"), "every entry is 0"),
@@ -274,8 +315,11 @@ CHEATS = {
 # what it is: (exercise, words of the message): these wait for a limit
 ENDLESS = {
     "an endless loop": ("03_maml", maml("while True:\n    pass"), "an endless loop?"),
-    "endless words": ("05_reptile", 'while True:\n    print("03_maml: all checks OK" * 99)\n',
-                      "an endless loop?"),
+    "endless words": (
+        "05_reptile",
+        'while True:\n    print("03_maml: all checks OK" * 99)\n',
+        "an endless loop?",
+    ),
     "endless memory": ("03_maml", maml("return bytearray(3 << 30)"), "MemoryError"),
     "an endless file": (
         "03_maml",
@@ -301,7 +345,9 @@ def notebook(*cells, version=4):
 
 
 GREEK = (
-    SOLVED.replace("thetas", "θs").replace("theta)", "θ)").replace("theta,", "θ,")
+    SOLVED.replace("thetas", "θs")
+    .replace("theta)", "θ)")
+    .replace("theta,", "θ,")
     .replace("[theta]", "[θ]")
 )
 # what it is: (exercise, suffix, bytes or text)
@@ -309,42 +355,64 @@ ODD = {
     "no guard": ("03_maml", ".py", IMPORTS + SOLVED + '\ngrading.check("03_maml", maml_grad)\n'),
     "a guard": ("03_maml", ".py", IMPORTS + SOLVED + GUARD),
     "the check by its own name": (
-        "03_maml", ".py",
+        "03_maml",
+        ".py",
         "from tinymeta.course.grading import check\n" + SOLVED + 'check("03_maml", maml_grad)\n',
     ),
     "a byte-order mark": ("03_maml", ".py", b"\xef\xbb\xbf" + SOLVED.encode()),
     "UTF-16": ("03_maml", ".py", SOLVED.encode("utf-16")),
     "Greek letters, printed": (
-        "03_maml", ".py", GREEK + '\nprint("θ − α g(θ)", "\\ud800")\n',
+        "03_maml",
+        ".py",
+        GREEK + '\nprint("θ − α g(θ)", "\\ud800")\n',
     ),
     "a micro sign in Windows' encoding": (
-        "03_maml", ".py", (SOLVED + "\nµ = 1e-6  # µ\n").encode("cp1252"),
+        "03_maml",
+        ".py",
+        (SOLVED + "\nµ = 1e-6  # µ\n").encode("cp1252"),
     ),
     "Greek letters in Windows' encoding": ("03_maml", ".py", GREEK.encode("cp1253")),
     "an encoding declared": (
-        "03_maml", ".py", ("# -*- coding: latin-1 -*-\n" + SOLVED + "\né = 1\n").encode("latin-1"),
+        "03_maml",
+        ".py",
+        ("# -*- coding: latin-1 -*-\n" + SOLVED + "\né = 1\n").encode("latin-1"),
     ),
     "Windows' line endings": ("03_maml", ".py", SOLVED.replace("\n", "\r\n")),
     "tabs": ("03_maml", ".py", SOLVED.replace("    ", "\t")),
     "a notebook": ("03_maml", ".ipynb", notebook("import numpy as np", SOLVED)),
     "a notebook with magics": (
-        "03_maml", ".ipynb",
-        notebook("%matplotlib inline\n!pip install tinymeta\nnp?", "%%bash\nls",
-                 "%%time\n" + SOLVED, "if True:\n    %time 1\nx = !ls", "undefined + 1",
-                 IMPORTS + "display(1)"),
+        "03_maml",
+        ".ipynb",
+        notebook(
+            "%matplotlib inline\n!pip install tinymeta\nnp?",
+            "%%bash\nls",
+            "%%time\n" + SOLVED,
+            "if True:\n    %time 1\nx = !ls",
+            "undefined + 1",
+            IMPORTS + "display(1)",
+        ),
     ),
     "a notebook of version 3": ("03_maml", ".ipynb", notebook(SOLVED, version=3)),
     "a notebook saved as a script": (
-        "03_maml", ".py", "get_ipython().run_line_magic('matplotlib', 'inline')\n" + SOLVED,
+        "03_maml",
+        ".py",
+        "get_ipython().run_line_magic('matplotlib', 'inline')\n" + SOLVED,
     ),
-    "a list": ("03_maml", ".py", SOLVED.replace("np.mean(each, axis=0)",
-                                                "np.mean(each, axis=0).tolist()")),
-    "many words": ("03_maml", ".py", SOLVED.replace("each.append(v)",
-                                                    "each.append(v); print(v, batch)")),
+    "a list": (
+        "03_maml",
+        ".py",
+        SOLVED.replace("np.mean(each, axis=0)", "np.mean(each, axis=0).tolist()"),
+    ),
+    "many words": (
+        "03_maml",
+        ".py",
+        SOLVED.replace("each.append(v)", "each.append(v); print(v, batch)"),
+    ),
     "its own exit": ("03_maml", ".py", SOLVED + "\nimport sys\nsys.exit('done')\n"),
     "a question": ("03_maml", ".py", SOLVED + "\nname = input('your name? ')\n"),
     "threads": (
-        "03_maml", ".py",
+        "03_maml",
+        ".py",
         SOLVED.replace("def maml_grad", "def serial")
         + "\nfrom concurrent.futures import ThreadPoolExecutor\n"
         "def maml_grad(*arguments):\n"
@@ -352,18 +420,21 @@ ODD = {
         "        return pool.submit(serial, *arguments).result()\n",
     ),
     "a file of its own": (
-        "03_maml", ".py",
+        "03_maml",
+        ".py",
         SOLVED + "\nimport tempfile\nnp.save('mine.npy', np.ones(3))\nnp.load('mine.npy')\n"
         "with tempfile.TemporaryFile() as f:\n    f.write(b'1')\nopen(__file__).read()\n",
     ),
     "a callable object": (
-        "03_maml", ".py",
+        "03_maml",
+        ".py",
         SOLVED.replace("def maml_grad", "def plain")
         + "\nclass Maml:\n    def __call__(self, *arguments):\n        return plain(*arguments)\n"
         "maml_grad = Maml()\n",
     ),
     "a decorator": (
-        "03_maml", ".py",
+        "03_maml",
+        ".py",
         "import functools\ndef same(f):\n    @functools.wraps(f)\n    def g(*a):\n"
         "        return f(*a)\n    return g\n"
         + SOLVED.replace("def maml_grad", "@same\ndef maml_grad"),
@@ -372,36 +443,73 @@ ODD = {
 }
 FIRST_ORDER = SOLVED.replace("model.hvp(thetas[s], x, y, v)", "0 * v")
 ONE_STEP = SOLVED.replace("range(inner_steps)", "range(min(inner_steps, 1))")
+REPTILE = solution("05_reptile")
 # what it is: (exercise, suffix, bytes or text, words of the message, whether some points remain)
 BROKEN = {
-    "blank": ("03_maml", ".py", maml("raise NotImplementedError"), "still blank", False),
-    "no Python": ("03_maml", ".py", "def maml_grad(\n", "SyntaxError", False),
-    "empty": ("03_maml", ".py", " \n", "the file is empty", False),
-    "no function": ("03_maml", ".py", "x = 1\n", "there is no function maml_grad", False),
-    "another name": ("03_maml", ".py", SOLVED.replace("maml_grad", "my_maml"),
-                     "there is no function maml_grad", False),
-    "a package that is not there": ("03_maml", ".py", "import numpie\n" + SOLVED,
-                                    "ModuleNotFoundError in line 1", False),
-    "division by zero": ("03_maml", ".py", maml("return 1 / 0"), "ZeroDivisionError", False),
-    "nothing returned": ("03_maml", ".py", maml("theta + 1"), "it returns None", False),
-    "another shape": ("03_maml", ".py", maml("return np.zeros(3)"), "of shape (3,)", False),
-    "a large array": ("03_maml", ".py", maml("return np.zeros(999999)"), "shape (999999,)", False),
-    "not a number": ("03_maml", ".py", maml("return np.nan * theta"), "nan or infinite", False),
-    "complex numbers": ("03_maml", ".py", maml("return 1j * theta"), "complex", False),
-    "a text": ("03_maml", ".py", maml("return 'theta'"), "it returns str", False),
-    "theta changed": ("03_maml", ".py", maml("theta += 1\nreturn theta"), "its argument theta",
-                      False),
-    "no notebook": ("03_maml", ".ipynb", "{}", "not a notebook", False),
-    "a picture": ("03_maml", ".py", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 40, "", False),
-    "its own end in a case": ("03_maml", ".py", maml("import sys\nsys.exit(1)"), "SystemExit",
-                              False),
+    "blank": ("05_reptile", ".py", reptile("raise NotImplementedError"), "still blank", False),
+    "no Python": ("05_reptile", ".py", "def maml_grad(\n", "SyntaxError", False),
+    "empty": ("05_reptile", ".py", " \n", "the file is empty", False),
+    "no function": ("05_reptile", ".py", "x = 1\n", "there is no function reptile_grad", False),
+    "another name": (
+        "05_reptile",
+        ".py",
+        REPTILE.replace("reptile_grad", "my_reptile"),
+        "there is no function reptile_grad",
+        False,
+    ),
+    "a package that is not there": (
+        "05_reptile",
+        ".py",
+        "import numpie\n" + REPTILE,
+        "ModuleNotFoundError in line 1",
+        False,
+    ),
+    "division by zero": ("05_reptile", ".py", reptile("return 1 / 0"), "ZeroDivisionError", False),
+    "nothing returned": ("05_reptile", ".py", reptile("theta + 1"), "it returns None", False),
+    "another shape": ("05_reptile", ".py", reptile("return np.zeros(3)"), "of shape (3,)", False),
+    "a large array": (
+        "05_reptile",
+        ".py",
+        reptile("return np.zeros(999999)"),
+        "shape (999999,)",
+        False,
+    ),
+    "not a number": (
+        "05_reptile",
+        ".py",
+        reptile("return np.nan * theta"),
+        "nan or infinite",
+        False,
+    ),
+    "complex numbers": ("05_reptile", ".py", reptile("return 1j * theta"), "complex", False),
+    "a text": ("05_reptile", ".py", reptile("return 'theta'"), "it returns str", False),
+    "theta changed": (
+        "05_reptile",
+        ".py",
+        reptile("theta += 1\nreturn theta"),
+        "its argument theta",
+        False,
+    ),
+    "no notebook": ("05_reptile", ".ipynb", "{}", "not a notebook", False),
+    "a picture": ("05_reptile", ".py", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" * 40, "", False),
+    "its own end in a case": (
+        "05_reptile",
+        ".py",
+        reptile("import sys\nsys.exit(1)"),
+        "SystemExit",
+        False,
+    ),
     "first order": ("03_maml", ".py", FIRST_ORDER, "first-order MAML", True),
     "one step at most": ("03_maml", ".py", ONE_STEP, "", True),
     "an end after some cases": (
-        "03_maml", ".py",
-        SOLVED.replace("    each = []", "    import os\n    if inner_steps == 0:\n"
-                                        "        os._exit(3)\n    each = []"),
-        "it ended before", True,
+        "05_reptile",
+        ".py",
+        REPTILE.replace(
+            "    each = []",
+            "    import os\n    if inner_steps == 0:\n        os._exit(3)\n    each = []",
+        ),
+        "it ended before",
+        True,
     ),
 }
 
@@ -442,20 +550,19 @@ def write(path, contents, outside):
 
 
 def write_class(folder, outside, students=60, names=NAMES, listed=None):
-    """Write a class whose students hand in solutions, but for the files listed, one each and then
-    again from the first; return {(student, exercise): (what it is, points)}."""
-    listed, expected = [*(files() if listed is None else listed)], {}
+    """Write a class whose students hand in solutions, but for the files listed: for each exercise
+    one per student, from the first; return {(student, exercise): (what it is, points)}."""
+    queues, expected = {name: [] for name in names}, {}
+    for what, exercise, *rest in files() if listed is None else listed:
+        queues[exercise].append((what, *rest))
     for n in range(students):
         student = f"{'Zoë Smith' if n % 3 == 2 else 'smith'}{n:02}"
-        own = {}
-        for what, exercise, *rest in listed[n::students]:
-            own.setdefault(exercise, (what, *rest))
         for name in names:
-            what, suffix, contents, points = own.get(
-                name, ("a solution", ".py", solution(name), "all")
-            )
+            right = ("a solution", ".py", solution(name), "all")
+            what, suffix, contents, points = queues[name].pop(0) if queues[name] else right
             write(place(folder, student, name, suffix, n), contents, outside)
             expected[student, name] = what, points
+    assert not any(queues.values()), "there are more than students"
     return expected
 
 
