@@ -212,3 +212,44 @@ def test_the_small_cases_on_the_boards_are_computed():
     assert numbers_of("$x = 1$, $y = 3$") == [
         pytest.approx([number.real, number.imag / tiny]) for number in passes
     ]
+
+
+# The bets
+
+CHECKED = r"-?[\d.]+<!--\d\d: .*?-->"  # see test_readme.py
+
+
+def asked(section):
+    """Return the questions of a plan and their answers, with the comments that name numbers."""
+    found = re.search(r"^\*\*Ask\.\*\*\n\n(.*?)^\*\*", section, re.MULTILINE | re.DOTALL)[1]
+    items = [" ".join(item.split()) for item in re.split(r"^- ", found, flags=re.MULTILINE)[1:]]
+    return [re.fullmatch(r"\*([^*]+\?)\* (.*)", item).groups() for item in items]
+
+
+def wrong_bets(questions):
+    """Return what is wrong with the bets of a lesson: their number, answers without a number."""
+    bets = [(ask, answer) for ask, answer in questions if ask.startswith("Bet: ")]
+    bare = [ask for ask, answer in bets if not re.search(CHECKED, answer)]
+    first = questions[: len(bets)] == bets
+    return bare + [f"{len(bets)} bets"] * (not 2 <= len(bets) <= 3) + ["not first"] * (not first)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem[:2])
+def test_a_plan_begins_with_two_or_three_bets_whose_answers_are_computed(path):
+    section = next(
+        text
+        for name, text in SECTIONS.items()
+        if name.startswith("Lesson ") and name[7:9] == path.stem[:2]
+    )
+    questions = asked(section)
+    assert wrong_bets(questions) == []
+    assert [ask for ask, _ in questions] == [ask for ask, _ in PLANS[path].questions]
+    assert len(PLANS[path].bets) == sum(ask.startswith("Bet: ") for ask, _ in questions)
+
+
+def test_bets_that_nobody_can_settle_would_be_found():
+    settled, open_one = ("Bet: how far?", "0.5<!--01: a-->"), ("Bet: how far?", "About 0.5.")
+    assert wrong_bets([settled, settled, ("Why?", "So.")]) == []
+    assert wrong_bets([settled, open_one]) == ["Bet: how far?"]
+    assert wrong_bets([settled]) == ["1 bets"]
+    assert wrong_bets([("Why?", "So."), settled, settled]) == ["not first"]
