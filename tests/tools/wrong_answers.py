@@ -1,7 +1,8 @@
-"""Ten plausible wrong answers to each exercise, each a slip in one place of its solution, and what
-the check has to say of it.
+"""Wrong answers to each exercise, each a slip in a place or two of its solution, and what the check
+has to say of it.
 
-    python tests/tools/wrong_answers.py    print the table of lessons/exercises/README.md
+    python tests/tools/wrong_answers.py          print the table of lessons/INSTRUCTOR.md
+    python tests/tools/wrong_answers.py --all    and those of the other wrong answers
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import functools
 import io
 import linecache
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -872,6 +874,8 @@ OWN = {
     ],
 }
 
+TABLES = {"ten each": WRONG, "right in part": PARTLY, "listed": LISTED, "written before": OWN}
+
 
 def wrong_source(name, slip):
     """The solution with the slip in it."""
@@ -915,19 +919,27 @@ def changed(name, folder):
         yield f"{change.what}: {here}", *said(name, mutant, path, 0)
 
 
-def table():
-    """The rows of the page, as it has them."""
-    rows = ["| exercise | wrong answer | the check says |", "|---|---|---|"]
-    for name, slips in WRONG.items():
-        for slip in slips:
-            says = message(name, slip, 0)[1]
-            # without NumPy's words, which change
-            says = re.sub(
-                r"(Error in line \d+, `.*?`, where .*?): .*(?=Is something)", r"\1. ", says
-            )
-            rows.append(f"| {name} | {slip.name} | {says} |")
-    return "\n".join(rows)
+def row(name, slip):
+    """Return a row of a table, without NumPy's words, which change."""
+    says = message(name, slip, 0)[1]
+    says = re.sub(r"(it stops with \w+ in line \d+, `.*?`, where .*?): .*?(?=; there)", r"\1", says)
+    return f"| {name} | {slip.name} | {says} |"
+
+
+def table(slips=WRONG):
+    """Return the rows of ten wrong answers to each exercise, as the page for teachers has them."""
+    rows = [row(name, slip) for name, each in slips.items() for slip in each]
+    return "\n".join(["| exercise | wrong answer | the check says |", "|---|---|---|", *rows])
 
 
 if __name__ == "__main__":
-    print(table())
+    for title, slips in TABLES.items() if "--all" in sys.argv else [("ten each", WRONG)]:
+        told = [
+            (slip.says in text, right)
+            for name, each in slips.items()
+            for slip in each
+            for right, text in [message(name, slip, 0)]
+        ]
+        named, passed = (sum(column) for column in zip(*told))
+        print(f"{title}: {len(told)}, of which {named} are told what is wrong and {passed} pass\n")
+        print(table(slips), end="\n\n")

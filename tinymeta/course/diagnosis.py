@@ -14,6 +14,7 @@ from . import mistakes
 TOLERANCE = 1e-8  # the largest relative error between a result and a known mistake
 ROUNDED = 1e-4  # below it, an answer is right but for its precision
 UNKNOWN = "none of the mistakes known here"
+EVERY_LAYER = "every layer is wrong, from the last one on: so is delta at the output, or all of it"
 OF_A_SQUARE = "that a square leaves in its derivative"
 
 
@@ -61,6 +62,7 @@ def explain(cases, results, bound):
             wrong.append((case, got, alone))
     what = [name(right, wrong)] if wrong else []
     if failed:
+        what = [words for words in what if words not in (UNKNOWN, EVERY_LAYER)]
         case, why = failed[0]
         what.append(f"with {case.label}: {why}" if right or wrong else why)
     there = where(right, [case for case, *_ in failed + wrong])
@@ -79,7 +81,7 @@ def name(right, wrong):
             f"it is right to about {int(-np.log10(max(errors)))} digits, but not to rounding: is "
             "it a difference quotient, or in float32?"
         )
-    for attempt in (known_mistake, new_theta, second_order_part, combination):
+    for attempt in (known_mistake, new_theta, second_order_part, combination, two_mistakes):
         found = attempt(right, pairs)
         if found:
             return found
@@ -120,24 +122,18 @@ def computed(function):
         return np.asarray(np.nan)
 
 
-def factors_of(pairs, only=None):
+def factors_of(pairs, known_of, only=None):
     """Return {phrase: factors} of the known results that those in `pairs` (case, result) are
-    multiples of, in each case: of all, or of those whose phrase starts with one of `only`."""
+    multiples of, in each case: of all of known_of(case), or of those whose phrase is in `only`."""
     survivors = {}
     for i, (case, got) in enumerate(pairs):
-        known = mistakes.KNOWN[case.exercise](case)
-        if only is not None:
-            known = {phrase: f for phrase, f in known.items() if phrase in only}
-        factors = {
-            phrase: multiple(got, computed(known[phrase]))
-            for phrase in (survivors if i else known)
-            if phrase in known
-        }
-        survivors = {
-            phrase: [*survivors.get(phrase, ()), factor]
-            for phrase, factor in factors.items()
-            if factor is not None
-        }
+        known, factors = known_of(case), {}
+        for phrase in survivors if i else only or known:
+            if phrase in known:
+                factor = multiple(got, computed(known[phrase]))
+                if factor is not None:
+                    factors[phrase] = [*survivors.get(phrase, ()), factor]
+        survivors = factors
     return survivors
 
 
@@ -145,32 +141,49 @@ def is_one(factors):
     return all(np.isnan(f) or abs(f - 1) < TOLERANCE for f in factors)
 
 
-def known_mistake(right, pairs, only=None):
-    """Return the known mistake that an answer makes, or None."""
-    found = factors_of(pairs, only)
+def does_not_show(phrase, known_of, cases):
+    """Return whether results with a mistake are right in some cases."""
+    for case in cases:
+        known = known_of(case)
+        if phrase in known and multiple(case.truth, computed(known[phrase])) is None:
+            return False
+    return True
 
-    def also_right(phrase):
-        """Return whether the mistake does not show in the cases that are right."""
-        for case in right:
-            known = mistakes.KNOWN[case.exercise](case)
-            if phrase in known and multiple(case.truth, computed(known[phrase])) is None:
-                return False
-        return True
 
+def exactly(right, known_of, found):
+    """Return what is said of the first of the mistakes found that the results are, without a
+    factor; None if they are none."""
     exact = [phrase for phrase, factors in found.items() if is_one(factors)]
-    shows = [phrase for phrase in exact if also_right(phrase)]
-    if exact:
-        said = "this is " if shows else "where it is wrong, this is "
-        return said + " or, which is the same here, ".join((shows or exact)[:2])
-    numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
+    fitting = [phrase for phrase in exact if does_not_show(phrase, known_of, right)]
+    if not exact:
+        return None
+    said = "this is " if fitting else "where it is wrong, this is "
+    return said + " or, which is the same here, ".join((fitting or exact)[:2])
+
+
+def known_mistake(right, pairs):
+    """Return the known mistake that an answer makes, or None."""
+    exercise = pairs[0][0].exercise
+    known_of = mistakes.KNOWN[exercise]
+    found = factors_of(pairs, known_of)
+    said = exactly(right, known_of, found)
+    if said:
+        return said
+    numbers = [mistakes.QUANTITIES[exercise](case) for case, _ in pairs]
+    truth = next(iter(known_of(pairs[0][0])))
     for phrase, factors in found.items():
         words = describe_factor(factors, numbers)
-        truth = next(iter(mistakes.KNOWN[pairs[0][0].exercise](pairs[0][0])))
         if phrase == truth:
             return words
-        if also_right(phrase):
+        if does_not_show(phrase, known_of, right):
             return f"this is {phrase}, and {words}"
     return None
+
+
+def two_mistakes(right, pairs):
+    """Return the two known mistakes that an answer makes at once, or None."""
+    known_of = mistakes.TWO.get(pairs[0][0].exercise)
+    return known_of and exactly(right, known_of, factors_of(pairs, known_of))
 
 
 def describe_factor(factors, numbers):
@@ -248,8 +261,11 @@ def new_theta(right, pairs):
     steps = [(case, case.arguments[1] - got) for case, got in pairs]
     if not any(step.any() for _, step in steps):
         return "this is theta itself"
-    wanted = mistakes.ANSWERS[pairs[0][0].exercise][1]
-    found = factors_of(steps, (wanted, *(phrase for _, phrase in mistakes.ANSWERS.values())))
+    exercise = pairs[0][0].exercise
+    wanted = dict.fromkeys(
+        (mistakes.ANSWERS[exercise][1], *dict(mistakes.ANSWERS.values()).values())
+    )
+    found = factors_of(steps, mistakes.KNOWN[exercise], wanted)
     if not found:
         return None
     phrase = next(iter(found))
@@ -264,11 +280,9 @@ def second_order_part(right, pairs):
     """Return by what the second-order term of MAML is off, if nothing else is; or None."""
     if pairs[0][0].exercise != "03_maml":
         return None
-    parts = [(mistakes.basis(case), case, got) for case, got in pairs]
-    query = "the query gradient at theta_k"
-    factors = [
-        multiple(got - known[query], case.truth - known[query]) for known, case, got in parts
-    ]
+    problems = [mistakes.problem_of(case) for case, _ in pairs]
+    query = [mistakes.rows(p, "first-order MAML").mean(axis=0) for p in problems]
+    factors = [multiple(got - q, case.truth - q) for q, (case, got) in zip(query, pairs)]
     if None in factors or np.isnan(factors).all():
         return None
     numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
@@ -277,25 +291,28 @@ def second_order_part(right, pairs):
 
 def combination(right, pairs):
     """Return of which gradients results are sums, or None if of no few."""
-    if pairs[0][0].exercise not in ("03_maml", "04_first_order_maml", "05_reptile"):
+    if pairs[0][0].exercise not in mistakes.ANSWERS:
         return None
-    sentences = []
-    for case, got in pairs:
-        basis = mistakes.basis(case)
+    sums = [sum_of(case, got) for case, got in pairs]
+    return None if None in sums else f"this is {sums[0]} (with {pairs[0][0].label})"
+
+
+def sum_of(case, got):
+    """Return of which gradients a result is the sum, by the fewest, at most three; or None."""
+    sums = []
+    for basis in mistakes.bases(case):
         vectors = np.stack([*basis.values()], axis=1)
-        if len(case.truth) < 2 * len(basis):
-            return None
         parts = np.linalg.lstsq(vectors, got, rcond=None)[0]
         used = abs(parts) * np.linalg.norm(vectors, axis=0) > 1e-6 * np.linalg.norm(got)
-        if relative_error(vectors @ parts, got) > TOLERANCE or used.sum() > 4:
-            return None
-        terms = [
-            ("" if abs(part - 1) < TOLERANCE else f"{part:.4g} times ") + what
-            for part, what, u in zip(parts, basis, used)
-            if u
-        ]
-        sentences.append(f"{' plus '.join(terms)} (with {case.label})")
-    return f"this is {sentences[0]}"
+        few = used.sum() <= 3 and 2 * len(basis) <= len(got)
+        if few and relative_error(vectors @ parts, got) < TOLERANCE:
+            sums.append([(part, what) for part, what, u in zip(parts, basis, used) if u])
+    if not sums:
+        return None
+    return " plus ".join(
+        what if abs(part - 1) < TOLERANCE else f"{part:.4g} times {what}"
+        for part, what in min(sums, key=len)
+    )
 
 
 def of_one_task(case, got, alone):
@@ -311,7 +328,9 @@ def of_one_task(case, got, alone):
     else:
         cases = [one._replace(truth=truth) for one, truth in zip(known, truths)]
         what = known_mistake([], [*zip(cases, arrays)])
-        what = what and what.removeprefix("this is ")
+        if what:
+            named = what.startswith("this is ")
+            what = what.removeprefix("this is ") if named else f"{phrase}, but {what}"
     if not what:
         return None
     return (
@@ -341,7 +360,7 @@ def locate(pairs):
         found.append(wrong)
         factors.append(multiple(got[masks], case.truth[masks]) if got[masks].any() else 0.0)
     if all(all(wrong) for wrong in found):
-        return "every layer is wrong, from the last one on: so is delta at the output, or all of it"
+        return EVERY_LAYER
     case, wrong = pairs[0][0], found[0]
     letters = ("gW", "gb") if case.exercise == "01_backward" else ("RgW", "Rgb")
     layers = {
@@ -358,7 +377,7 @@ def locate(pairs):
         f"wrong in {where} and right elsewhere (with {case.label}); going back from the output, "
         f"l = {first} is the first that is wrong"
     )
-    if not any(factors):
+    if all(factor == 0.0 for factor in factors):
         stopped = first + 1 < len(wrong) // 2 and all(wrong[: 2 * first + 2])
         text += ": they are 0" + (
             "; does the loop end too early, or does `return` stand inside it?" if stopped else ""

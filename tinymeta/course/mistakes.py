@@ -1,9 +1,10 @@
 """The usual mistakes of each exercise, computed: one reference each, of which every step can be
 replaced by another.
 
-    known(case)         {phrase: function that returns the result with that mistake}; what is right
-                        comes first
-    quantities(case)    {phrase: number} of the numbers that a result is often off by
+    KNOWN[exercise](case)         {phrase: function that returns the result with that mistake}; what
+                                  is right comes first
+    TWO[exercise](case)           the same for two mistakes at once
+    QUANTITIES[exercise](case)    {phrase: number} of the numbers that a result is often off by
 
 tinymeta.course.diagnosis compares a wrong answer with them. Layers are numbered as in a tape: l = 0
 is the first."""
@@ -19,17 +20,22 @@ from ..mlp import ACTIVATIONS, MLP
 from ..tasks import TaskBatch
 
 
-def single_and_pairs(right, compute, groups, pairs=True):
-    """Return {phrase: function}: what is `right`, compute(); compute(**switches) for each
-    {phrase: switches} of the groups; and two mistakes at once, one each of two groups."""
+def one_each(right, compute, groups):
+    """Return {phrase: function}: what is `right`, compute(), and compute(**switches) for each
+    {phrase: switches} of the groups."""
     known = {right: compute}
     for group in groups:
         for phrase, switches in group.items():
             known[f"{right} with {phrase}"] = functools.partial(compute, **switches)
-    for one, other in itertools.combinations(groups, 2) if pairs else ():
+    return known
+
+
+def two_each(right, compute, groups):
+    """Return the same for two mistakes at once, one each of two groups."""
+    known = {}
+    for one, other in itertools.combinations(groups, 2):
         for (a, first), (b, second) in itertools.product(one.items(), other.items()):
-            if not first.keys() & second.keys():
-                known[f"{right} with {a}, and {b}"] = functools.partial(compute, **first, **second)
+            known[f"{right} with {a}, and {b}"] = functools.partial(compute, **first, **second)
     return known
 
 
@@ -59,6 +65,8 @@ OUTPUTS = {  # delta at the output, of the loss, the output z, y and the activat
     "cross-entropy's delta (softmax(z) - y) / K with every loss": lambda L, z, y, f: (
         (softmax(z) - y) / len(y)
     ),
+    "output and y exchanged in the loss's gradient": lambda L, z, y, f: L.grad(y, z),
+    "the output's delta of a sum of squares, without its mean": lambda L, z, y, f: z - y,
     "y in place of the output's delta": lambda L, z, y, f: y,
     "the output itself for its delta": lambda L, z, y, f: z,
 }
@@ -130,19 +138,18 @@ def gradient(
     return in_theta(model, pairs, order)
 
 
-def known_gradients(case):
+OF_GRADIENTS = (
+    switch("slope", SLOPES),
+    switch("output", OUTPUTS),
+    switch("bias", BIASES),
+    switch("order", ORDERS),
+    {"z in place of h = f(z) in h^T delta": {"z_for_h": 1}},
+)
+
+
+def known_gradients(case, mistakes=one_each):
     """Return the known results of exercise 1."""
-    return single_and_pairs(
-        "the gradient",
-        functools.partial(gradient, *case.arguments),
-        (
-            switch("slope", SLOPES),
-            switch("output", OUTPUTS),
-            switch("bias", BIASES),
-            switch("order", ORDERS),
-            {"z in place of h = f(z) in h^T delta": {"z_for_h": 1}},
-        ),
-    )
+    return mistakes("the gradient", functools.partial(gradient, *case.arguments), OF_GRADIENTS)
 
 
 TERMS = ("h V", "Rh W", "Vb", "Rdelta W^T", "delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta")
@@ -154,6 +161,12 @@ STARTS = {  # Rdelta at the output, of the loss, the output, y, delta there and 
         lambda L, z, y, delta, R: R
     ),
     "delta times Rout for Rdelta at the output": lambda L, z, y, delta, R: delta * R,
+    "output and y exchanged in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
+        y, z, R
+    ),
+    "y and Rout exchanged in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
+        z, R, y
+    ),
     "delta for Rdelta at the output": lambda L, z, y, delta, R: delta,
     "the loss's gradient at Rout for Rdelta at the output": lambda L, z, y, delta, R: L.grad(R, y),
     "squared error's Rdelta 2 Rout / (K d_out) with every loss": lambda L, z, y, delta, R: LOSSES[
@@ -237,7 +250,7 @@ def known_products(case):
         "factors": GAUSS_NEWTON
     }
     model, theta, x, y, _ = case.arguments
-    known = single_and_pairs(
+    known = one_each(
         "the product",
         functools.partial(product, *case.arguments),
         (
@@ -255,7 +268,6 @@ def known_products(case):
                 "W and V exchanged where Rdelta goes back": {"exchanged": "back"},
             },
         ),
-        pairs=False,
     )
     both = functools.partial(product, *case.arguments)
     for phrase, slope in SLOPES.items():
@@ -372,9 +384,9 @@ def rows(
             vs = go_back(p, thetas, q, on=hessian_on or on, rate=rate, **back)
             vector = vs[-1]
         if result == "rates":
-            pairs = zip(vs, grads[::-1])
-            if pair:
-                pairs = pair(vs, grads[::-1], thetas[-2::-1], p)
+            back_order = back.get("order", list)([*range(k)][::-1])
+            gs = [grads[s] for s in back_order] if len(back_order) == k else grads[::-1]
+            pairs = pair(vs, gs, thetas[-2::-1], p) if pair else zip(vs, gs)
             vector = -sum((v * g for v, g in pairs), np.zeros_like(q))
     return vector + leak(p, thetas) if leak else vector
 
@@ -617,19 +629,27 @@ def quantities_of_tasks(case):
     return numbers
 
 
-def basis(case):
-    """Return {phrase: vector} of the gradients that a meta-gradient may be a sum of."""
+def bases(case):
+    """Yield {phrase: vector} of gradients that a meta-gradient may be a sum of: what is right and
+    the ends of the steps, and then the parts of all of them."""
     p = problem_of(case)
+    result, right = ANSWERS[case.exercise]
     thetas, grads = descend(p)
-    found = {"the query gradient at theta_k": outer(p, thetas[-1])}
-    if case.exercise == "03_maml":
-        found["the second-order term"] = rows(p, "MAML") - found["the query gradient at theta_k"]
-    found |= {f"the support gradient at theta_{s}": g for s, g in enumerate(grads)}
-    found[f"the support gradient at theta_{len(grads)}"] = outer(p, thetas[-1], "support")
-    if grads:
-        found["the query gradient at theta_0"] = outer(p, thetas[0])
-    found["theta"] = thetas[0]
-    return {phrase: vectors.mean(axis=0) for phrase, vectors in found.items()}
+    ends = {
+        "the query gradient at theta_k": outer(p, thetas[-1]),
+        "theta": thetas[0],
+        "the support gradient at theta_0": outer(p, thetas[0], "support"),
+        f"the support gradient at theta_{len(grads)}": outer(p, thetas[-1], "support"),
+        "the query gradient at theta_0": outer(p, thetas[0]),
+    }
+    steps = {f"the support gradient at theta_{s}": g for s, g in enumerate(grads)}
+    for parts in ({right: rows(p, result)} | ends, ends | steps):
+        found = {}
+        for phrase, vectors in parts.items():
+            vector = vectors.mean(axis=0)
+            if vector.any() and not any(np.allclose(vector, v, rtol=1e-9) for v in found.values()):
+                found[phrase] = vector
+        yield found
 
 
 # Exercise 8: z s, with s = 1 / (1 + exp(-beta z)). Each function takes z, s, s' and beta.
@@ -689,19 +709,18 @@ def layer(z, beta, value=None, slope=None, curvature=None, rows=as_it_is, own=1.
     return rows(np.stack([f(z, s, ds, beta) for f in (value, slope, curvature)]))
 
 
-def known_layers(case):
+OF_LAYERS = (
+    switch("slope", LAYER_SLOPES),
+    switch("curvature", LAYER_CURVATURES),
+    switch("value", LAYER_VALUES),
+    switch("rows", LAYER_ROWS),
+)
+
+
+def known_layers(case, mistakes=one_each):
     """Return the known results of exercise 8."""
     z, beta = case.arguments
-    known = single_and_pairs(
-        "(f, f', f'')",
-        functools.partial(layer, z, beta),
-        (
-            switch("slope", LAYER_SLOPES),
-            switch("curvature", LAYER_CURVATURES),
-            switch("value", LAYER_VALUES),
-            switch("rows", LAYER_ROWS),
-        ),
-    )
+    known = mistakes("(f, f', f'')", functools.partial(layer, z, beta), OF_LAYERS)
     known["(f, f', f'') without beta, as if it were 1"] = lambda: layer(z, 1.0)
     known["(f, f', f''), the derivatives with respect to beta z"] = lambda: (
         layer(z, beta) / np.reshape([1, beta, beta**2], (3, *(1,) * z.ndim))
@@ -717,7 +736,7 @@ HEAD_TERMS = ("C y u^T", "C F w u^T", "C F u w^T")
 
 def head(
     F, y, c, lam, F_q, y_q, factors=(), in_A=1.0, in_y=1.0, outside=1.0, lam_by=1.0, mean=None,
-    A_once=True, w_before=False, swap=False,
+    A_once=1, w_before=False, swap=False, of_y_q=1.0,
 ):  # fmt: skip
     """Return the gradient of exercise 9, or one with another step. in_A, in_y, outside: the power
     of c in A, in F^T C y and in front of both terms."""
@@ -726,8 +745,10 @@ def head(
     A = F.T @ (C**in_A * F) + lam * lam_by * np.eye(size)
     right = F.T @ (C**in_y * y)
     w = right if w_before else np.linalg.solve(A, right)
-    g = 2 * (F_q @ w - y_q) / (y_q.size if mean is None else mean(y_q))
-    u = np.linalg.solve(A, F_q.T @ g) if A_once else F_q.T @ g
+    g = 2 * (F_q @ w - of_y_q * y_q) / (y_q.size if mean is None else mean(y_q))
+    u = F_q.T @ g
+    for _ in range(A_once):
+        u = np.linalg.solve(A, u)
     first = n["C y u^T"] * y - n["C F w u^T"] * (F @ w)
     u, v = (w, u) if swap else (u, w)
     return C**outside * (first @ u.T - n["C F u w^T"] * (F @ u) @ v.T)
@@ -745,7 +766,11 @@ HEAD = {
     "the root of c for c everywhere": {"in_A": 0.5, "in_y": 0.5, "outside": 0.5},
     "c squared everywhere": {"in_A": 2.0, "in_y": 2.0, "outside": 2.0},
     "lam forgotten in A": {"lam_by": 0.0},
-    "u = F_q^T g, without A^-1": {"A_once": False},
+    "a minus before lam in A": {"lam_by": -1.0},
+    "y_q forgotten in the residual": {"of_y_q": 0.0},
+    "F_q w + y_q, a plus for the minus": {"of_y_q": -1.0},
+    "A^-1 twice in u": {"A_once": 2},
+    "u = F_q^T g, without A^-1": {"A_once": 0},
     "w = F^T C y, without A^-1": {"w_before": True},
     "u and w exchanged": {"swap": True},
     "a mean over the points alone in g": {"mean": len},
@@ -760,9 +785,7 @@ HEAD = {
 def known_heads(case):
     """Return the known results of exercise 9."""
     F, y, c, lam, F_q, y_q = case.arguments
-    known = single_and_pairs(
-        "the gradient in F", functools.partial(head, *case.arguments), (HEAD,), pairs=False
-    )
+    known = one_each("the gradient in F", functools.partial(head, *case.arguments), (HEAD,))
 
     def at_query():
         """Return the gradient in F_q, g w^T."""
@@ -777,6 +800,10 @@ def known_heads(case):
 KNOWN = {"01_backward": known_gradients, "02_hvp": known_products}
 KNOWN |= dict.fromkeys(ANSWERS, known_meta_gradients)
 KNOWN |= {"08_own_layer": known_layers, "09_solve_the_head": known_heads}
+TWO = {
+    name: functools.partial(KNOWN[name], mistakes=two_each)
+    for name in ("01_backward", "08_own_layer")
+}
 QUANTITIES = dict.fromkeys(("01_backward", "02_hvp"), quantities_of_points)
 QUANTITIES |= dict.fromkeys(ANSWERS, quantities_of_tasks)
 QUANTITIES["08_own_layer"] = lambda case: {
