@@ -232,6 +232,9 @@ def book(tmp_path, monkeypatch):
     (tmp_path / "01_small.py").write_text(text, encoding="utf-8")
     (tmp_path / "README.md").write_text("figures/s.png", encoding="utf-8")
     monkeypatch.setattr(markdown, "address", lambda: "")
+    # what takes longest, and has tests of its own: the playground, and pages of eight modules
+    monkeypatch.setattr(command.playground, "page", lambda: "a playground")
+    monkeypatch.setattr(command.modules, "ORDER", [*command.modules.ORDER][-1:])
 
     def run(path, folder):
         (Path(folder) / "s.png").write_bytes(b"a picture")
