@@ -79,6 +79,8 @@ def test_a_result_may_be_off_by_rounding_alone():
     assert not grade.is_right(case, np.full_like(case.truth, np.nan))
     assert not grade.is_right(case, np.full_like(case.truth, np.inf))
     assert not grade.is_right(case, "all right")
+    for size in (1e-300, 1e300):
+        assert not grade.is_right(case, np.full_like(case.truth, size))
 
 
 def test_results_on_related_arguments_do_not_count(monkeypatch):
@@ -533,6 +535,12 @@ def test_without_a_file_the_table_is_printed(tmp_path, capsys):
     with pytest.raises(SystemExit):
         grade.main([str(tmp_path / "none")])
     assert "SUBMISSIONS: expected a folder; got" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        grade.main([str(tmp_path), "--exercise", "03"])
+    said = capsys.readouterr().err
+    assert "invalid choice: '03'" in said and said.startswith(
+        "usage: python -m tinymeta.course.gra"
+    )
 
 
 class FakePen:
@@ -622,6 +630,26 @@ def test_a_class_that_was_interrupted_goes_on(tmp_path, monkeypatch):
     assert [progress[:2] for progress in shown] == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_one_is_judged_at_a_time(tmp_path, monkeypatch):
+    for student in ("ann", "bob", "eve", "joe"):
+        hand_ins.write(tmp_path / student / f"{ONE}.py", "right", tmp_path)
+        hand_ins.write(tmp_path / student / "07_bug_hunt.py", "right", tmp_path)
+    judging, seen = [], []
+
+    def judge(*arguments):
+        judging.append(1)
+        seen.append(len(judging))
+        time.sleep(0.005)
+        judging.pop()
+        return 1, 1, ""
+
+    monkeypatch.setattr(grade.Pen, "run", lambda *a: grade.Outcome("", b""))
+    monkeypatch.setattr(grade, "judge", judge)
+    monkeypatch.setattr(grade, "judge_hunt", judge)
+    rows, _ = grade.grade(tmp_path, [ONE, "07_bug_hunt"], jobs=4)
+    assert seen == [1] * 8 and [row.points for row in rows] == [1] * 8
+
+
 # Everything, slowly
 
 
@@ -656,7 +684,9 @@ def test_a_class_of_sixty_in_three_layouts(tmp_path):
     expected = hand_ins.write_class(folder, outside, names=names)
     kinds = [what.partition(":")[0] for what, _ in expected.values()]
     assert kinds.count("cheat") >= 15 and kinds.count("odd") >= 12 and kinds.count("broken") >= 10
-    command = [sys.executable, "-m", "tinymeta.course.grade", str(folder), "--exercise", *names]
+    measured = "import resource, sys; from tinymeta.course import grade; grade.main()\n"
+    measured += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    command = [sys.executable, "-c", measured, str(folder), "--exercise", *names]
     table, results = tmp_path / "grades.csv", tmp_path / "results"
     begin, before = time.monotonic(), processes() if os.path.isdir("/proc") else set()
     done = subprocess.run(
@@ -668,7 +698,7 @@ def test_a_class_of_sixty_in_three_layouts(tmp_path):
         check=False,
     )
     seconds = time.monotonic() - begin
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and ", 0 not graded, " in done.stderr, done.stderr[-2000:]
     with open(table, encoding="utf-8", newline="") as file:
         rows = [
             grade.Row(
@@ -688,16 +718,19 @@ def test_a_class_of_sixty_in_three_layouts(tmp_path):
     for path in results.glob("*/results.json"):
         assert len(check_gradescope(json.loads(path.read_text(encoding="utf-8")))) == len(names)
     assert len([*results.iterdir()]) == 60
-    left = {pid for pid in (processes() if before else set()) - before if is_ours(pid, tmp_path)}
-    assert not left
-    print(f"\n60 x {len(names)}: {seconds:.0f} s")
+    assert not [*filter(is_a_hand_in, (processes() if before else set()) - before)]
+    memory = int(done.stdout) / (1024 if sys.platform == "linux" else 1 << 20)
+    assert memory < 500
+    cheats = sum(what.startswith(("cheat", "broken")) for what, _ in expected.values())
+    print(f"\n60 x {len(names)}: {seconds:.0f} s, {memory:.0f} MB, {cheats} cheats and broken ones")
+    print(*(f"{what}: {message}" for what, message in messages.items()), sep="\n")
 
 
-def is_ours(pid, folder):
-    """Return whether a process is a hand-in's."""
+def is_a_hand_in(pid):
+    """Return whether a process is one that the grader has started."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"hand_in" in file.read()
+            return b"hand_in.main" in file.read()
     except OSError:
         return False
 

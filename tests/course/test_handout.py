@@ -128,7 +128,9 @@ def test_the_command(project, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["handout", str(tmp_path / "students"), "--word", WORD])
     with pytest.raises(SystemExit):
         handout.main()
-    assert "expected an empty folder" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected an empty folder" in said
+    assert said.startswith("usage: python -m tinymeta.course.handout ")
 
 
 # The project itself

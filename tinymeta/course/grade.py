@@ -53,6 +53,7 @@ NAMES = (*sorted([*EXERCISES, HUNT]),)
 READ_BY_PEOPLE = ("10_own_tasks",)
 CLAIMS = {"04_first_order_maml": ("FIRST_TO_FAIL", "BY")}
 PACKAGE = Path(tinymeta.__file__).parent
+JUDGING = threading.Lock()  # cases and explanations are made when they are first asked for
 START = (
     "import sys; sys.path[:0] = sys.argv[1:]; from tinymeta.course import hand_in; hand_in.main()"
 )
@@ -352,8 +353,7 @@ def is_right(case, got):
     """Return whether the result in a case is right: an array, or the sentence why there is none."""
     if diagnosis.no_result(got, case.truth):
         return False
-    with np.errstate(all="ignore"):
-        return bool(diagnosis.error_of(case, got) <= grading.BOUND)
+    return bool(diagnosis.error_of(case, got) <= grading.BOUND)
 
 
 def explain(cases, results):
@@ -362,8 +362,7 @@ def explain(cases, results):
     if all(is_right(case, of_case[0]) for case, of_case in zip(cases, results)):
         return ""
     try:
-        with np.errstate(all="ignore"):
-            return grading.explain(cases, results) or "wrong"
+        return grading.explain(cases, results) or "wrong"
     except Exception as error:
         return f"wrong ({type(error).__name__} on the way to say why: {error})"
 
@@ -477,13 +476,15 @@ def grade_answer(student, name, answers, pen, kept, word):
         files = ", ".join(path.name for path in paths)
         raise NotGraded(f"{len(paths)} files of this exercise: {files}; keep one of them")
     if name == HUNT:
-        return judge_hunt(cells, word)
+        with JUDGING:
+            return judge_hunt(cells, word)
     parts = student, name, calls_of(name), *cells
     outcome = kept.get(*parts)
     if outcome is None:
         outcome = pen.run(name, cells)
         kept.put(outcome, *parts)
-    return judge(name, outcome)
+    with JUDGING:
+        return judge(name, outcome)
 
 
 def grade_student(student, answers, names, *tools):
@@ -527,7 +528,7 @@ def grade(folder, names=NAMES, word=hunt.WORD, kept=None, places=(), progress=No
     """
     students, nobodys = submissions.find(Path(folder), (*NAMES, *READ_BY_PEOPLE))
     for name in names:
-        most_points(name)  # once, before there are threads
+        most_points(name)  # before there are threads
     kept, rows = Kept(kept), {}
     with Pen((Path(folder).resolve(), *places)) as pen, ThreadPoolExecutor(jobs) as pool:
 
