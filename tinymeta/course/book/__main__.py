@@ -46,7 +46,9 @@ def pages(path, outputs, figures, address):
 def whole_book():
     """Return {file name: content} of the pages that are of no lesson."""
     index = page.index({path: record.outputs_of(path)[0] for path in lessons()})
-    return {"index.html": index, "playground.html": playground.page()} | {
+    sheet = deck.sheet(lessons())
+    made = {"index.html": index, "playground.html": playground.page(), "bets.html": sheet}
+    return made | {
         f"module_{name}.html": page.module(name, modules.page_body(name)) for name in modules.ORDER
     }
 

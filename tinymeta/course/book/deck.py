@@ -54,3 +54,16 @@ def deck(path, outputs):
     body = f"<main>{''.join(slides)}</main>"
     heading = f"{title(cells(path))} - slides of lesson {path.stem[:2]}"
     return page.whole(heading, body, ("page.css", "deck.css"), "deck.js")
+
+
+def sheet(paths):
+    """Return the bets of all lessons on paper: questions, room for a guess, and no answers."""
+    made = []
+    for path in paths:
+        made.append(f"<h2>{path.stem[:2]} {page.spans(title(cells(path)))}</h2><ol>")
+        for bet, _ in guide.plan(path).bets:
+            asked = page.spans(bet[0].upper() + bet[1:])
+            made.append(f'<li>{asked}<p class="guess">My guess:</p></li>')
+        made.append("</ol>")
+    about = "<h1>Bets</h1><p>Write down a guess before the number is shown. Name:</p>"
+    return page.whole("tinymeta: bets", f'<main class="bets">{about}{"".join(made)}</main>')
