@@ -3,12 +3,14 @@ numerical derivatives, sums over all cases or quadrature, not by the formula of 
 
 A number, or a formula that ends in one, names its value: 0.25<!--paper: 3 alpha--> is what
 `problem_3` returns as "alpha". Whatever stands between the signs of equality of such a formula, and
-has numbers alone, is worked out as well."""
+has numbers alone, is worked out as well. A formula with letters in it is worked out at some values
+of them, which are returned with what it should come to: `At(value, letters)`."""
 
 import functools
 import itertools
 import re
 from math import atan, comb, exp, log, pi, sqrt
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -27,6 +29,14 @@ PAGES = {"statements": STATEMENTS, "solutions": SOLUTIONS}
 
 
 # What the problems need
+
+
+class At(NamedTuple):
+    """What a formula comes to at these values of its letters; lam is lambda, bary is y with a
+    bar, and a prime is written out."""
+
+    value: float
+    letters: dict
 
 
 def gradient(f, at):
@@ -95,6 +105,8 @@ def problem_1():
         "largest": largest,
         "tasks": tasks,
         "worst, per cent": 100 * worst,
+        "loss": At(scale * 0.3**-tail, {"u": 0.3, "p": tail}),
+        "loss of 0": At(4.5, {"a": 3}),
         "mean of 0": (amplitudes**2 / 2).mean(),
         "middle": 0.5,
         "median of 0": np.median(amplitudes**2 / 2),
@@ -171,6 +183,10 @@ def problem_3():
         moved = parts(w + 1e-20j * v, **how)
         return {name: value.imag / 1e-20 for name, value in moved.items()}
 
+    v1, v2 = other = np.array([0.7, 1.3])  # other weights, for the formulas
+    at = {"w_1": v1, "w_2": v2}
+    first = gradient(lambda w: w[1] * (w[0] * x) ** 2, other)
+    second = hessian(lambda w: w[1] * (w[0] * x) ** 2, other)
     product = slopes(lambda w: gradient(lambda w: (w[1] * (w[0] * x) ** 2 - y) ** 2, w), w) @ v
     forgetful = np.array([R(curved=False)["g_1"], R(curved=False)["g_2"]])
     return {
@@ -183,6 +199,13 @@ def problem_3():
         "Hv": product,
         "H": hessian(lambda w: (w[1] * (w[0] * x) ** 2 - y) ** 2, w),
         "R x": 0,
+        "loss": At((v2 * (v1 * x) ** 2 - y) ** 2, at),
+        "output": At(v2 * (v1 * x) ** 2, at),
+        "out_1": gradient(lambda w: w[1] * (w[0] * x) ** 2, w)[0],
+        "out_2": gradient(lambda w: w[1] * (w[0] * x) ** 2, w)[1],
+        **{f"d out {n}": At(slope, at) for n, slope in enumerate(first, 1)},
+        "d out 11": At(second[0, 0], at),
+        "d out 12": At(second[0, 1], at),
         "R g_1 without f''": forgetful[0],
         "off": np.linalg.norm(product - forgetful) / np.linalg.norm(product),
     }
@@ -269,6 +292,8 @@ def problem_5():
         },
         "gradient": maml(stops["first order"]),
         **{f"{name}'s loss": meta_loss(np.array([w])) for name, w in stops.items()},
+        **{f"loss {i + 1}": At(TWO_TASKS[i](np.array([0.3])), {"w": 0.3}) for i in (0, 1)},
+        **{f"q of {i + 1}": At(after(0.3)[i], {"w": 0.3, "alpha": alpha}) for i in (0, 1)},
         "same alpha": same,
         "same stop": root(lambda w: maml(w, same), -1, 2),
     }
@@ -291,7 +316,13 @@ def problem_6():
             for a, b in zip(displacements(0.0, alpha, k), displacements(1.0, alpha, k))
         ]
 
+    task, three = parabola(0.7, 0.4), {"lam": 0.7, "c": 0.4, "w": 1.3, "alpha": 0.3, "k": 3}
+    start = np.array([three["w"]])
+    moved = (start - descend(task, start, 0.3, 3)).item()
     return {
+        "loss": At(task(start), three),
+        "way": At(moved, three),
+        "meta-gradient": At(moved / 0.3, three),
         "one step": 1,
         "alpha": alpha,
         "large alpha": large,
@@ -308,6 +339,7 @@ def problem_7():
     A, B = np.array([4.0, 5, 6, 7, 8]), np.array([6.0, 5, 8, 7, 9])
 
     assert A.var() == B.var()
+    V = {"V": float(A.var(ddof=1) + B.var(ddof=1))}
 
     def error(values):
         return values.std(ddof=1) / sqrt(values.size)
@@ -329,6 +361,9 @@ def problem_7():
         "error of 25": error(all_pairs),
         "error of groups": groups,
         "error of pairs": error(B - A),
+        "sum, V": At(((all_pairs - all_pairs.mean()) ** 2).sum(), V),
+        "square of 25": At(error(all_pairs) ** 2, V),
+        "square of groups": At(groups**2, V),
         "ratio": groups / error(all_pairs),
         "t of 25": all_pairs.mean() / error(all_pairs),
         "t of groups": all_pairs.mean() / groups,
@@ -384,6 +419,9 @@ def problem_9():
 
     stops = {name: root(programs[name], -5, 20) for name in "ABCE"}
     return {
+        "support loss": At(support(np.array([0.3])), {"w": 0.3}),
+        "query loss": At(query(np.array([0.3])), {"w": 0.3}),
+        "step": At(descend(support, np.array([0.3]), alpha).item(), {"w": 0.3}),
         "start": w[0],
         "alpha": alpha,
         "curvature": hessian(support, w).item(),
@@ -420,7 +458,13 @@ def problem_10():
         return lambda rate: c[0] + c[1] * rate
 
     n, of_maml = 100, two_terms(maml)
+    some = {"alpha": 0.3, "lam": 0.7, "k": 3, "w": 1.3}
     return {
+        "loss": At(parabola(0.7, 0.0)(np.array([1.3])), some),
+        "of MAML": At(maml(0.3 * 0.7), some),
+        "of first order": At(first(0.3 * 0.7), some),
+        "of Reptile": At(reptile(0.3 * 0.7), some),
+        "two terms": At(two_terms(reptile)(0.3 * 0.7), some),
         "k": 3,
         "minimum": 0,
         "rate 1": small,
@@ -483,6 +527,8 @@ def problem_11():
         "lambda uneven": largest(two, [4, 1]),
         "largest lambda": 2 / alpha,
         "square sum": 2 / alpha / 2,
+        "lambda on the curve": At(largest(two, np.array([3, 4 / 3])), {"w_1": 3, "w_2": 4 / 3}),
+        "squares on the curve": At(3**2 + (4 / 3) ** 2, {"w_1": 3}),
         "squares": [(y / high) ** 2, high**2],
         "low": y / high,
         "high": high,
@@ -523,6 +569,8 @@ def problem_12():
         "alpha": alpha,
         "factor": 0.9,
         "noise of mean": mean.var() - spread,
+        "gamma of k": At(0.9**3, {"alpha": alpha, "k": 3}),
+        "after": At(found[3], {"gamma": 0.9**3, "tau": 2, "sigma": 3, "K": K}),
         "gamma": best,
         "real k": log(best) / log(0.9),
         "k": k,
@@ -568,6 +616,11 @@ def problem_13():
         "parts": slopes(parts, np.array([f, f, f])),
         "in log mu": in_log_mu,
         "in f_q": in_f_q,
+        "slope": At(
+            slopes(lambda w: (1.3 * w - 2) ** 2 + 3 * w**2, 0.6)[0].item(),
+            {"f": 1.3, "w": 0.6, "y": 2, "mu": 3},
+        ),
+        "minimum": At(head(1.3, 3), {"f": 1.3, "y": 2, "mu": 3}),
         "dw/df": slopes(lambda t: head(t[0], mu), f)[0],
         "best f": largest,
         "best w": head(largest, mu),
@@ -609,6 +662,8 @@ def problem_14():
         "p_2": p[1],
         "loss": value(z[0]),
         "delta": gradient(value, z[0]),
+        "dp_1/dz_1": At(H[0, 0], {"p_1": p[0], "p_2": p[1]}),
+        "eigenvalue": At(np.linalg.eigvalsh(H)[-1], {"p_1": p[0], "p_2": p[1]}),
         "p_1 p_2": p[0] * p[1],
         "R along 1": H @ [1, 0],
         "R along both": H @ [1, 1],
@@ -674,7 +729,14 @@ def problem_15():
         left = np.eye(K) - fit
         return noise * (left @ left.T).trace() / K, noise * (1 + (fit @ fit.T).trace() / K)
 
+    losses, some = grades(4), {"gamma": 0.3, "tau": sqrt(spread), "sigma": sqrt(noise), "K": 4}
+    few, many = ({"D": 3, "K": K, "sigma": sqrt(noise)} for K in (3, 10))
     return found | {
+        "own": At(losses(0.3)[0], some),
+        "own slope": At(slopes(lambda gamma: losses(gamma.item())[0], 0.3).item(), some),
+        "best": At(lowest(losses, 1), {n: v for n, v in some.items() if n != "gamma"}),
+        "own of least squares": At(least_squares(10)[0], many),
+        "new of least squares": At(least_squares(3)[1], few),
         "copy": 0,
         "spread": spread,
         "noise": noise,
@@ -708,7 +770,13 @@ def problem_16():
         chance = lambda t: np.exp(-((a - t) ** 2 - (a - theta) ** 2) / (2 * sigma**2))  # noqa: E731
         return slopes(lambda t: (weights * after(theta, a)) @ chance(t), theta)[0]
 
+    some = {"alpha": alpha, "sigma": sigma, "theta": 2, "b": 0.5, "a": 1.7}
     return {
+        "step": At(after(2.0, 1.7), some),
+        "fixed action": At(number(lambda t: after(t, 1.7)[0], 2.0), some),
+        "without": At(without(2.0), some),
+        "score": At(score(2.0), some),
+        "baseline": At(without(2.0, 0.5), some),
         "alpha": alpha,
         "sigma": sigma,
         "theta": 2,
@@ -742,6 +810,7 @@ def problem_17():
         return [(slopes(lambda w: descend(loss, w, alpha, k), np.zeros(2)).T @ v)[0] for v in along]
 
     return {
+        "factor": At((D @ along[0])[0], {"mu": mu, "lam": 9}),
         "row 1": H[0],
         "row 2": H[1],
         "mu": mu,
@@ -787,6 +856,7 @@ def problem_18():
         "error": sqrt(a + b),
         "error of tasks": sqrt(b),
         "df": (a + b) ** 2 / (a**2 + b**2),
+        "rule": At(36 / 20, {"a": 2, "b": 4}),
         "quantile 2": t_quantile(2),
     }
 
@@ -812,7 +882,7 @@ def array(*entries):
 
 
 WORDS = {"array": array, "sqrt": sqrt, "ln": log, "exp": exp, "arctan": atan, "pi": pi}
-NUMBER = re.compile(r"(?<![\d.])\d+(?:\.\d+)?")
+NUMBER = re.compile(r"(?<![\d._])\d+(?:\.\d+)?")
 LITERAL = re.compile(r"-?\d+(?:\.\d+)?")
 MARK = r"<!--paper: (\d+) (.*?)-->"
 FORMULA = r"\$`([^`]*)`\$"
@@ -828,10 +898,12 @@ def matrix(found):
 
 
 @functools.cache
-def evaluate(tex):
-    """Return what a side of a formula comes to, or None if there are letters in it."""
+def evaluate(tex, letters=()):
+    """Return what a side of a formula comes to, with the letters' values as (name, value) pairs, or
+    None if there are other letters in it."""
     code = re.sub(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}", matrix, " ".join(tex.split()))
     code = re.sub(r"\\(?:left|right|quad|[,;])", "", code).replace(r"\cdot", "*")
+    code = re.sub(r"\\bar\{(\w)\}", r"bar\1", code).replace("'", "prime").replace(r"\lambda", "lam")
     code = re.sub(r"(?<!\w)e\^\{", r"\\exp{", code)
     before = None
     while before != code:  # from the innermost braces on
@@ -839,33 +911,39 @@ def evaluate(tex):
         code = re.sub(r"\\t?frac\{([^{}]*)\}\{([^{}]*)\}", r"((\1)/(\2))", code)
         code = re.sub(r"\\(sqrt|exp)\{([^{}]*)\}", r"\1(\2)", code)
         code = re.sub(r"\^\{([^{}]*)\}", r"**(\1)", code)
-    code = re.sub(r"\^(\d)", r"**\1", code)
-    code = re.sub(r"\\(ln|arctan|pi)(?!\w)", r"\1", code)
+    code = re.sub(r"\^(\w)", r"**\1", code)
+    code = re.sub(r"\\([a-z]+)", r"\1", code)
     code = re.sub(r"(?<!\w)\((?=[^()]*,)", "array(", code.strip())  # a vector
-    if not re.search(r"\d", code) or re.search(
-        r"[^\d\s.,*/+()-]", re.sub("|".join(WORDS), "", code)
-    ):
+    code = re.sub(r"(?<=[\w)]) +(?=[\w(])", "*", code)  # a product without a sign
+    names, known = set(re.findall(r"[A-Za-z]\w*", code)), WORDS | dict(letters)
+    if not (names <= known.keys() and re.search(r"\w", code)):
         return None
-    return eval(code, {"__builtins__": {}}, WORDS)
+    return eval(code, {"__builtins__": {}}, known)
 
 
 def sides(formula):
     return re.split(r"=|\\approx", formula)
 
 
+def answer(problem, name):
+    """Return a value, and those of the letters in its formula as (name, value) pairs."""
+    found = answers(int(problem))[name]
+    return (found.value, (*found.letters.items(),)) if isinstance(found, At) else (found, ())
+
+
 def wrong(text, problem, name):
     """Return what is not right about a number, or a formula that ends in one: None if all is.
     Behind = it is exact, behind \\approx or alone it is rounded to as many digits as it has."""
-    value = answers(int(problem))[name]
+    value, letters = answer(problem, name)
     *others, last = sides(text)
-    result = evaluate(last)
+    result = evaluate(last, letters)
     if result is None:
         return f"ends in no number: {text}"
     allowed = 1e-6 * np.maximum(1, abs(np.ravel(result)))
-    if "=" not in re.findall(r"=|\\approx", text)[-1:]:
+    if not letters and "=" not in re.findall(r"=|\\approx", text)[-1:]:
         printed = LITERAL.findall(last)
         allowed = np.array([0.5 * 10.0 ** -len(n.partition(".")[2]) + 1e-9 for n in printed])
-    for found in [value, *map(evaluate, others)]:
+    for found in [value, *(evaluate(side, letters) for side in others)]:
         if found is None:
             continue
         if not np.size(found) == np.size(result) == len(allowed):
@@ -893,13 +971,13 @@ def test_every_number_is_what_it_is_computed_to_be(page):
     assert len(found) > 100
 
 
-def changed(text):
-    """Yield the text with one number of its numeric sides changed, each in turn."""
+def changed(text, letters):
+    """Yield the text with one number changed, each in turn, on the sides that are worked out."""
     for match in NUMBER.finditer(text):
         side = re.split(r"=|\\approx", text[: match.start()])
         rest = text[match.start() :]
         whole = side[-1] + re.split(r"=|\\approx", rest)[0]
-        if evaluate(whole) is not None:
+        if evaluate(whole, letters) is not None:
             digits = match[0]
             last = str((int(digits[-1]) + 5) % 10)
             yield text[: match.start()] + digits[:-1] + last + text[match.end() :]
@@ -910,11 +988,11 @@ def test_a_number_that_is_changed_would_be_found(page):
     """The negative control: each number of each formula in turn, in its last digit."""
     missed, tried = [], 0
     for text, problem, name in marks(page):
-        for other in changed(text):
+        for other in changed(text, answer(problem, name)[1]):
             tried += 1
             try:
                 fault = wrong(other, problem, name)
-            except (ZeroDivisionError, OverflowError, ValueError):
+            except (ZeroDivisionError, OverflowError, ValueError, NameError):
                 fault = "no number"
             if fault is None:
                 missed.append((text, other))
