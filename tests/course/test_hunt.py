@@ -287,6 +287,7 @@ def refused(name, answer, stage, says):
             "wrong number: it is off by 0.018 at the usual input, not by 0.02$",
         ),
         ("f''", ("f''", {}, 0), "evidence", "wrong number: it is off by 0.018"),
+        ("f''", ("f''", {}, 2), "evidence", "wrong number: .*, not by 2"),
         (
             "f''",
             ("other points", {}, 0.11),
