@@ -8,7 +8,7 @@ A formula is read once, as a row of pieces that know both. What is not listed he
 
 import html
 import re
-from typing import NamedTuple
+from collections import namedtuple
 
 GREEK = dict(
     zip(
@@ -17,15 +17,21 @@ GREEK = dict(
         "varphi chi psi omega Delta Sigma Omega".split(),
     )
 )
-RELATIONS = {"=": "=", "≤": r"\le", "≥": r"\ge", "≈": r"\approx", "≠": r"\ne", "<": r"\lt"}
-RELATIONS |= {">": r"\gt", "→": r"\to", "←": r"\gets", "∈": r"\in", "∝": r"\propto"}
-RELATIONS |= {"∼": r"\sim", "~": r"\sim"}
-SUMS = {"+": "+", "−": "-", "-": "-", "±": r"\pm"}
-OTHERS = {"⊤": r"\top", "⊙": r"\odot", "·": r"\cdot", "*": r"\cdot", "×": r"\times"}
-OTHERS |= {"∇": r"\nabla", "∂": r"\partial", "Σ": r"\sum", "…": r"\dots", "∞": r"\infty"}
-OTHERS |= {"|": r"\vert", "‖": r"\Vert", "%": r"\%", "/": "/", ",": ",", ";": ";", ".": "."}
-KINDS = {"relation": RELATIONS, "sum": SUMS, "operator": OTHERS | {":": ":", "!": "!"}}
-KINDS |= {"open": {"(": "(", "[": "["}, "close": {")": ")", "]": "]"}}
+KINDS = {
+    "relation": {
+        "=": "=", "≤": r"\le", "≥": r"\ge", "≈": r"\approx", "≠": r"\ne", "<": r"\lt",
+        ">": r"\gt", "→": r"\to", "←": r"\gets", "∈": r"\in", "∝": r"\propto", "∼": r"\sim",
+        "~": r"\sim",
+    },
+    "sum": {"+": "+", "−": "-", "-": "-", "±": r"\pm"},
+    "operator": {
+        "⊤": r"\top", "⊙": r"\odot", "·": r"\cdot", "*": r"\cdot", "×": r"\times",
+        "∇": r"\nabla", "∂": r"\partial", "Σ": r"\sum", "…": r"\dots", "∞": r"\infty",
+        "|": r"\vert", "‖": r"\Vert", "%": r"\%",
+    } | {c: c for c in "/,;.:!"},
+    "open": {"(": "(", "[": "["},
+    "close": {")": ")", "]": "]"},
+}  # fmt: skip
 FUNCTIONS = {"sin", "cos", "tanh", "log", "exp", "max", "min"}  # those that TeX knows
 WORDS = {"relu", "standard", "error", "for", "diag", "sign", "softplus", "and", "then"}
 POWERS = {"²": "2", "³": "3"}
@@ -36,12 +42,8 @@ class UnknownFormula(ValueError):
     """A formula has something that cannot be set."""
 
 
-class Piece(NamedTuple):
-    """A piece of a formula, as TeX and as MathML. Its kind is "term", "space" or one of KINDS."""
-
-    kind: str
-    tex: str
-    mathml: str
+# A piece of a formula, as TeX and as MathML; its kind is "term", "space" or one of KINDS
+Piece = namedtuple("Piece", "kind tex mathml")
 
 
 def term(tex, mathml):

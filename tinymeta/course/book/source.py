@@ -5,8 +5,8 @@ commands, displayed formulas and answers to fold out; what else begins a block i
 """
 
 import re
+from collections import namedtuple
 from pathlib import Path
-from typing import NamedTuple
 
 LESSONS = Path(__file__).resolve().parents[3] / "lessons"
 BOOK, FIGURES = LESSONS / "book", LESSONS / "figures"
@@ -21,12 +21,8 @@ class BadLesson(ValueError):
     """A lesson, or the record of its run, is not what the book can be made of."""
 
 
-class Cell(NamedTuple):
-    """A cell: its kind ("text", "code" or "folded"), its text, and the line where it begins."""
-
-    kind: str
-    text: str
-    line: int
+# A cell: its kind ("text", "code" or "folded"), its text, and the line where it begins
+Cell = namedtuple("Cell", "kind text line")
 
 
 def lessons():
@@ -36,31 +32,25 @@ def lessons():
 
 def cells(path):
     """Return the cells of a lesson."""
-    found = []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    starts = [i for i, line in enumerate(lines) if line.startswith("# %%")]
-    if any(line.strip() for line in lines[: starts[0] if starts else None]):
+    before, *pieces = re.split("^(# %%.*)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found, line = [], 1
+    if before.strip() or not pieces:
         raise BadLesson(f"{path.name}: expected a cell marker `# %%` in its first line")
-    for i, end in zip(starts, [*starts[1:], len(lines)]):
-        kind = MARKERS.get(lines[i])
+    for marker, body in zip(pieces[::2], pieces[1::2]):
+        kind = MARKERS.get(marker)
         if kind is None:
-            raise BadLesson(
-                f"{path.name}, line {i + 1}: expected one of {', '.join(MARKERS)}; got {lines[i]!r}"
-            )
-        body = lines[i + 1 : end]
-        while body and not body[-1].strip():
-            body.pop()
-        while body and not body[0].strip():
-            body.pop(0)
-            i += 1
+            known = ", ".join(MARKERS)
+            raise BadLesson(f"{path.name}, line {line}: expected one of {known}; got {marker!r}")
+        text = body.strip("\n")
+        start = line + 1 + len(body) - len(body.lstrip("\n"))
         if kind == "text":
-            if body[:1] != ['"""'] or body[-1:] != ['"""'] or len(body) < 3:
-                raise BadLesson(
-                    f'{path.name}, line {i + 2}: expected the text of a cell between two lines """'
-                )
-            body, i = body[1:-1], i + 1
-        if body:
-            found.append(Cell(kind, "\n".join(body), i + 2))
+            quoted = re.fullmatch('"""\n(.+)\n"""', text, re.DOTALL)
+            if not quoted:
+                raise BadLesson(f'{path.name}, line {start}: expected a text between two lines """')
+            text, start = quoted[1], start + 1
+        if text:
+            found.append(Cell(kind, text, start))
+        line += 1 + body.count("\n")
     return found
 
 
@@ -75,14 +65,10 @@ def question(cells):
     return " ".join(found[1].split()) if found else ""
 
 
-class Block(NamedTuple):
-    """A block of Markdown: its kind, its text, and its parts: the items of a list, the rows of a
-    table (lists of cells), the blocks of a quotation or of an answer to fold out, the level of a
-    heading, the language of code."""
-
-    kind: str
-    text: str = ""
-    parts: object = ()
+# A block of Markdown: its kind, its text, and its parts: the items of a list, the rows of a table
+# (lists of cells), the blocks of a quotation or of an answer to fold out, or the level of a
+# heading, the language of code
+Block = namedtuple("Block", "kind text parts", defaults=("", ()))
 
 
 def blocks(text):
