@@ -90,7 +90,7 @@ def letters(text):
 
 # row of the table: what it says, and the letter that it is about
 EVERYWHERE = {row.split("|")[1]: row for row in TABLE.split("\n")}
-ALONE = {}
+COMMON, ALONE = letters(" ".join(EVERYWHERE)), {}
 for row in FEW.split("\n"):
     numbers, called = row.strip("|").split("|")
     for number in re.findall(r"\d\d", numbers):
@@ -101,7 +101,7 @@ for row in FEW.split("\n"):
 def test_a_board_has_the_letters_of_its_lesson_and_of_the_table(path, board):
     used = letters(" ".join(f"${f}$" for f in formulas_of(board)))
     assert used <= LETTERS[path]
-    assert used <= letters(" ".join(EVERYWHERE)) | ALONE.get(path.stem[:2], set())
+    assert used <= COMMON | ALONE.get(path.stem[:2], set())
 
 
 @pytest.mark.parametrize("symbol", EVERYWHERE)
@@ -253,3 +253,129 @@ def test_bets_that_nobody_can_settle_would_be_found():
     assert wrong_bets([settled, open_one]) == ["Bet: how far?"]
     assert wrong_bets([settled]) == ["1 bets"]
     assert wrong_bets([("Why?", "So."), settled, settled]) == ["not first"]
+
+
+# The timetables
+
+LESSON = re.compile(r"(\d+) lesson (\d\d) \(([\d, -]+)\)")
+TIMETABLES = [
+    [cell.strip() for cell in row.strip("|").split("|")]
+    for row in re.findall(r"^\| (?:the only|\d of).*\|$", SECTIONS["Timetables"], re.MULTILINE)
+]
+
+
+def parts(text):
+    """Return the numbers that "1-3, 6" stands for."""
+    found = []
+    for piece in text.split(", "):
+        first, _, last = piece.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def minutes_of(lesson):
+    path = next(path for path in LESSONS if path.stem.startswith(lesson))
+    return [minutes for minutes, _ in PLANS[path].minutes]
+
+
+def wrong_minutes(meeting):
+    """Return what does not add up in "15 installing · 35 lesson 01 (1-4) · ..."."""
+    wrong = []
+    for minutes, lesson, numbers in LESSON.findall(meeting):
+        plan = minutes_of(lesson)
+        chosen = parts(numbers)
+        if max(chosen) > len(plan) or sum(plan[i - 1] for i in chosen) != int(minutes):
+            wrong.append(f"{minutes} lesson {lesson} ({numbers})")
+    total = sum(int(item.split()[0]) for item in meeting.split(" · "))
+    return wrong + [f"{total} minutes"] * (total != 90)
+
+
+@pytest.mark.parametrize("row", TIMETABLES, ids=lambda row: row[0])
+def test_a_meeting_adds_up_to_90_minutes_of_parts_of_the_plans(row):
+    name, meeting, skipped, exercises = row
+    assert wrong_minutes(meeting) == []
+    assert "5 bets" in meeting
+    last = {"the only one", *(f"{n} of {n}" for n in (2, 4, 7))}
+    assert bool(exercises) == (name not in last)
+    for exercise in filter(None, exercises.split(", ")):
+        assert (ROOT / "lessons" / "exercises" / f"{exercise}.py").exists()
+    held = {(lesson, i) for _, lesson, numbers in LESSON.findall(meeting) for i in parts(numbers)}
+    named = re.findall(r"lesson (\d\d) \(([\d, -]+)\)", skipped)
+    spare = {(lesson, i) for lesson, numbers in named for i in parts(numbers)}
+    assert spare and spare <= held and ("03", 6) not in spare  # the check is never skipped
+
+
+def test_there_are_courses_of_1_2_4_and_7_meetings():
+    names = [row[0] for row in TIMETABLES]
+    assert names == ["the only one", *(f"{i} of {n}" for n in (2, 4, 7) for i in range(1, n + 1))]
+    first = [row[1] for row in TIMETABLES if row[0].startswith(("the", "1 of"))]
+    others = [row[1] for row in TIMETABLES if not row[0].startswith(("the", "1 of"))]
+    assert all("installing" in meeting for meeting in first)
+    assert all("exercises returned" in meeting for meeting in others[:-1])
+
+
+def test_a_lesson_that_takes_another_s_place_takes_as_long():
+    other = SECTIONS["Timetables"].partition("In place of lesson 13")[2].partition("\n\n")[0]
+    found = LESSON.findall(" ".join(other.split()))
+    assert len(found) >= 4
+    for minutes, lesson, numbers in found:
+        assert minutes == "40" == str(sum(minutes_of(lesson)[i - 1] for i in parts(numbers)))
+
+
+def test_a_meeting_that_does_not_add_up_would_be_found():
+    assert wrong_minutes("50 installing · 40 lesson 04 (2-5)") == []
+    assert wrong_minutes("50 installing · 35 lesson 01 (1-4) · 10 rest") == ["95 minutes"]
+    assert wrong_minutes("50 installing · 40 lesson 01 (1-4)") == ["40 lesson 01 (1-4)"]
+    assert wrong_minutes("50 installing · 40 lesson 01 (6)") == ["40 lesson 01 (6)"]
+
+
+# The commands, on three systems
+
+
+def fenced(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "lessons").glob("*.md"))]
+PAGES += sorted((ROOT / "lessons" / "exercises").glob("*.md"))
+NOT_IN_POWERSHELL_5 = r"&&|\|\||\bexport\b|\$\(|\.venv/|/bin/|\bpython3\b|\\$"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_for_windows_are_read_by_its_own_powershell(page):
+    for block in fenced(page.read_text(encoding="utf-8"), "powershell"):
+        assert not re.search(NOT_IN_POWERSHELL_5, block, re.MULTILINE), block
+        assert all(line.startswith(("py ", ".venv\\", "Get-", "$env:")) for line in lines(block))
+
+
+def lines(block):
+    return block.strip().split("\n")
+
+
+def test_every_command_of_the_guide_is_given_for_three_systems_with_nothing_activated():
+    found = re.findall(r"^```(sh|powershell)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    assert [language for language, _ in found] == ["sh", "powershell"] * (len(found) // 2)
+    for (_, posix), (_, windows) in zip(found[::2], found[1::2]):
+        assert len(lines(posix)) == len(lines(windows))
+        for line in lines(posix):
+            assert line.startswith(("python3 -m venv", ".venv/bin/python", "for "))
+        for a, b in zip(lines(posix), lines(windows)):
+            if not a.startswith("for "):
+                assert b == a.replace("/", "\\").replace("\\bin\\", "\\Scripts\\").replace(
+                    "python3 -m venv", "py -m venv"
+                )
+
+
+def test_the_readme_runs_on_windows_what_it_runs_elsewhere():
+    readme = PAGES[0].read_text(encoding="utf-8")
+    elsewhere = [part for block in fenced(readme, "sh") for part in block.strip().split(" && ")]
+    windows = [line for block in fenced(readme, "powershell") for line in lines(block)]
+    for command in (part for part in elsewhere if not part.startswith("python3")):
+        assert command.replace("/", "\\").replace("\\bin\\", "\\Scripts\\") in windows
+    assert windows[0] == "py -m venv .venv"
+
+
+def test_a_command_that_powershell_5_cannot_read_would_be_found():
+    for line in ("a && b", "a || b", "export A=1", "$(date)", ".venv/bin/python x", "python3 x"):
+        assert re.search(NOT_IN_POWERSHELL_5, line)
+    assert not re.search(NOT_IN_POWERSHELL_5, '$env:A = "."\n.venv\\Scripts\\python -m pip | x')
