@@ -60,13 +60,15 @@ def test_files_may_be_read_where_the_nearest_folder_says_so(places):
         elsewhere,
         elsewhere / "file.py",
         elsewhere / "new.py",
-        elsewhere / "no" / "new.py",
         os.fsencode(elsewhere),
         "/",
     ):
         assert is_refused(hook, "open", path, "r", 0), path
         assert is_refused(hook, "open", str(path), None, os.O_RDONLY), path
     assert not is_refused(hook, "open", 3, "r", 0)  # a file that is open
+    # for the system to say that there is none
+    assert not is_refused(hook, "open", elsewhere / "no" / "new.py", "r", 0)
+    assert not is_refused(hook, "os.mkdir", work / "no" / "new", -1)
 
 
 def test_files_may_be_written_in_the_working_folder_alone(places):

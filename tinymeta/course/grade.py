@@ -53,10 +53,20 @@ NAMES = (*sorted([*EXERCISES, HUNT]),)
 READ_BY_PEOPLE = ("10_own_tasks",)
 CLAIMS = {"04_first_order_maml": ("FIRST_TO_FAIL", "BY")}
 PACKAGE = Path(tinymeta.__file__).parent
+FOR_FIGURES = ("style", "png", "lesson", "figures", "notebook", "trained", "widgets")
 JUDGING = threading.Lock()  # cases and explanations are made when they are first asked for
 START = (
     "import sys; sys.path[:0] = sys.argv[1:]; from tinymeta.course import hand_in; hand_in.main()"
 )
+KEPT = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+    "TINYMETA_QUICK": "1",
+}
 BEGINS_A_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
@@ -108,8 +118,7 @@ def readable(places):
     if (PACKAGE.parent / "lessons").is_dir():  # a clone
         rules[str(PACKAGE.parent)] = False
     rules |= {str(place): False for place in (PACKAGE, *places)}
-    figures = ("style", "lesson", "notebook")  # a hand-in may draw
-    return rules | {str(PACKAGE / "course" / f"{name}.py"): True for name in figures}
+    return rules | {str(PACKAGE / "course" / f"{name}.py"): True for name in FOR_FIGURES}
 
 
 def processes_of_user():
@@ -240,13 +249,10 @@ class Pen:
 
 def start(work, job, results, log):
     """Start the child program."""
-    kept = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")
-    threads = ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     environment |= dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), work)
-    environment |= {f"{name}_NUM_THREADS".replace("MUM_NUM", "MUM"): "1" for name in threads}
-    environment |= {"MPLBACKEND": "Agg", "TINYMETA_QUICK": "1"}
-    path = dict.fromkeys(str(module.parents[1]) for module in (PACKAGE / "x", Path(np.__file__)))
+    environment |= ENVIRONMENT
+    path = str(PACKAGE.parent), str(Path(np.__file__).parents[1])
     return subprocess.Popen(
         [sys.executable, "-I", "-B", "-X", "utf8", "-c", START, *path],
         stdin=job,

@@ -108,7 +108,9 @@ def make_hook(work, readable, refusals):
         folder = path.replace(os.altsep or "/", "/").replace(os.sep, "/").rpartition("/")
         folder, above = folder[0] + folder[1] or ".", None
         place = identify(folder)
-        while place is not None and place != above:
+        if place is None:
+            return True  # as the system will say, there is no such file
+        while place != above:
             if place in rules:
                 return rules[place]
             folder, above = f"{folder}/..", place
