@@ -64,7 +64,7 @@ def test_files_may_be_read_where_the_nearest_folder_says_so(places):
         "/",
     ):
         assert is_refused(hook, "open", path, "r", 0), path
-        assert is_refused(hook, "open", str(path), None, os.O_RDONLY), path
+        assert is_refused(hook, "open", path, None, os.O_RDONLY), path
     assert not is_refused(hook, "open", 3, "r", 0)  # a file that is open
     # for the system to say that there is none
     assert not is_refused(hook, "open", elsewhere / "no" / "new.py", "r", 0)
@@ -85,6 +85,7 @@ def test_files_may_be_written_in_the_working_folder_alone(places):
 
 def test_links_and_dots_lead_where_they_lead(places, monkeypatch):
     hook, _, (work, library, package, elsewhere) = places
+    assert is_refused(hook, "open", str(elsewhere / "new.py"), "r", 0)
     os.symlink(elsewhere, library / "in")
     os.symlink(library, elsewhere / "out")
     assert is_refused(hook, "open", library / "in" / "file.py", "r", 0)
