@@ -466,9 +466,9 @@ def test_an_answer_is_not_called_by_what_judges_it():
 
     def answer(*arguments):
         calls.append(1)
-        return 3 * solution("01_backward")["backward"](*arguments)
+        return 3.5 * solution("01_backward")["backward"](*arguments)
 
     results = grading.attempt(answer, case)
     assert (
-        grading.verdict(case, results)[1] == "it is 3 times what it should be" and len(calls) == 1
+        grading.verdict(case, results)[1] == "it is 3.5 times what it should be" and len(calls) == 1
     )

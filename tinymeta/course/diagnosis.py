@@ -81,11 +81,18 @@ def name(right, wrong):
             f"it is right to about {int(-np.log10(max(errors)))} digits, but not to rounding: is "
             "it a difference quotient, or in float32?"
         )
-    for attempt in (known_mistake, new_theta, second_order_part, combination, two_mistakes):
+    for attempt in (known_mistake, new_theta, second_order_part, combination, rare_mistake):
         found = attempt(right, pairs)
         if found:
             return found
-    return of_one_task(*wrong[0]) or locate(pairs) or rows(pairs) or terms(pairs) or UNKNOWN
+    return (
+        of_tasks(wrong)
+        or same_numbers(pairs)
+        or locate(pairs)
+        or rows(pairs)
+        or terms(pairs)
+        or UNKNOWN
+    )
 
 
 def nothing_written(case):
@@ -180,9 +187,9 @@ def known_mistake(right, pairs):
     return None
 
 
-def two_mistakes(right, pairs):
-    """Return the two known mistakes that an answer makes at once, or None."""
-    known_of = mistakes.TWO.get(pairs[0][0].exercise)
+def rare_mistake(right, pairs):
+    """Return the mistake in one layer, or the two at once, that an answer makes; or None."""
+    known_of = mistakes.RARE.get(pairs[0][0].exercise)
     return known_of and exactly(right, known_of, factors_of(pairs, known_of))
 
 
@@ -290,8 +297,8 @@ def second_order_part(right, pairs):
 
 
 def combination(right, pairs):
-    """Return of which gradients results are sums, or None if of no few."""
-    if pairs[0][0].exercise not in mistakes.ANSWERS:
+    """Return of which vectors results are sums, or None if of no few."""
+    if pairs[0][0].exercise not in mistakes.BASES:
         return None
     sums = [sum_of(case, got) for case, got in pairs]
     return None if None in sums else f"this is {sums[0]} (with {pairs[0][0].label})"
@@ -300,7 +307,7 @@ def combination(right, pairs):
 def sum_of(case, got):
     """Return of which gradients a result is the sum, by the fewest, at most three; or None."""
     sums = []
-    for basis in mistakes.bases(case):
+    for basis in mistakes.BASES[case.exercise](case):
         vectors = np.stack([*basis.values()], axis=1)
         parts = np.linalg.lstsq(vectors, got, rcond=None)[0]
         used = abs(parts) * np.linalg.norm(vectors, axis=0) > 1e-6 * np.linalg.norm(got)
@@ -315,28 +322,49 @@ def sum_of(case, got):
     )
 
 
-def of_one_task(case, got, alone):
-    """Return what an answer is of one task alone, if it is something else of several; or None."""
-    arrays = [one for one in alone if not no_result(one, case.truth)]
-    if not alone or len(arrays) < len(alone):
+def of_tasks(wrong):
+    """Return what an answer is of one task alone, if it is something else of several, or if it is
+    another multiple of each; None if it is not."""
+    several = [(case, got, alone) for case, got, alone in wrong if alone]
+    if not several or any(no_result(one, c.truth) for c, _, alone in several for one in alone):
         return None
-    known = [case._replace(arguments=arguments, related=()) for arguments in case.related]
-    phrase, right = next(iter(mistakes.KNOWN[case.exercise](known[0]).items()))
-    truths = [computed(mistakes.KNOWN[case.exercise](one)[phrase]) for one in known]
-    if all(relative_error(one, truth) < TOLERANCE for one, truth in zip(arrays, truths)):
+    cases, arrays = [], []
+    for case, _, alone in several:
+        for arguments, one in zip(case.related, alone):
+            single = case._replace(arguments=arguments, related=())
+            truth = computed(next(iter(mistakes.KNOWN[case.exercise](single).values())))
+            cases.append(single._replace(truth=truth))
+            arrays.append(one)
+    phrase = mistakes.ANSWERS[cases[0].exercise][1]
+    mix = any(relative_error(np.mean(alone, axis=0), got) > TOLERANCE for _, got, alone in several)
+    if mix and all(relative_error(one, c.truth) < TOLERANCE for one, c in zip(arrays, cases)):
         what = phrase
+    elif mix:
+        known_of = mistakes.KNOWN[cases[0].exercise]
+        what = exactly((), known_of, factors_of([*zip(cases, arrays)], known_of))
+        what = what.removeprefix("this is ") if what else "something else"
+    elif None not in (factors := [multiple(one, c.truth) for one, c in zip(arrays, cases)]):
+        listed = ", ".join(f"{factor:.4g}" for factor in factors[: len(several[0][2])])
+        return (
+            f"of each task alone this is a multiple of {phrase}, another one each time ({listed}): "
+            "is each divided by its own length, or weighted?"
+        )
     else:
-        cases = [one._replace(truth=truth) for one, truth in zip(known, truths)]
-        what = known_mistake([], [*zip(cases, arrays)])
-        if what:
-            named = what.startswith("this is ")
-            what = what.removeprefix("this is ") if named else f"{phrase}, but {what}"
-    if not what:
         return None
     return (
-        f"of one task alone this is {what}, but not of {len(alone)} together: they mix, or not all "
-        "are there"
+        f"of one task alone this is {what}, but not of {len(several[0][2])} together: they mix, or "
+        "not all are there"
     )
+
+
+def same_numbers(pairs):
+    """Return what is said of the right numbers in another order, or with other signs; or None."""
+    flat = [(got.ravel(), case.truth.ravel()) for case, got in pairs]
+    if all(relative_error(abs(got), abs(truth)) < TOLERANCE for got, truth in flat):
+        return "every entry has the right size, and some have the wrong sign"
+    if all(relative_error(np.sort(got), np.sort(truth)) < TOLERANCE for got, truth in flat):
+        return "these are the right numbers, in another order"
+    return None
 
 
 # Exercises 1 and 2: which parts
@@ -431,7 +459,8 @@ def terms(pairs):
     return (
         "its terms are "
         + ", ".join(
-            f"{factor * sign:.4g} times {term}" for factor, sign, term in zip(said[0], signs, parts)
+            f"{round(factor * sign, 10):.4g} times {term}"
+            for factor, sign, term in zip(said[0], signs, parts)
         )
         + " where 1, -1 and -1 times belong"
     )

@@ -3,7 +3,7 @@ replaced by another.
 
     KNOWN[exercise](case)         {phrase: function that returns the result with that mistake}; what
                                   is right comes first
-    TWO[exercise](case)           the same for two mistakes at once
+    RARE[exercise](case)          the same for a mistake in one layer, and for two at once
     QUANTITIES[exercise](case)    {phrase: number} of the numbers that a result is often off by
 
 tinymeta.course.diagnosis compares a wrong answer with them. Layers are numbered as in a tape: l = 0
@@ -11,6 +11,7 @@ is the first."""
 
 import functools
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -115,6 +116,11 @@ def as_it_is(pairs):
     return pairs
 
 
+def is_at(place, i, n):
+    """Return whether layer i of n is at a place: "l = 0", "l = 1" or "the last l"."""
+    return place == (f"l = {i}" if i < 2 else "") or (place == "the last l" and i == n - 1)
+
+
 def gradient(
     model,
     theta,
@@ -125,8 +131,10 @@ def gradient(
     bias=sum_of_points,
     order=as_it_is,
     z_for_h=0,
+    at=None,
 ):
-    """Return the gradient of exercise 1, or one with another step."""
+    """Return the gradient of exercise 1, or one with another step; at: where the slope is another
+    one, a name of `is_at`, or None for everywhere."""
     tape, f = model.forward(theta, x), model.activation_fn
     delta = output or (lambda L, z, y, f: L.grad(z, y))
     delta, pairs = delta(model.loss_fn, tape.z[-1], y, f), []
@@ -134,7 +142,8 @@ def gradient(
         h = tape.z[i - 1] if z_for_h and i else tape.inputs[i]
         pairs.insert(0, (h.T @ delta, bias(delta)))
         if i:
-            delta = delta @ tape.layers[i][0].T * slope(f, tape.z[i - 1], tape.inputs[i])
+            here = slope if at is None or is_at(at, i - 1, len(tape.z) - 1) else right_slope
+            delta = delta @ tape.layers[i][0].T * here(f, tape.z[i - 1], tape.inputs[i])
     return in_theta(model, pairs, order)
 
 
@@ -152,8 +161,20 @@ def known_gradients(case, mistakes=one_each):
     return mistakes("the gradient", functools.partial(gradient, *case.arguments), OF_GRADIENTS)
 
 
+def gradients_at_one_layer(case):
+    """Return the results of exercise 1 with another slope at one layer, and with two mistakes."""
+    slopes = {
+        f"{phrase}, at {place}": {"slope": slope, "at": place}
+        for phrase, slope in SLOPES.items()
+        for place in ("l = 0", "the last l")
+    }
+    compute = functools.partial(gradient, *case.arguments)
+    return one_each("the gradient", compute, (slopes,)) | known_gradients(case, two_each)
+
+
 TERMS = ("h V", "Rh W", "Vb", "Rdelta W^T", "delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta")
 TERMS += ("h^T Rdelta",)
+PLACES_OF_TERMS = ("l = 0", "l = 1", "the last l")
 FACTORS = {0.0: "missing", -1.0: "with the wrong sign", 2.0: "taken twice", 0.5: "halved"}
 GAUSS_NEWTON = dict.fromkeys(("delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta"), 0.0)
 STARTS = {  # Rdelta at the output, of the loss, the output, y, delta there and Rout
@@ -191,6 +212,7 @@ CURVATURES = {  # of an activation f, of its z and of h = f(z)
         f.curvature(z) * f.slope(z)
     ),
     "f''(h) in place of f''(z)": lambda f, z, h: f.curvature(h),
+    "f'' squared in place of f''": lambda f, z, h: f.curvature(z) ** 2,
     "sigmoid's f'' in every network": lambda f, z, h: h * (1 - h) * (1 - 2 * h),
 }
 BENDS = {  # delta W^T, Rz and Rh of the layer before, its delta, and Rdelta W^T: f'' times ...
@@ -209,15 +231,25 @@ BENDS = {  # delta W^T, Rz and Rh of the layer before, its delta, and Rdelta W^T
 
 def product(
     model, theta, x, y, v, factors=(), start=None, curvature=None, bend=None, order=as_it_is,
-    ahead=right_slope, back=right_slope, Rx=0.0, bias=sum_of_points, exchanged="", of_delta=False,
+    ahead=right_slope, back=right_slope, Rx=0.0, bias=sum_of_points, exchanged="", of_biases=None,
+    sloped=("Rdelta W^T", "delta V^T"), of_V=None, h_for_Rh=0,
 ):  # fmt: skip
     """Return the Hessian-vector product of exercise 2, or one with another step."""
     tape, f, L = model.backprop(theta, x, y).tape, model.activation_fn, model.loss_fn
-    c, Rh, Rz, pairs = dict.fromkeys(TERMS, 1.0) | dict(factors), [Rx * x], [], []
+    factors, Rh, Rz, pairs = dict(factors), [Rx * x], [], []
     two = [(W, V, Vb) for (W, _), (V, Vb) in zip(tape.layers, model.unpack(v))]
+
+    def c(term, i):
+        """Return the factor of a term at layer i; keys of `factors` are terms, or (term, place)."""
+        return factors.get(term, 1.0) * math.prod(
+            factors.get((term, place), 1.0)
+            for place in PLACES_OF_TERMS
+            if is_at(place, i, len(two))
+        )
+
     for i, (W, V, Vb) in enumerate(two):
         W, V = (V, W) if exchanged == "ahead" else (W, V)
-        Rz.append(c["h V"] * tape.inputs[i] @ V + c["Rh W"] * Rh[i] @ W + c["Vb"] * Vb)
+        Rz.append(c("h V", i) * tape.inputs[i] @ V + c("Rh W", i) * Rh[i] @ W + c("Vb", i) * Vb)
         if i + 1 < len(two):
             Rh.append(ahead(f, tape.z[i], tape.inputs[i + 1]) * Rz[i])
     start = start or (lambda L, z, y, delta, R: L.hvp(z, y, R))
@@ -226,16 +258,24 @@ def product(
         W, V, _ = two[i]
         W, V = (V, W) if exchanged == "back" else (W, V)
         delta, h = tape.delta[i], tape.inputs[i]
-        gW = c["Rh^T delta"] * Rh[i].T @ delta + c["h^T Rdelta"] * h.T @ Rdelta
-        pairs.insert(0, (gW, bias(delta if of_delta else Rdelta)))
+        gW = (
+            c("Rh^T delta", i) * (h if h_for_Rh else Rh[i]).T @ delta
+            + c("h^T Rdelta", i) * h.T @ Rdelta
+        )
+        pairs.insert(0, (gW, bias(of_biases(delta, Rdelta) if of_biases else Rdelta)))
         if i:
             z, on = tape.z[i - 1], delta @ W.T
             last = (curvature or (lambda f, z, h: f.curvature(z)))(f, z, h)
             Rback = Rdelta @ W.T
             last = last * (bend(on, Rz[i - 1], Rh[i], tape.delta[i - 1], Rback) if bend
                            else Rz[i - 1] * on)  # fmt: skip
-            Rdelta = c["Rdelta W^T"] * Rback + c["delta V^T"] * delta @ V.T
-            Rdelta = back(f, z, h) * Rdelta + c["f''(z) Rz (delta W^T)"] * last
+            two_terms = {
+                "Rdelta W^T": Rback,
+                "delta V^T": (Rdelta if of_V == "Rdelta" else delta) @ V.T,
+            }
+            slope, Rdelta = back(f, z, h), c("f''(z) Rz (delta W^T)", i) * last
+            for term, value in two_terms.items():
+                Rdelta = Rdelta + c(term, i) * (slope if term in sloped else 1.0) * value
     return in_theta(model, pairs, order)
 
 
@@ -249,7 +289,7 @@ def known_products(case):
     terms["the terms Rh^T delta, delta V^T and f'' missing: the Gauss-Newton product"] = {
         "factors": GAUSS_NEWTON
     }
-    model, theta, x, y, _ = case.arguments
+    model, theta, x, y, v = case.arguments
     known = one_each(
         "the product",
         functools.partial(product, *case.arguments),
@@ -260,7 +300,17 @@ def known_products(case):
             switch("start", STARTS),
             switch("ahead", SLOPES, ", where Rz becomes Rh"),
             switch("back", SLOPES, ", where Rdelta goes back"),
-            switch("bias", BIASES) | {"delta for Rdelta in the biases": {"of_delta": True}},
+            switch("bias", BIASES),
+            {
+                "delta for Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta},
+                "delta added to Rdelta in the biases": {
+                    "of_biases": lambda delta, Rdelta: delta + Rdelta
+                },
+                "the slope f'(z) missing before delta V^T": {"sloped": ("Rdelta W^T",)},
+                "the slope f'(z) missing before Rdelta W^T": {"sloped": ("delta V^T",)},
+                "Rdelta V^T in place of delta V^T": {"of_V": "Rdelta"},
+                "h^T delta in place of Rh^T delta": {"h_for_Rh": 1},
+            },
             switch("order", ORDERS),
             {
                 "Rh of the input not 0 but x: the input does not move": {"Rx": 1.0},
@@ -275,7 +325,19 @@ def known_products(case):
             both, ahead=slope, back=slope
         )
     known["the gradient, which no v has changed"] = lambda: model.grad(theta, x, y)
+    known["the gradient times v, entry by entry"] = lambda: model.grad(theta, x, y) * v
     return known
+
+
+def products_at_one_layer(case):
+    """Return the results of exercise 2 with a term off at one layer."""
+    terms = {
+        f"the term {term} {words} at {place}": {"factors": {(term, place): factor}}
+        for term in TERMS
+        for factor, words in FACTORS.items()
+        for place in PLACES_OF_TERMS
+    }
+    return one_each("the product", functools.partial(product, *case.arguments), (terms,))
 
 
 def quantities_of_points(case):
@@ -288,6 +350,15 @@ def quantities_of_points(case):
         "the number of layers": len(model.sizes) - 1,
     }
     return numbers | ({"the length of v": np.linalg.norm(v)} if v else {})
+
+
+def bases_of_points(case):
+    """Yield {phrase: vector} of what a result of exercise 1 or 2 may be a sum of."""
+    model, theta, x, y, *v = case.arguments
+    known = {"the gradient": model.grad(theta, x, y), "theta": theta}
+    if v:
+        known |= {"the product": model.hvp(theta, x, y, *v), "v": v[0]}
+    yield known
 
 
 # Exercises 3 to 6: meta-gradients. Parameters are (T, P), one row per task.
@@ -306,7 +377,8 @@ class Problem(NamedTuple):
         """Return x and y (T, K, d) of the support set, the query set, or both."""
         support, query = self.batch[:2], self.batch[2:]
         both = [np.concatenate(pair, axis=1) for pair in zip(support, query)]
-        return {"support": support, "query": query, "joined": both}[name]
+        half = [a[:, : a.shape[1] // 2] for a in support]
+        return {"support": support, "query": query, "joined": both, "half": half}[name]
 
 
 def problem_of(case):
@@ -317,17 +389,29 @@ def problem_of(case):
     return Problem(*case.arguments)
 
 
-def descend(p, on=("support",), rate=1.0, extra=0, steps=None, fixed=False, theta=None):
+def descend(
+    p,
+    on=("support",),
+    rate=1.0,
+    extra=0,
+    steps=None,
+    fixed=False,
+    theta=None,
+    from_0=0,
+    change=None,
+):
     """Return theta_0 ... theta_k and the gradients of the steps between them. on: the points of the
-    steps in turn; fixed: every gradient at theta_0."""
+    steps in turn; fixed: every gradient at theta_0; change(g, s, step): what is subtracted."""
     rate = rate(p) if callable(rate) else rate
     steps = max(0, p.steps + extra) if steps is None else steps
     thetas = [p.theta + np.zeros((len(p.batch[0]), 1)) if theta is None else theta]
-    grads = []
+    thetas[0] = thetas[0] * (not from_0)
+    grads, step = [], 0.0
     for s in range(steps):
         here = thetas[0] if fixed else thetas[-1]
         grads.append(p.model.grad(here, *p.points(on[s % len(on)])))
-        thetas.append(thetas[-1] - rate * p.alpha * grads[-1])
+        step = change(grads[-1], s, step) if change else grads[-1]
+        thetas.append(thetas[-1] - rate * p.alpha * step)
     return thetas, grads
 
 
@@ -347,19 +431,25 @@ PLACES = {  # where the Hessian of step s is taken, among theta_0 ... theta_k
 
 
 def go_back(
-    p, thetas, q, on=("support",), at="s", order=lambda steps: steps, fixed=False, c=1.0,
-    outside=False, rate=1.0,
+    p, thetas, q, on=("support",), at="s", order=list, of="v", c=1.0, outside=False, rate=1.0,
 ):  # fmt: skip
     """Return v before each step that it goes back through, and after the last: v - H_s (alpha v).
-    order: which steps, and in which order; fixed: H_s (alpha q) each time; c: a factor on the
-    product; outside: alpha H_s v."""
+    order: which steps, and in which order; of: what is multiplied; c: a factor on the product;
+    outside: alpha H_s v."""
     c = c(p) if callable(c) else c
     alpha = (rate(p) if callable(rate) else rate) * p.alpha
     vs, k = [q], len(thetas) - 1
     for s in order([*range(k)][::-1]):
-        v = q if fixed else vs[-1]
-        there = thetas[PLACES[at](s, k)], *p.points(on[s % len(on)])
-        product = alpha * p.model.hvp(*there, v) if outside else p.model.hvp(*there, alpha * v)
+        here, points = (
+            thetas[PLACES[at](s, k)],
+            [p.points(name) for name in on[s % len(on)].split("+")],
+        )
+        v = {"v": vs[-1], "q": q, "theta": here, "H = 1": vs[-1]}.get(of)
+        if v is None:
+            v = p.model.grad(here, *points[0])
+        inside = v if outside else alpha * v
+        product = sum(inside if of == "H = 1" else p.model.hvp(here, *xy, inside) for xy in points)
+        product = alpha * product if outside else product
         vs.append(vs[-1] - c * product)
     return vs
 
@@ -373,9 +463,12 @@ def rows(
     inner, back = dict(inner or {}), dict(back or {})
     thetas, grads = descend(p, theta=start, **inner)
     k = len(grads)
-    if result == "Reptile":
-        chosen = pair(grads, thetas, p) if pair else grads
-        vector = sum(chosen, np.zeros_like(thetas[0]))
+    if result == "Reptile" and pair:
+        vector = sum(pair(grads, thetas, p), np.zeros_like(thetas[0]))
+    elif result == "Reptile":
+        rate = inner.get("rate", 1.0)
+        way = (p.theta if inner.get("from_0") else thetas[0]) - thetas[-1]
+        vector = way / p.alpha / (rate(p) if callable(rate) else rate)
     else:
         q = outer(p, thetas[-1 if q_at is None else max(q_at, -k - 1)], q_on)
         vector = q
@@ -393,6 +486,11 @@ def rows(
 
 def rate_of(scale):
     return lambda p: scale(p) / p.alpha
+
+
+def normalized(g, s, step):  # noqa: ARG001
+    """Return a gradient of length 1."""
+    return g / np.linalg.norm(g, axis=-1, keepdims=True)
 
 
 def inner_mistakes(p, second_order):
@@ -421,6 +519,15 @@ def inner_mistakes(p, second_order):
         "the inner rate divided by the number of tasks": dict(rate=1 / len(p.batch[0])),
         "the mean of alpha in place of alpha": dict(rate=lambda p: np.mean(p.alpha) / p.alpha),
     }
+    found |= {
+        "the inner gradient divided by its length": dict(change=normalized),
+        "the sign of the inner gradient alone": dict(change=lambda g, s, step: np.sign(g)),
+        "momentum in the inner loop": dict(change=lambda g, s, step: 0.9 * step + g),
+        "a rate that falls as 1/(s + 1)": dict(change=lambda g, s, step: g / (s + 1)),
+        "every step longer: gradients summed": dict(change=lambda g, s, step: step + g),
+        "the first half of the support points in the inner loop": dict(on=("half",)),
+        "theta_0 = 0 for the start": dict(from_0=1),
+    }
     for number in (0.001, 0.01, 0.05, 0.1, 0.2, 0.5):
         found[f"the rate {number:g} written in"] = dict(rate=rate_of(lambda p, n=number: n))
     for number in (1, 2, 3, 4, 5, 10):
@@ -444,6 +551,7 @@ OUTER = {
     "support and query swapped": dict(inner=dict(on=("query",)), q_on="support"),
     "the query loss's Hessian": dict(hessian_on=("query",)),
     "the Hessian on support and query points joined": dict(hessian_on=("joined",)),
+    "the Hessians of the support and the query loss added": dict(hessian_on=("support+query",)),
 }
 BACK = {
     "every Hessian at theta, the start": dict(at="start"),
@@ -454,7 +562,11 @@ BACK = {
     "the last step's Jacobian alone": dict(order=lambda s: s[:1]),
     "the first step's Jacobian left out": dict(order=lambda s: s[:-1]),
     "the last step's Jacobian left out": dict(order=lambda s: s[1:]),
-    "every product with q, the query gradient, in place of v": dict(fixed=True),
+    "every product with q, the query gradient, in place of v": dict(of="q"),
+    "the Hessian times the inner gradient, in place of v": dict(of="g"),
+    "the Hessian times theta, in place of v": dict(of="theta"),
+    "v itself in place of H v": dict(of="H = 1"),
+    "alpha on both sides of the Hessian": dict(c=lambda p: p.alpha),
     "v + H (alpha v): a plus for the minus": dict(c=-1.0),
     "alpha missing before the product": dict(c=lambda p: 1 / p.alpha, outside=True),
     "alpha once too often before the product": dict(c=lambda p: p.alpha, outside=True),
@@ -465,7 +577,7 @@ BACK = {
     ),
     "the product multiplied by the number of points": dict(c=lambda p: p.batch.x_support.shape[1]),
     "alpha outside the product, as if all rates were equal": dict(outside=True),
-    "every Hessian at theta and every product with q": dict(at="start", fixed=True),
+    "every Hessian at theta and every product with q": dict(at="start", of="q"),
     "the mean of alpha in the product": dict(c=lambda p: np.mean(p.alpha) / p.alpha, outside=True),
 }  # fmt: skip
 LEAKS = {
@@ -509,6 +621,9 @@ OF_RATES = {  # of the gradient in alpha: pairs (v, g) from vs and gs, the last 
     "every g taken at theta": lambda v, g, t, p: ((one, g[-1]) for one in v[:-1]),
     "g one step late, at theta_s+1": lambda v, g, t, p: zip(
         v, [outer(p, t[0] - p.alpha * g[0], "support"), *g] if g else []
+    ),
+    "every g taken at theta_k": lambda v, g, t, p: (
+        (one, outer(p, t[0] - p.alpha * g[0], "support")) for one in v[:-1]
     ),
     "the query gradient for g": lambda v, g, t, p: ((a, outer(p, b)) for a, b in zip(v, t)),
     "the last step's part alone": lambda v, g, t, p: zip(v[:1], g[:1]),
@@ -623,6 +738,7 @@ def quantities_of_tasks(case):
         "the width of the output": d,
         "the number of query points times that of outputs": Q * d,
         "the number of query points times that of tasks": Q * T,
+        "the number of parameters": p.model.n_params,
     }
     if np.ndim(p.alpha) == 0:
         numbers |= {"alpha": p.alpha, "alpha squared": p.alpha**2}
@@ -642,8 +758,15 @@ def bases(case):
         f"the support gradient at theta_{len(grads)}": outer(p, thetas[-1], "support"),
         "the query gradient at theta_0": outer(p, thetas[0]),
     }
+    if case.exercise == "06_meta_sgd":
+        ends["the gradient in theta"] = rows(p, "MAML")
     steps = {f"the support gradient at theta_{s}": g for s, g in enumerate(grads)}
-    for parts in ({right: rows(p, result)} | ends, ends | steps):
+    q = ends["the query gradient at theta_k"]
+    products = {"the query gradient q at theta_k": q} | {
+        f"H(theta_{s}) q": p.model.hvp(theta, *p.points("support"), q)
+        for s, theta in enumerate(thetas)
+    }
+    for parts in ({right: rows(p, result)} | ends, ends | steps, products):
         found = {}
         for phrase, vectors in parts.items():
             vector = vectors.mean(axis=0)
@@ -662,6 +785,7 @@ LAYER_SLOPES = {
     "s' for f'": lambda z, s, ds, b: ds,
     "z s' written with f: f + s (1 - f), without beta": lambda z, s, ds, b: z * s + s * (1 - z * s),
     "s (1 - s) for s', and z twice": lambda z, s, ds, b: s + z * z * ds,
+    "the derivative with respect to beta for f'": lambda z, s, ds, b: z * z * s * (1 - s),
     "1 - s missing in s', in f'": lambda z, s, ds, b: s + z * b * s,
 }
 LAYER_CURVATURES = {
@@ -677,6 +801,10 @@ LAYER_CURVATURES = {
     "one beta for beta squared in s''": lambda z, s, ds, b: 2 * ds / b + z * ds * (1 - 2 * s),
     "s'' for f''": lambda z, s, ds, b: b * ds * (1 - 2 * s),
     "0 for f''": lambda z, s, ds, b: 0 * z,
+    "the second derivative with respect to beta for f''": lambda z, s, ds, b: (
+        z**3 * s * (1 - s) * (1 - 2 * s)
+    ),
+    "2 s' + z s'^2 for f''": lambda z, s, ds, b: 2 * ds + z * ds * ds,
     "f' squared for f''": lambda z, s, ds, b: (s + z * ds) ** 2,
 }
 LAYER_VALUES = {
@@ -698,10 +826,9 @@ def sigmoid_of(z):
     return np.where(z.real < 0, e, 1.0) / (1 + e)
 
 
-def layer(z, beta, value=None, slope=None, curvature=None, rows=as_it_is, own=1.0):
-    """Return (f, f', f'') of exercise 8, or with another step; `own` is written in for beta."""
-    beta = beta if own == 1.0 else own
-    s = sigmoid_of(beta * z)
+def layer(z, beta, value=None, slope=None, curvature=None, rows=as_it_is, sign=1.0):
+    """Return (f, f', f'') of exercise 8, or with another step; sign: that of the exponent."""
+    s = sigmoid_of(sign * beta * z)
     ds = beta * s * (1 - s)
     value = value or (lambda z, s, ds, b: z * s)
     slope = slope or (lambda z, s, ds, b: s + z * ds)
@@ -714,6 +841,7 @@ OF_LAYERS = (
     switch("curvature", LAYER_CURVATURES),
     switch("value", LAYER_VALUES),
     switch("rows", LAYER_ROWS),
+    {"exp(beta z) in place of exp(-beta z)": {"sign": -1.0}},
 )
 
 
@@ -721,6 +849,7 @@ def known_layers(case, mistakes=one_each):
     """Return the known results of exercise 8."""
     z, beta = case.arguments
     known = mistakes("(f, f', f'')", functools.partial(layer, z, beta), OF_LAYERS)
+    known["(f, f', f'') of exp(beta z) in place of exp(-beta z)"] = lambda: layer(z, -beta)
     known["(f, f', f'') without beta, as if it were 1"] = lambda: layer(z, 1.0)
     known["(f, f', f''), the derivatives with respect to beta z"] = lambda: (
         layer(z, beta) / np.reshape([1, beta, beta**2], (3, *(1,) * z.ndim))
@@ -735,36 +864,47 @@ HEAD_TERMS = ("C y u^T", "C F w u^T", "C F u w^T")
 
 
 def head(
-    F, y, c, lam, F_q, y_q, factors=(), in_A=1.0, in_y=1.0, outside=1.0, lam_by=1.0, mean=None,
-    A_once=1, w_before=False, swap=False, of_y_q=1.0,
+    F, y, c, lam, F_q, y_q, factors=(), in_A=1.0, in_y=1.0, outside=(1.0, 1.0, 1.0), lam_by=1.0,
+    mean=None, A_once=1, w_before=False, swap=False, of_y_q=1.0, c_of=None,
 ):  # fmt: skip
     """Return the gradient of exercise 9, or one with another step. in_A, in_y, outside: the power
-    of c in A, in F^T C y and in front of both terms."""
-    C, size = c[:, None], F.shape[1]
+    of c in A, in F^T C y and in front of each term."""
+    C, size = (c_of(c) if c_of else c)[:, None], F.shape[1]
     n = dict.fromkeys(HEAD_TERMS, 1.0) | dict(factors)
-    A = F.T @ (C**in_A * F) + lam * lam_by * np.eye(size)
+    A = F.T @ (C**in_A * F) + lam * (lam_by(lam) if callable(lam_by) else lam_by) * np.eye(size)
     right = F.T @ (C**in_y * y)
     w = right if w_before else np.linalg.solve(A, right)
     g = 2 * (F_q @ w - of_y_q * y_q) / (y_q.size if mean is None else mean(y_q))
     u = F_q.T @ g
     for _ in range(A_once):
         u = np.linalg.solve(A, u)
-    first = n["C y u^T"] * y - n["C F w u^T"] * (F @ w)
+    C_y, C_Fw, C_Fu = (C**power for power in outside)
+    first = n["C y u^T"] * C_y * y - n["C F w u^T"] * C_Fw * (F @ w)
     u, v = (w, u) if swap else (u, w)
-    return C**outside * (first @ u.T - n["C F u w^T"] * (F @ u) @ v.T)
+    return first @ u.T - n["C F u w^T"] * C_Fu * (F @ u) @ v.T
 
 
 HEAD = {
     "A taken for a constant": {"factors": {"C F w u^T": 0.0, "C F u w^T": 0.0}},
     "c forgotten in A": {"in_A": 0.0},
     "c forgotten in F^T C y": {"in_y": 0.0},
-    "c forgotten in front of both terms": {"outside": 0.0},
-    "c forgotten everywhere": {"in_A": 0.0, "in_y": 0.0, "outside": 0.0},
+    "c forgotten in front of both terms": {"outside": (0.0, 0.0, 0.0)},
+    "c forgotten before y - F w": {"outside": (0.0, 0.0, 1.0)},
+    "c before y alone, in C y - F w": {"outside": (1.0, 0.0, 1.0)},
+    "c before y alone": {"outside": (1.0, 0.0, 0.0)},
+    "c forgotten before F u w^T": {"outside": (1.0, 1.0, 0.0)},
+    "c forgotten everywhere": {"c_of": np.ones_like},
+    "the mean of c for c": {"c_of": lambda c: np.full_like(c, c.mean())},
+    "c divided by its sum": {"c_of": lambda c: c / c.sum()},
+    "c divided by its mean": {"c_of": lambda c: c / c.mean()},
+    "1 / c for c": {"c_of": lambda c: 1 / c},
     "c squared in A": {"in_A": 2.0},
     "c squared in F^T C y": {"in_y": 2.0},
-    "c squared in front of both terms": {"outside": 2.0},
-    "the root of c for c everywhere": {"in_A": 0.5, "in_y": 0.5, "outside": 0.5},
-    "c squared everywhere": {"in_A": 2.0, "in_y": 2.0, "outside": 2.0},
+    "c squared in front of both terms": {"outside": (2.0, 2.0, 2.0)},
+    "the root of c for c everywhere": {"c_of": np.sqrt},
+    "c squared everywhere": {"c_of": np.square},
+    "lam squared in A": {"lam_by": lambda lam: lam},
+    "1 / lam for lam in A": {"lam_by": lambda lam: 1 / lam**2},
     "lam forgotten in A": {"lam_by": 0.0},
     "a minus before lam in A": {"lam_by": -1.0},
     "y_q forgotten in the residual": {"of_y_q": 0.0},
@@ -800,10 +940,12 @@ def known_heads(case):
 KNOWN = {"01_backward": known_gradients, "02_hvp": known_products}
 KNOWN |= dict.fromkeys(ANSWERS, known_meta_gradients)
 KNOWN |= {"08_own_layer": known_layers, "09_solve_the_head": known_heads}
-TWO = {
-    name: functools.partial(KNOWN[name], mistakes=two_each)
-    for name in ("01_backward", "08_own_layer")
+RARE = {
+    "01_backward": gradients_at_one_layer,
+    "02_hvp": products_at_one_layer,
+    "08_own_layer": functools.partial(known_layers, mistakes=two_each),
 }
+BASES = dict.fromkeys(("01_backward", "02_hvp"), bases_of_points) | dict.fromkeys(ANSWERS, bases)
 QUANTITIES = dict.fromkeys(("01_backward", "02_hvp"), quantities_of_points)
 QUANTITIES |= dict.fromkeys(ANSWERS, quantities_of_tasks)
 QUANTITIES["08_own_layer"] = lambda case: {
