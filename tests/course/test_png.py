@@ -40,7 +40,7 @@ def test_the_most_frequent_colours_stay_exactly_as_they_are():
     assert (got[:2] != pixels[:2]).any()  # there are more than 128: some had to change
 
 
-@pytest.mark.parametrize("size", [(6.4, 3.6), (3.21, 2.07)])
+@pytest.mark.parametrize("size", [(6.4, 3.6), (3.21, 2.07), (899.99 / 120, 5.65)])
 def test_a_figure_is_as_large_as_matplotlib_makes_it(size, tmp_path):
     figure, ax = style.new_figure(*size)
     ax.plot([0, 1], [1, 0])

@@ -22,6 +22,7 @@ if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswit
 import numpy as np
 from matplotlib import cycler, rc_context, rcParams
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from . import png
 
@@ -110,10 +111,10 @@ class ShownFigure(Figure):
 def as_png(figure):
     """Return the bytes of a figure's PNG file."""
     with io.BytesIO() as file:
-        figure.savefig(file, format="rgba")
-        width, height = (figure.get_size_inches() * rcParams["savefig.dpi"]).astype(int)
-        pixels = np.frombuffer(file.getvalue(), np.uint8).reshape(height, width, 4)
-    return png.encode(pixels[..., :3])
+        figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
+        file.seek(0)
+        pixels = imread(file, format="png")
+    return png.encode(np.round(255 * pixels[..., :3]).astype(np.uint8))
 
 
 @styled
