@@ -34,6 +34,8 @@ def project(tmp_path):
         "lessons/README.md": "[a](INSTRUCTOR.md)\n",
         "lessons/INSTRUCTOR.md": "[solutions](../tests/solutions/03_maml.py)\n",
         "lessons/03_maml.py": "x = 1\n",
+        "lessons/book/03_maml.html": "",
+        "lessons/book/03_maml.slides.html": "",
         "lessons/output/03_maml.json": "{}",
         "lessons/exercises/implementations.py": "of another word\n",
         "tests/test_mlp.py": "",
@@ -63,6 +65,7 @@ def test_each_file_goes_to_the_students_or_to_the_teacher(project, tmp_path):
         *handout.TAKEN[:5],
         "lessons/README.md",
         "lessons/03_maml.py",
+        "lessons/book/03_maml.html",
         "lessons/exercises/implementations.py",
         "tests/test_mlp.py",
         "tinymeta/mlp.py",
@@ -70,6 +73,7 @@ def test_each_file_goes_to_the_students_or_to_the_teacher(project, tmp_path):
     assert listed(teachers) == {
         "KEY.md",
         "lessons/INSTRUCTOR.md",
+        "lessons/book/03_maml.slides.html",
         "tests/solutions/03_maml.py",
         "tinymeta/course/hunt_bugs.py",
     }

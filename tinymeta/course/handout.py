@@ -5,6 +5,7 @@ them. The bug hunt is dealt by a word of the course (tinymeta.course.hunt). DIR-
 what was left out, and the key of this deal: for the teacher alone, as is the word."""
 
 import argparse
+import fnmatch
 import os
 import re
 import shlex
@@ -28,6 +29,7 @@ TAKEN = (
 FOR_TEACHERS = (
     *hunt.FOR_TEACHERS,
     "lessons/INSTRUCTOR.md",
+    "lessons/book/*.slides.html",  # which answer the guide's bets
     "tests/solutions",
     "tests/tools/wrong_answers.py",
     "tests/course/hand_ins.py",
@@ -51,7 +53,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 
 def is_in(path, listed):
     """Return whether a path (relative, with slashes) is listed, or in a folder that is."""
-    return any(path == one or path.startswith(f"{one}/") for one in listed)
+    return any(fnmatch.fnmatchcase(path, one) or path.startswith(f"{one}/") for one in listed)
 
 
 def files(root):
