@@ -11,7 +11,8 @@ from tinymeta.course.book import formulas, guide, page, symbols
 
 GUIDE = (ROOT / "lessons" / "INSTRUCTOR.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL))
-PLANS = {path: guide.plan(path) for path in LESSONS}
+# that every lesson has a plan, see test_instructor.py
+PLANS = {path: guide.plan(path) for path in LESSONS if f"## Lesson {path.stem[:2]}: " in GUIDE}
 
 
 # The boards
@@ -27,7 +28,7 @@ def formulas_of(board):
     return [f for row in cells(board) for cell in row for f in re.findall(r"\$([^$]+)\$", cell)]
 
 
-LETTERS = {path: set(symbols.symbols_of(path)) for path in LESSONS}
+LETTERS = {path: set(symbols.symbols_of(path)) for path in PLANS}
 BOARDS = [(path, board) for path, plan in PLANS.items() for board in plan.boards]
 each_board = pytest.mark.parametrize(
     "path, board", BOARDS, ids=[f"{path.stem[:2]}: {cells(board)[0][0]}" for path, board in BOARDS]
@@ -184,7 +185,7 @@ def test_the_small_cases_on_the_boards_are_computed():
     for row, a, b in zip(numbers_of("$f(w) = w^3$ at $w = 1$"), remainders(0.1), remainders(0.05)):
         assert row[:2] == pytest.approx([a, b]) and row[2] == pytest.approx(a / b, abs=0.05)
 
-    for row, h in zip(zip(*numbers_of("loss $½ h w^2$, $w = 1$, $α = 0.1$")[:3]), (1, 8)):
+    for row, h in zip(zip(*numbers_of("loss $½ λ w^2$, $w = 1$, $α = 0.1$")[:3]), (1, 8)):
         a = 0.1 * h
         assert row == pytest.approx([1 - a, h * (1 - a) ** 2, h * (1 - 2 * a)])
 
@@ -234,7 +235,7 @@ def wrong_bets(questions):
     return bare + [f"{len(bets)} bets"] * (not 2 <= len(bets) <= 3) + ["not first"] * (not first)
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem[:2])
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem[:2])
 def test_a_plan_begins_with_two_or_three_bets_whose_answers_are_computed(path):
     section = next(
         text
@@ -274,7 +275,7 @@ def parts(text):
 
 
 def minutes_of(lesson):
-    path = next(path for path in LESSONS if path.stem.startswith(lesson))
+    path = next(path for path in PLANS if path.stem.startswith(lesson))
     return [minutes for minutes, _ in PLANS[path].minutes]
 
 
@@ -379,3 +380,19 @@ def test_a_command_that_powershell_5_cannot_read_would_be_found():
     for line in ("a && b", "a || b", "export A=1", "$(date)", ".venv/bin/python x", "python3 x"):
         assert re.search(NOT_IN_POWERSHELL_5, line)
     assert not re.search(NOT_IN_POWERSHELL_5, '$env:A = "."\n.venv\\Scripts\\python -m pip | x')
+
+
+# What students believe
+
+
+def test_a_plan_names_the_beliefs_that_its_lesson_meets():
+    rows = re.findall(r"^\| (\d+) \|.*$", SECTIONS["What students believe"], re.MULTILINE)
+    table = dict(zip(rows, re.findall(r"^\| \d+ \|.*$", SECTIONS["What students believe"], re.M)))
+    for path in PLANS:
+        number = path.stem[:2]
+        section = next(
+            text for name, text in SECTIONS.items() if name.startswith(f"Lesson {number}")
+        )
+        named = re.findall(r"^And \[beliefs?\]\(#what-students-believe\) (.*)\.$", section, re.M)
+        met = [row for row, text in table.items() if f"[{number}](" in text]
+        assert [row for text in named for row in text.split(", ")] == met
