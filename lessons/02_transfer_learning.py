@@ -59,9 +59,9 @@ entry by entry, $x$ has one row for each of $K$ points, and the loss is the mean
 The slope $relu'(z)$ is 1 where $z$ is positive, else 0. A layer's gradient, for its weights $W$,
 is
 
-$$(h^⊤ δ)_{i j} = Σ_k h_{k i} δ_{k j}$$
+$$(h^⊤ δ)_{i j} = Σ_n h_{n i} δ_{n j}$$
 
-for input $i$ and unit $j$, summed over the points $k$. Two points at which the input is 1 and 3,
+for input $i$ and unit $j$, summed over the points $n$. Two points at which the input is 1 and 3,
 and the unit's $δ$ is 0.5 and −0.25, give $1 · 0.5 − 3 · 0.25 = −0.25$. The bias has the input 1 at
 each point: its gradient is the sum of $δ$, here 0.25. All parameters are one vector $θ$;
 `model.unpack` returns its parts as views of it.
@@ -101,12 +101,12 @@ assert off_library < 1e-12
 ## Is it right?
 
 Two codes that agree may share a mistake. The loss itself is the judge: move one parameter, and see
-how the loss changes. *Central differences*, $(f(x + h) − f(x − h)) / 2h$, subtract two numbers
-that agree in most of their digits. The *complex step* moves the parameter by $i h$:
+how the loss changes. *Central differences*, $(f(w + d) − f(w − d)) / 2d$, subtract two numbers
+that agree in most of their digits. The *complex step* moves the parameter, $w$, by $i d$:
 
-$$f(x + i h) = f(x) + i h f'(x) − h^2 f''(x) / 2 − …$$
+$$f(w + i d) = f(w) + i d f'(w) − d^2 f''(w) / 2 − …$$
 
-The imaginary part over $h$ is $f'(x)$, up to $h^2$. Even $h = 10^{-20}$ does not drown beside $x$:
+The imaginary part over $d$ is $f'(w)$, up to $d^2$. Even $d = 10^{-20}$ does not drown beside $w$:
 a complex number keeps its imaginary part in a floating-point number of its own.
 
 A check is worth only what it rejects. *Predict, then look:* $W_2$ is square, so that a forgotten
@@ -159,10 +159,10 @@ each. The step is that of *Adam*, which averages the gradients $g$ and their squ
 
 $$m ← 0.9 m + 0.1 g,   v ← 0.999 v + 0.001 g ⊙ g$$
 
-$$θ ← θ − ρ (m / (1 − 0.9^t)) / (√(v / (1 − 0.999^t)) + 10^{-8})$$
+$$θ ← θ − η (m / (1 − 0.9^t)) / (√(v / (1 − 0.999^t)) + 10^{-8})$$
 
 Both averages, the *moments* $m$ and $v$, start at 0, for which the divisors make up at step $t$.
-All of it goes entry by entry: each parameter moves by about the rate $ρ = 0.001$, however large
+All of it goes entry by entry: each parameter moves by about the rate $η = 0.001$, however large
 its gradient is. Five networks train side by side, each on tasks of its own.
 
 *Predict, then look:* how far does the training loss fall in 10,000 steps?
@@ -707,9 +707,9 @@ MAML = {1: 1.705, 10: 0.453, 32: 0.361, 100: 0.335}  # recorded above
 # %% [markdown]
 """
 The last function takes no steps at all: with one row of features (and a 1) for each support point
-in $H$, ridge regression has the head $w = H^⊤ (H H^⊤ + λ I)^{-1} y$.
+in $F$, ridge regression has the head $w = F^⊤ (F F^⊤ + μ I)^{-1} y$.
 
-Each method had eight settings, and six of $λ$, on 200 validation tasks with seed 1 (folded cell).
+Each method had eight settings, and six of $μ$, on 200 validation tasks with seed 1 (folded cell).
 The best, trained anew with seed 0, are judged on the test tasks; MAML's losses there are recorded
 in that cell. Network, moments and budget were not tuned: all get 40,000 times 20 training points,
 as MAML in lesson 03, transfer from its pool. *Predict, then look:* how near does it come to MAML?

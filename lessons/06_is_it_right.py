@@ -145,10 +145,10 @@ the remainder falls with $e$:
 
 On log axes: slopes of 1, 2 and 3, and 1 for the wrong one. The two other ways take one number each:
 
-- *Central difference:* $(f(1 + h) − f(1 − h)) / 2h = 3 + h^2$. With a small $h$ it subtracts two
-  numbers that are nearly equal, and rounding is divided by $h$.
-- *Complex step:* with $i^2 = −1$, $(1 + i h)^3 = 1 + 3 i h − 3 h^2 − i h^3$, whose imaginary part
-  over $h$ is $3 − h^2$. Nothing is subtracted, so $h = 10^{−20}$ will do: $h^2$ is 0 to rounding.
+- *Central difference:* $(f(1 + d) − f(1 − d)) / 2d = 3 + d^2$. With a small $d$ it subtracts two
+  numbers that are nearly equal, and rounding is divided by $d$.
+- *Complex step:* with $i^2 = −1$, $(1 + i d)^3 = 1 + 3 i d − 3 d^2 − i d^3$, whose imaginary part
+  over $d$ is $3 − d^2$. Nothing is subtracted, so $d = 10^{−20}$ will do: $d^2$ is 0 to rounding.
 
 Now the meta-loss $L(θ)$, the query loss after a step, along a random direction $v$ of length 1. Its
 slope along $v$ is $v$ times the meta-gradient, its curvature the complex step of that. *Predict,
@@ -311,8 +311,8 @@ loss and the meta-loss do at $w = 0$?
 | $w$ just above 0 | 1 | $2 (0 − 1) = −2$ | 0.2 | $(0.2 − 1)^2 = 0.64$ |
 
 At a kink the loss bends. Its gradient jumps, so the step jumps, and the meta-loss *jumps*. A
-difference across it divides the jump by $2h$. How often is one across it? 1,000 pairs of a task and
-a direction of length 1, each step $h$, and two networks; beside the error, whether a unit is on at
+difference across it divides the jump by $2d$. How often is one across it? 1,000 pairs of a task and
+a direction of length 1, each step $d$, and two networks; beside the error, whether a unit is on at
 one end and off at the other, on the support points at $θ$ or on the query points at $θ'$.
 """
 
@@ -428,12 +428,12 @@ lesson.save(
 """
 <details><summary>Answer</summary>
 
-The loss only bends there, the meta-loss falls from 1 to 0.64 at once. At h = 0.001 a unit crosses
+The loss only bends there, the meta-loss falls from 1 to 0.64 at once. At d = 0.001 a unit crosses
 on 104 of 1,000 draws, and 103 of these differences are off; of the other 896 none is. The dose
-fits: with a tenth of $h$ about a tenth of the draws are off, until rounding takes over. Crossings
+fits: with a tenth of $d$ about a tenth of the draws are off, until rounding takes over. Crossings
 at support points, where the meta-loss jumps, do far more harm (off by 0.72, median) than those at
 query points alone, where it bends (0.004). With tanh none is off. The complex step does not leave
-$θ$, so it crosses nothing. Hence: differences for tanh, at h = 1e-5; the complex step for both.
+$θ$, so it crosses nothing. Hence: differences for tanh, at d = 1e-5; the complex step for both.
 </details>
 
 ## How many checks does it take?
@@ -798,7 +798,7 @@ end than at the start as well, 0.27 and 0.59, 0.33 and 0.81.
 | you have | take | it cannot see |
 |---|---|---|
 | a loss that takes complex numbers | the complex step, per block | `abs`, `conj`, `norm` |
-| real numbers only | central differences, tanh, h = 1e-5, per block | errors below 1e-6; kinks |
+| real numbers only | central differences, tanh, d = 1e-5, per block | errors below 1e-6; kinks |
 | a doubt: value, gradient or Hessian? | Taylor's slopes, tanh | in which block the error is |
 | somebody's meta-gradient | `autopsy.examine` | what happens to it afterwards |
 

@@ -52,16 +52,16 @@ networks = {
 """
 ## The smallest case
 
-One weight $w$, one task with the loss $½ h w^2$ for support and query alike; $h$ is its curvature.
-A step at the rate $α$ leads to $w' = (1 − α h) w$. MAML's gradient is $(1 − α h) h w'$; drop the
+One weight $w$, one task with the loss $½ λ w^2$ for support and query alike; $λ$ is its curvature.
+A step at the rate $α$ leads to $w' = (1 − α λ) w$. MAML's gradient is $(1 − α λ) λ w'$; drop the
 square of $α$, and two terms are left:
 
-| | $α h$ small: $α = 0.1$, $h = 1$, $w = 1$ | $α h$ near 1: $h = 8$ |
+| | $α λ$ small: $α = 0.1$, $λ = 1$, $w = 1$ | $α λ$ near 1: $λ = 8$ |
 |---|---|---|
-| MAML: $h w (1 − α h)^2$ | 0.81 | 0.32 |
-| its two terms: $h w (1 − 2 α h)$ | 0.80 | −4.80 |
+| MAML: $λ w (1 − α λ)^2$ | 0.81 | 0.32 |
+| its two terms: $λ w (1 − 2 α λ)$ | 0.80 | −4.80 |
 
-*Predict, then look.* From which $α h$ on do the two terms point the wrong way? Where is MAML's
+*Predict, then look.* From which $α λ$ on do the two terms point the wrong way? Where is MAML's
 gradient 0, and what does the step do there?
 """
 
@@ -74,8 +74,8 @@ lesson.save(
         shares,
         {name: curve[None] for name, curve in parabola.items()},
         "One weight, one parabola",
-        "α h",
-        "gradient, over h w",
+        "α λ",
+        "gradient, over λ w",
     ),  # fmt: skip
     "parabola",
     f"The two terms are negative from alpha h = {wrong_from:.2f} on, and at -1 where MAML's "
@@ -86,7 +86,7 @@ lesson.save(
 """
 <details><summary>Answer</summary>
 
-From $α h = ½$ on they lead uphill. MAML's gradient is never negative, and 0 at $α h = 1$, where the
+From $α λ = ½$ on they lead uphill. MAML's gradient is never negative, and 0 at $α λ = 1$, where the
 step ends in the minimum. Above 2 a step raises the loss. Remember 1 and 2: they come back.
 </details>
 
@@ -329,7 +329,7 @@ lesson.save(
 
 It runs away. In the last 50 of the 300 meta-steps the median meta-loss is 31 or more in each
 network, and about 1 under MAML. Nothing holds it: the term $−2 α A$ descends $−α E[g_i · g_j]$,
-which has no lower bound. What is left out bounds it, as the square in $(1 − α h)^2$ does.
+which has no lower bound. What is left out bounds it, as the square in $(1 − α λ)^2$ does.
 </details>
 
 ## Does agreement rank the methods?

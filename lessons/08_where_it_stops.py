@@ -122,7 +122,7 @@ networks = {
 ## Nine changes
 
 Adaptation is ten steps of plain descent with $α = 0.01$ on ten points, unless a row says otherwise.
-Momentum descends along $v ← 0.9 v + g$, with $g$ for the gradient, in place of $g$. Beside the
+Momentum descends along $m ← 0.9 m + g$, with $g$ for the gradient, in place of $g$. Beside the
 networks: predicting 0, and least squares on $sin x$ and $cos x$, which knows what the networks
 had to learn. A few explosions make any mean infinite, and a median hides them. So there are two
 tables: the median task, and the mean with the number of adaptations that diverged (a loss above

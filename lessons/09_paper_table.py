@@ -343,8 +343,8 @@ asked what the second does, so look there: at $λ$ after the first step, for the
 task, 5 points.
 
 A *dose* should tell whether $α λ$ is the cause: the first step stays as it was, and the second is
-taken at several rates $β$, on the same tasks, from the same places.
-*Predict, then look.* If $β λ$ is all that counts, what do the curves for several $β$ look like? And
+taken at several rates $η$ (eta), on the same tasks, from the same places.
+*Predict, then look.* If $η λ$ is all that counts, what do the curves for several $η$ look like? And
 where does the loss begin to rise for a network with kinks instead of a parabola?
 """
 
@@ -459,10 +459,10 @@ for low, high in zip(EDGES, EDGES[1:]):
 """
 <details><summary>Answer</summary>
 
-All curves leave zero near 2. Below $β λ = 1.9$ at most 0.3 % of the second steps raise the loss,
-for five pairs of a network and a rate, although $β$ goes from 0.001 to 0.02; from 2 to 3 it is 16
+All curves leave zero near 2. Below $η λ = 1.9$ at most 0.3 % of the second steps raise the loss,
+for five pairs of a network and a rate, although $η$ goes from 0.001 to 0.02; from 2 to 3 it is 16
 to 49 %, above 4 it is 61 to 86 % (three pairs). So the border of the parabola holds here with kinks
-too. Above it the curves do not coincide: there $β λ$ is not all that counts.
+too. Above it the curves do not coincide: there $η λ$ is not all that counts.
 
 To be above 2 is not yet to diverge. Of 3,000 descents at 0.01, 59 % have $α λ > 2$ after the first
 step, and 12 diverge: all of them from above 3, ten from above 4. Short of that, the mean loss after
@@ -566,7 +566,7 @@ It is an experiment, not a method.
 
 ## The edge of stability
 
-Where does such a curvature come from? Descent on one loss at the rate $η$ (eta) drives the
+Where does such a curvature come from? Descent on one loss at the rate $η$ drives the
 curvature up until $η λ$ is 2, and then stays close to it: the *edge of stability* (Cohen et al.
 2021, for full-batch descent on many kinds of networks). Here Adam descends, on the mean over tasks,
 and $α$ is a rate inside. Still one can look at $α λ$ while MAML trains, for 200 tasks of 10 points,

@@ -56,8 +56,8 @@ tasks = SineTasks()  # y = a sin(x + b), a in (0.1, 5), b in (0, 2π)
 
 Smallest case: one weight $w = 0$ whose support and query loss are both $½ · 3 (w − 1)^2$, and a
 step at the rate $α = 0.1$. The gradient is $g = 3 (0 − 1) = −3$, so the step goes to $w' = 0.3$;
-there the query gradient is $v = 3 (0.3 − 1) = −2.1$. A rate that is larger by $ε$ moves $w'$ by
-$−ε g = 3ε$ and so the query loss by $−ε g v = −6.3 ε$. The derivative in the rate is $−v g$: the
+there the query gradient is $v = 3 (0.3 − 1) = −2.1$. A rate that is larger by $d$ moves $w'$ by
+$−d g = 3 d$ and so the query loss by $−d g v = −6.3 d$. The derivative in the rate is $−v g$: the
 rate should rise.
 
 Meta-SGD (Li et al. 2017) gives every parameter such a rate. $α$ is then a vector as long as $θ$,
@@ -172,18 +172,18 @@ there.
 </details>
 
 iMAML (Rajeswaran et al. 2019) uses that. Its inner problem is the support loss and a spring,
-$½ λ |φ − θ|^2$, which is solved. $φ$ are the adapted parameters, $λ$ is the strength of the spring,
+$½ μ |φ − θ|^2$, which is solved. $φ$ are the adapted parameters, $μ$ is the strength of the spring,
 $g(φ)$ and $H$ are the gradient of the support loss and its Hessian at $φ$, and $D$ is the matrix of
 the derivatives of $φ$ in $θ$. The product with it needs no trajectory:
 
 | | |
 |---|---|
-| at the minimum | $g(φ) + λ (φ − θ) = 0$ |
-| differentiated in $θ$ | $H D + λ (D − 1) = 0$, where 1 is the identity |
-| so | $D = (1 + H/λ)^{−1}$ |
-| the meta-gradient $p$ solves | $(1 + H/λ) p = q$ |
+| at the minimum | $g(φ) + μ (φ − θ) = 0$ |
+| differentiated in $θ$ | $H D + μ (D − I) = 0$, where $I$ is the identity |
+| so | $D = (I + H/μ)^{−1}$ |
+| the meta-gradient $p$ solves | $(I + H/μ) p = q$ |
 
-For one weight $D = λ / (λ + 3)$, as in the figure. For a network $p$ is found by *conjugate
+For one weight $D = μ / (μ + 3)$, as in the figure. For a network $p$ is found by *conjugate
 gradients*, a method for such systems that needs one product with $H$ per step. Two things are then
 solved only in part: the inner problem, by its steps, and the system, by those of conjugate
 gradients. *Predict*: too few steps of which of the two do more harm?
@@ -666,7 +666,7 @@ outer rate, at 1.03 as trained, is still below the best of iMAML, 1.26.
 
 iMAML's networks can be adapted without the spring, and MAML's with it. *Predict, then look*: is
 either better with the other's solver? And is the inner problem of these ReLU networks solved as
-well as that of the network with tanh? If it were, $g(φ) + λ (φ − θ)$ would be 0 after 1,000 steps;
+well as that of the network with tanh? If it were, $g(φ) + μ (φ − θ)$ would be 0 after 1,000 steps;
 what is left of it is measured against $g(θ)$.
 """
 

@@ -90,8 +90,8 @@ leads to
 
 $$ θ' = θ − 2α (θ − y) = (1 − 2α) θ + 2α y $$
 
-Own points grade by $(θ' − y)²$, which is $(1 − 2α)² (θ − y)²$; new points by $(θ' − y')²$, where
-$y' = c + e'$ has new noise. The cell below takes the means over all eight cases:
+Own points grade by $(θ' − y)²$, which is $(1 − 2α)² (θ − y)²$; new points by $(θ' − y_2)²$,
+where $y_2 = c + e_2$ has new noise. The cell below takes the means over all eight cases:
 
 | | own points | new points |
 |---|---|---|

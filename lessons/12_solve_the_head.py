@@ -50,7 +50,7 @@ reader = CNP(MLP([2, 64, 64, 64]), MLP([65, 64, 64, 2]))  # for the last part
 
 Below, somebody who knows the features $sin x$ and $cos x$ fits one wave to three points by *ridge
 regression*: the head $w$, one weight per feature, makes the squared errors on the points plus
-$λ |w|^2$ as small as possible. The larger $λ$, the less the points are believed.
+$μ |w|^2$ as small as possible. The larger $μ$, the less the points are believed.
 """
 
 
@@ -66,7 +66,7 @@ def solve(F, y, lam):  # the head, from features F (K, D) and values y (K, 1)
 
 example = sine_examples(lesson.rng("example"), SHOTS)["10 points anywhere"]
 x, y = example.x_support[0, :3], example.y_support[0, :3]
-heads = {f"λ = {lam:g}": solve(wave(x), y, lam) for lam in (0.01, 1, 10)}
+heads = {f"μ = {lam:g}": solve(wave(x), y, lam) for lam in (0.01, 1, 10)}
 fits = {label: wave(example.x_query[0]) @ w for label, w in heads.items()}
 
 # %% tags=["hide-input"]
@@ -81,9 +81,9 @@ lesson.save(
 
 # %% [markdown]
 """
-**In numbers.** One feature, one point: $f = 2$ at it, and $y = 6$; let $λ = 1$. Then
+**In numbers.** One feature, one point: $f = 2$ at it, and $y = 6$; let $μ = 1$. Then
 $(2 w − 6)^2 + w^2$ is smallest where $4 w − 12 + w = 0$: at $w = 2.4$. The function above gets
-there from the other side: $A = f^2 + λ = 5$, $a = y / A = 1.2$, $w = f a = 2.4$.
+there from the other side: $A = f^2 + μ = 5$, $a = y / A = 1.2$, $w = f a = 2.4$.
 
 On a query point with the feature 1 and $y = 3$ the loss is $(2.4 − 3)^2$. *Predict, then look:* to
 lower it, should $f$ grow or shrink? (The output 2.4 is too low, and $w = f a$.)
@@ -91,30 +91,30 @@ lower it, should $f$ grow or shrink? (The output 2.4 is too low, and $w = f a$.)
 <details><summary>Answer</summary>
 
 It should shrink. A larger $f$ raises $f a$, but it also raises $A$, so that $a$ falls, and that is
-more: $w = f y / (f^2 + λ)$ has the derivative $y / A − 2 f^2 y / A^2 = 1.2 − 1.92 = −0.72$. Who
+more: $w = f y / (f^2 + μ)$ has the derivative $y / A − 2 f^2 y / A^2 = 1.2 − 1.92 = −0.72$. Who
 treats $A$ as a constant gets 1.2 and moves the wrong way.
 </details>
 
 ## The gradient through the solution
 
 In general $F$ has a row of $D$ features for each of $K$ support points, and $F_q$ for the query
-points. In $A = F F^⊤ + λ I$, $λ I$ is $λ$ on the diagonal and 0 elsewhere. With $a = A^{-1} y$ and
-$w = F^⊤ a$, the outputs are $F_q w$. Let $L$ be the query loss, $g$ its gradient with respect to
-the outputs, and $g_w = F_q^⊤ g$ that with respect to $w$. Where $F$ changes by a little, $dF$, $L$
+points. In $A = F F^⊤ + μ I$, $μ I$ is $μ$ on the diagonal and 0 elsewhere. With $a = A^{-1} y$ and
+$w = F^⊤ a$, the outputs are $F_q w$. Let $L$ be the query loss, $δ$ its gradient with respect to
+the outputs, and $g_w = F_q^⊤ δ$ that with respect to $w$. Where $F$ changes by a little, $dF$, $L$
 changes by $dL = g_w^⊤ dw$:
 
 | formula | reason |
 |---|---|
 | $dw = dF^⊤ a + F^⊤ da$ | $w = F^⊤ a$ |
 | $da = −A^{-1} dA a$ | $A a = y$, so that $dA a + A da = 0$ |
-| $dA = dF F^⊤ + F dF^⊤ + dλ I$ | $A = F F^⊤ + λ I$ |
+| $dA = dF F^⊤ + F dF^⊤ + dμ I$ | $A = F F^⊤ + μ I$ |
 | $g_w^⊤ F^⊤ da = −u^⊤ dA a$ | with $u = A^{-1} F g_w$; $A$ is symmetric |
-| $dL = g_w^⊤ dF^⊤ a − u^⊤ dF w − u^⊤ F dF^⊤ a − dλ u^⊤ a$ | put together, with $F^⊤ a = w$ |
+| $dL = g_w^⊤ dF^⊤ a − u^⊤ dF w − u^⊤ F dF^⊤ a − dμ u^⊤ a$ | put together, with $F^⊤ a = w$ |
 | $a g_w^⊤ − u w^⊤ − a (F^⊤ u)^⊤$ | what $dF$ is multiplied by, entry by entry |
-| $−λ u^⊤ a$ | the same for $d log λ = dλ / λ$ |
-| $g w^⊤$ | for $F_q$, as in any linear layer |
+| $−μ u^⊤ a$ | the same for $d log μ = dμ / μ$ |
+| $δ w^⊤$ | for $F_q$, as in any linear layer |
 
-$λ$ has to stay positive, so $log λ$ is what is learned. From $F$ and $F_q$ on, the network's own
+$μ$ has to stay positive, so $log μ$ is what is learned. From $F$ and $F_q$ on, the network's own
 backward pass (lesson 02) continues: there is a matrix to invert, $K$ by $K$, and no second
 derivative. On 50 random problems the derivatives below are compared with the complex step.
 """
@@ -171,7 +171,7 @@ assert max(errors[:, :3].max(), library_error, cnp_error) < 1e-8 < errors[:, 3].
 ## Train
 
 The post's network gives the features: its 40 units of layer 2, and a 1. Adam moves the two layers
-and $log λ$ along the gradient of 25 tasks a meta-step, 8,000 times, five networks side by side,
+and $log μ$ along the gradient of 25 tasks a meta-step, 8,000 times, five networks side by side,
 from the same random layers as in lesson 03. (Others who learned features through a ridge
 regression: Bertinetto et al. 2019 for images, R2-D2; Harrison et al. 2018, by the likelihood,
 ALPaCA.)
@@ -340,7 +340,7 @@ for name, of in lams.items():
 The 1,000 test tasks of all lessons, with their first 1, 2, 3, 5 or all 10 support points, or 10
 more. Next to the two ridge heads: MAML and Reptile as tuned in lesson 05, after ten steps;
 *transfer*, lesson 02's body trained under 300 heads, with ridge regression for a head; MAML at the
-post's settings, from lesson 03; and the oracle. The steps' rate and transfer's $λ$ are chosen anew
+post's settings, from lesson 03; and the oracle. The steps' rate and transfer's $μ$ are chosen anew
 for each number of points (for 20, from ten), the best of six on validation tasks: the rates for ten
 points diverge with one. The ridge heads have nothing to choose. (In training, ridge head and CNP
 had four settings each, at a quarter of their meta-steps; in their lessons MAML and Reptile had
@@ -528,7 +528,7 @@ MAML and Reptile, 3.5 and 3.1; the oracle has 2.1 there, as one point cannot tel
 ## Which features?
 
 There are 41 features, and not two. But the outputs depend on them through their inner products
-alone, and directions in which their squares are small beside $λ$ play little part. The *principal
+alone, and directions in which their squares are small beside $μ$ play little part. The *principal
 functions* order the features' span by that: the first is the weighted sum of features, with weights
 of total square 1, that has the largest squares on $[−5, 5]$; the next is the same among those
 orthogonal to it. They are the left singular vectors $U$ of the features on a grid. *Predict, then
@@ -635,7 +635,7 @@ constant, and the waves need the rest of it.
 </details>
 
 Now swap the solvers: solve a head on the features of MAML, Reptile and random networks; and descend
-for ten steps from the ridge head's features, with a head of zeros. Rates and $λ$ are chosen as
+for ten steps from the ridge head's features, with a head of zeros. Rates and $μ$ are chosen as
 before. *Predict, then look:* whose features are good for what?
 """
 
@@ -672,7 +672,7 @@ good depends on the solver.
 
 Ridge regression is also the mean of a posterior. Let the weights have the prior $N(0, τ^2 I)$,
 independent and normal with variance $τ^2$, so that $f^⊤ w$, with $f$ the features at $x$, is a
-random function of $x$; and let the noise of $y$ have the variance $λ τ^2$. Given the points, the
+random function of $x$; and let the noise of $y$ have the variance $μ τ^2$. Given the points, the
 mean of that function is the ridge fit, and its variance is
 
 $$ τ^2 (f^⊤ f − f^⊤ F^⊤ A^{-1} F f) $$
@@ -773,7 +773,7 @@ leave the function open, and not wherever there are none.
 ## A network that reads
 
 The other extreme solves nothing and descends nothing. A *conditional neural process* (CNP; Garnelo
-et al. 2018) is two networks. The *encoder* takes one support point $(x_k, y_k)$ to a vector $r_k$;
+et al. 2018) is two networks. The *encoder* takes one support point $(x_i, y_i)$ to a vector $r_i$;
 their mean $r$ is all that is known of the task. The *decoder* takes $r$ and a query $x$ to a mean
 $m$ and a standard deviation $s$ for $y$. Both are trained by the likelihood of the query points,
 whose loss for one of $n$ points is $log s + (y − m)^2 / 2 s^2$ and a constant:
@@ -784,7 +784,7 @@ whose loss for one of $n$ points is $log s + (y − m)^2 / 2 s^2$ and a constant
 | $s$ | $(1 / s − (y − m)^2 / s^3) / n$ | $s = 0.05 + log(1 + e^o)$, of slope $1 / (1 + e^{−o})$ |
 | the decoder's input | $δ_1 W_1^⊤$ | one layer further than usual: `tape.input_grad` |
 | $r$ | the sum of its columns of that | each query point has read the same $r$ |
-| $r_k$ | that, over $K$ | $r$ is a mean; the encoder's backward pass continues |
+| $r_i$ | that, over $K$ | $r$ is a mean; the encoder's backward pass continues |
 
 The third row is the only new one: a backward pass that goes on into the input. The check of all of
 it against the complex step is printed above, beside the ridge head's. At test time the task's

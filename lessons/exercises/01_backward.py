@@ -2,8 +2,8 @@
 """
 # Exercise 1: write the backward pass
 
-Before it: lesson 02. The forward pass z = h W + b, h' = f(z) is done, and has left a tape, lists
-with one entry per layer:
+Before it: lesson 02. The forward pass is done: z = h W + b, and f(z) is the next layer's h. It has
+left a tape, lists with one entry per layer:
 
     tape.layers[l]   (W, b) of layer l       (d_in, d_out) and (1, d_out)
     tape.inputs[l]   its input h             (K, d_in);   tape.inputs[0] is x

@@ -2,7 +2,7 @@
 """
 # Exercise 2: write the Hessian-vector product
 
-Before it: lesson 03, "The product, one layer at a time". R{q} is how fast q changes as theta moves
+Before it: lesson 03, "The product, one layer at a time". R(z) is how fast z changes as theta moves
 along v. Both passes are done; the tape (see exercise 1) now also has
 
     tape.delta[l]    the derivative of the loss with respect to z[l]   (K, d_out of l)
