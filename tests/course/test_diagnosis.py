@@ -105,6 +105,19 @@ def test_the_teachers_page_has_what_the_checks_say():
 # Every known mistake is told from the others
 
 
+def test_known_mistakes_have_the_numbers_that_were_recorded():
+    """Most of them are tried by no wrong answer of the fast suite: a change to one shows here
+    (`python tests/tools/wrong_answers.py --record` writes the file anew)."""
+    recorded = wrong_answers.RECORD.read_text(encoding="utf-8").splitlines()
+    numbers = wrong_answers.known_numbers()
+    assert [line.rpartition(" | ")[0] for line in numbers] == [
+        line.rpartition(" | ")[0] for line in recorded
+    ]
+    for one, other in zip(numbers, recorded):
+        one, other = (float(line.rpartition(" | ")[2]) for line in (one, other))
+        assert abs(one - other) <= 1e-4 * abs(other) + 1e-12, other
+
+
 @functools.cache
 def known_of(case_index, name):
     case = cases_of(name)[case_index]

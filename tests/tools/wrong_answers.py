@@ -3,6 +3,7 @@ has to say of it.
 
     python tests/tools/wrong_answers.py          print the table of lessons/INSTRUCTOR.md
     python tests/tools/wrong_answers.py --all    and those of the other wrong answers
+    python tests/tools/wrong_answers.py --record write the numbers of the known mistakes anew
 """
 
 import contextlib
@@ -14,12 +15,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from changes import changes
 
-from tinymeta.course import grading
+from tinymeta.course import grading, mistakes
 from tinymeta.course.problems import EXERCISES
 
 SOLUTIONS = Path(__file__).parents[1] / "solutions"
+RECORD = Path(__file__).parents[1] / "course" / "known_mistakes.txt"
 
 
 class Slip:
@@ -919,6 +922,23 @@ def changed(name, folder):
         yield f"{change.what}: {here}", *said(name, mutant, path, 0)
 
 
+def known_numbers():
+    """Return a line for each known mistake, with a number of its result in one case, which a change
+    to the mistake changes."""
+    lines = []
+    for name in EXERCISES:
+        cases = [*EXERCISES[name].cases(0)]
+        case = cases[{"01_backward": 4, "02_hvp": 4, "09_solve_the_head": 0}.get(name, 1)]
+        for known in (mistakes.KNOWN, mistakes.RARE if name == "02_hvp" else {}):
+            for phrase, compute in known.get(name, lambda case: {})(case).items():
+                vector = np.ravel(compute())
+                number = abs(np.vdot(np.cos(np.arange(vector.size)), vector))
+                lines.append(f"{name} | {phrase} | {number:.6e}")
+        for phrase, number in mistakes.QUANTITIES[name](case).items():
+            lines.append(f"{name} | {phrase} | {number:.6e}")
+    return lines
+
+
 def row(name, slip):
     """Return a row of a table, without NumPy's words, which change."""
     says = message(name, slip, 0)[1]
@@ -933,6 +953,9 @@ def table(slips=WRONG):
 
 
 if __name__ == "__main__":
+    if "--record" in sys.argv:
+        RECORD.write_text("\n".join(known_numbers()) + "\n", encoding="utf-8", newline="\n")
+        sys.exit()
     for title, slips in TABLES.items() if "--all" in sys.argv else [("ten each", WRONG)]:
         told = [
             (slip.says in text, right)
