@@ -339,6 +339,11 @@ def test_the_future_of_this_file_is_not_that_of_a_hand_in(run):
     assert run(code)[0][0] == hand_in.VALUES
 
 
+def test_a_hand_in_has_pythons_own_builtins(run):
+    code = "import builtins\nbuiltins.of_mine = 1\nof_mine\ndel builtins.of_mine\n"
+    assert run(code + ADD)[0][0] == hand_in.VALUES
+
+
 def test_a_hand_in_is_not_run_as_a_command_and_is_a_module_of_its_own(run):
     code = "if __name__ == '__main__':\n    1 / 0\nimport sys, pickle\n"
     code += "class A: pass\npickle.loads(pickle.dumps(A()))\nassert __file__.endswith('.py')\n"

@@ -226,7 +226,7 @@ def execute(job):
     module, failed = types.ModuleType(MODULE), ""
     sys.modules[MODULE] = module
     names = vars(module)
-    names["__file__"] = job["file"]
+    names |= {"__file__": job["file"], "__builtins__": builtins}
     for line, text in job["cells"]:
         try:
             code = compile("\n" * line + text, job["file"], "exec", dont_inherit=True)
