@@ -438,3 +438,10 @@ def test_the_program_says_that_memory_is_short(whole):
 
     written, *_ = whole(compute)
     assert written.endswith(b"it needs more memory than there is") and written.count(b"R") == 0
+
+
+def test_the_program_names_an_exception_that_is_none(whole):
+    def compute(job, cases, send):
+        raise KeyboardInterrupt
+
+    assert whole(compute)[0].endswith(b"it stops with KeyboardInterrupt")

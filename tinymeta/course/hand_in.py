@@ -293,6 +293,8 @@ def main():
         compute(job, cases, send)
     except MemoryError:
         send(TEXT, "it needs more memory than there is")
+    except BaseException as error:  # such as one of the student's own
+        send(TEXT, f"it stops with {type(error).__name__}")
     if refusals:
         send(REFUSED, "; ".join(refusals))
     os._exit(0)  # whatever threads are still running
