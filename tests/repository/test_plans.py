@@ -63,7 +63,7 @@ def test_a_board_that_is_too_large_would_be_found():
     assert too_large(table._replace(parts=[head, ["x" * 50, "$y_{10}$ " + "z" * 10]])) != ""
 
 
-PRIMED = r"(relu|[fθw])'"  # slopes, and what an inner step makes
+PRIMED = r"(relu|[fθwJp]|[Jm]_1|\(log p\))'"  # slopes, and what an inner step makes
 
 
 def stray_primes(formula):
