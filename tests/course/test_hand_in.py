@@ -318,6 +318,8 @@ def test_a_blank_a_missing_function_and_a_file_that_stops_are_told(run):
     assert says == "the file stops with NameError in line 3: name 'z' is not defined"
     ((kind, says),) = run("x = 1\nx = (\n")
     assert says == "the file stops with SyntaxError in line 2: '(' was never closed"
+    ((kind, says),) = run("x = '\0'\n")
+    assert says.startswith("the file stops with ") and " in line" not in says
     ((kind, says),) = run("import sys\nsys.exit('enough')\n")
     assert says == "the file stops with SystemExit in line 2: enough"
     ((kind, says),) = run("def f():\n    int('a')\nimport numpy\nnumpy.vectorize(f)()\n")

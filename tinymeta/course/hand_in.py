@@ -217,7 +217,7 @@ def describe(error):
     line, words = lines[-1:], error
     if isinstance(error, SyntaxError):
         line, words = [error.lineno], error.msg
-    where = f" in line {line[0]}" if line else ""
+    where = f" in line {line[0]}" if any(line) else ""
     return f"the file stops with {type(error).__name__}{where}: {words}"
 
 
