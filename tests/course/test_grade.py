@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import hand_ins
 import numpy as np
@@ -356,6 +357,17 @@ def test_what_was_there_before_is_left_alone(monkeypatch):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as mine:
         run(monkeypatch, "pass")
         assert mine.poll() is None and mine.pid in grade.children()
+
+
+def test_the_end_of_one_hand_in_is_not_that_of_another(monkeypatch):
+    ready = f"import os, sys; print({hand_in.READY!r}, file=sys.stderr, flush=True)\n"
+    monkeypatch.setattr(grade, "START", ready + f"exec(open('{ONE}.py').read())")
+    with grade.Pen() as pen, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(pen.run, ONE, ["import time; time.sleep(0.3); print('A')"])
+        while not pen.running:
+            time.sleep(0.01)
+        assert pen.run(ONE, ["print('B')"]) == ("", b"B\n") and not slow.done()
+        assert slow.result() == ("", b"A\n")
 
 
 def test_a_stopped_grader_stops_its_hand_ins(monkeypatch):
