@@ -214,8 +214,8 @@ FACTORS = {  # factors in two cases with 5 and 4 points, rates 0.1 and 0.2: what
     (-0.3, -0.3): "its sign is wrong and it is 0.3 times what it should be",
     (5, 4): "it is multiplied by the number of points: a sum for a mean?",
     (-0.2, -0.25): "its sign is wrong and it is divided by the number of points: a mean for a sum?",
-    (0.1, 0.2): "it is multiplied by alpha: once too often?",
-    (10, 5): "it is divided by alpha: is it missing?",
+    (0.1, 0.2): "it is multiplied by alpha: once too often, or not divided by it?",
+    (10, 5): "it is divided by alpha: twice, or a factor missing?",
     (2, 2): "it is 2 times what it should be: by the 2 that a square leaves in its derivative?",
     (
         0.5,
@@ -270,68 +270,96 @@ def test_a_difference_quotient_is_told_from_a_mistake(error, digits):
     )
 
 
-# Sums of other gradients
+# Sums of other gradients, new thetas, and tasks that mix: of two steps and of none
 
 
-def reptile_and(extra):
-    """Return what is said of Reptile plus a function of its problem and theta_0 ... theta_k."""
+def explain_two(name, change):
+    cases = [cases_of(name, 1)[i] for i in (1, 3)]
+    return grading.explain(cases, [[change(case)] for case in cases])
 
+
+def test_of_what_gradients_a_result_is_the_sum_is_said():
     def change(case):
         p = mistakes.problem_of(case)
-        return case.truth + extra(p, mistakes.descend(p)[0]).mean(axis=0)
+        t = mistakes.descend(p)[0]
+        more = 0.5 * mistakes.outer(p, t[-1]) + 3 * mistakes.outer(p, t[0])
+        return case.truth + more.mean(axis=0)
 
-    return explain("05_reptile", change)
-
-
-@pytest.mark.slow
-def test_of_what_gradients_a_result_is_the_sum_is_said():
-    says = reptile_and(lambda p, t: 0.5 * mistakes.outer(p, t[-1]) + 3 * mistakes.outer(p, t[0]))
-    first = says.split(" (with 1 inner step, 5 tasks, ")[0]
-    assert first == (
+    says = explain_two("05_reptile", change)
+    assert says.split(" (with 2 inner steps, 5 tasks, ")[0] == (
         "this is Reptile plus 0.5 times the query gradient at theta_k plus 3 times the query "
         "gradient at theta_0"
     )
 
 
-@pytest.mark.slow
+def test_of_no_few_gradients_nothing_is_said():
+    rng = np.random.default_rng(0)
+    case = cases_of("05_reptile", 1)[1]
+    assert diagnosis.combination([], [(case, rng.standard_normal(case.truth.shape))]) is None
+    basis = [{"a": np.eye(9)[0], "b": np.eye(9)[1]}, {"c": np.eye(9)[0] + np.eye(9)[1]}]
+    assert diagnosis.sum_of(basis, np.eye(9)[0] + np.eye(9)[1]) == "c"
+    assert diagnosis.sum_of(basis, np.eye(9)[0] - 2 * np.eye(9)[1]) == "a plus -2 times b"
+    assert diagnosis.sum_of(basis, np.eye(9)[2]) is None
+    four = [dict(zip("abcd", np.eye(9)))]
+    assert diagnosis.sum_of(four, np.ones(9) * (np.arange(9) < 3)) == "a plus b plus c"
+    assert diagnosis.sum_of(four, np.ones(9) * (np.arange(9) < 4)) is None
+    assert diagnosis.sum_of([dict(zip("abcde", np.eye(9)))], np.eye(9)[0]) is None
+
+
 def test_by_what_the_second_order_term_alone_is_off_is_said():
     def change(case):
         query = mistakes.rows(mistakes.problem_of(case), "first-order MAML").mean(axis=0)
         return query + len(case.arguments[2][0]) * (case.truth - query)
 
-    assert explain("03_maml", change).startswith(
+    assert explain_two("03_maml", change).startswith(
         "this is MAML but for its second-order term: it is multiplied by the number of tasks"
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name, right", [("03_maml", "MAML"), ("05_reptile", "Reptile")])
 def test_a_new_theta_is_told_from_a_gradient(name, right):
     for rate, sign in ((0.3, "minus"), (-0.3, "plus")):
-        says = explain(name, lambda case, rate=rate: case.arguments[1] - rate * case.truth)
+        says = explain_two(name, lambda case, rate=rate: case.arguments[1] - rate * case.truth)
         assert says.startswith(f"this is theta {sign} a rate times {right}: a new theta; ")
-    assert explain(name, lambda case: case.arguments[1]).startswith("this is theta itself")
+    assert explain_two(name, lambda case: case.arguments[1]).startswith("this is theta itself")
 
 
-@pytest.mark.slow
+MIX = "of one task alone this is {}, but not of 5 together: they mix, or not all are there"
+
+
 @pytest.mark.parametrize(
-    "factor, says",
+    "factors, of_mean, says",
     [
-        (1.0, "of one task alone this is Reptile, but not of 5 together: they mix, or not all are"),
-        (-1.0, "of one task alone this is Reptile, but its sign is wrong, but not of 5 together"),
+        ([1] * 5, 2.5, MIX.format("Reptile")),
+        ([-1] * 5, 0.7, MIX.format("something else")),
+        (
+            [1, 2, 3, 4, 5],
+            1.0,
+            "of each task alone this is a multiple of Reptile, another one each time (1, 2, 3, 4, "
+            "5): is each divided by its own length, or weighted?",
+        ),
     ],
 )
-def test_what_is_right_of_each_task_alone_is_not_called_unknown(factor, says):
-    rng, cases = np.random.default_rng(0), cases_of("05_reptile")
-    results = []
-    for case in cases:
-        alone = [
-            factor * mistakes.rows(mistakes.problem_of(case._replace(arguments=a)), "Reptile")[0]
-            for a in case.related
-        ]
-        got = rng.standard_normal(case.truth.shape) if alone else factor * case.truth
-        results.append([got, *alone])
-    assert says in grading.explain(cases[:1], results[:1])
+def test_what_an_answer_is_of_each_task_alone_is_not_called_unknown(factors, of_mean, says):
+    case = cases_of("05_reptile", 1)[1]
+    right = mistakes.rows(mistakes.problem_of(case), "Reptile")
+    alone = right * np.reshape(factors, (-1, 1))
+    got = alone.mean(axis=0) if of_mean == 1.0 else np.cos(np.arange(len(case.truth)))
+    assert grading.explain([case], [[got, *alone]]) == says
+
+
+def test_where_a_task_alone_has_no_result_nothing_is_said_of_it():
+    case = cases_of("05_reptile", 1)[1]
+    noise = np.cos(np.arange(len(case.truth)))
+    assert grading.explain([case], [[noise, *["it stops"] * 5]]) == diagnosis.UNKNOWN
+    assert grading.explain([case], [[noise]]) == diagnosis.UNKNOWN
+
+
+def test_the_right_numbers_in_another_order_or_with_other_signs_are_recognised():
+    says = explain("01_backward", lambda case: case.truth[::-1])
+    assert says == "these are the right numbers, in another order"
+    says = explain("01_backward", lambda case: abs(case.truth))
+    assert says == "every entry has the right size, and some have the wrong sign"
 
 
 # Parts and places
@@ -386,6 +414,49 @@ def test_which_of_an_activations_three_functions_is_wrong_is_said():
         return got
 
     assert explain("08_own_layer", noise) == "f is right, f' is wrong, f'' is wrong: it is 0"
+
+
+def test_of_what_a_wrong_derivative_of_an_activation_is_made_is_said():
+    def change(case):
+        z, beta = case.arguments
+        got, s = case.truth.copy(), mistakes.sigmoid_of(beta * z)
+        got[1] = 3 * s - z * z * beta * s * (1 - s)
+        return got
+
+    assert (
+        "f' is wrong: with s = 1 / (1 + exp(-beta z)), it is 3 times s plus -1 times z^2 s' ("
+        in (explain("08_own_layer", change))
+    )
+
+
+@pytest.mark.parametrize(
+    "name, says, change",
+    [
+        pytest.param(
+            "02_hvp",
+            "with the term h V missing, and the term Rh W missing",
+            lambda *a: mistakes.product(*a, factors={"h V": 0.0, "Rh W": 0.0}),
+            marks=pytest.mark.slow,
+        ),
+        (
+            "02_hvp",
+            "with the term Vb missing at l = 1",
+            lambda *a: mistakes.product(*a, factors={("Vb", "l = 1"): 0.0}),
+        ),
+        (
+            "01_backward",
+            "with the slope f'(z) missing, at l = 0",
+            lambda *a: mistakes.gradient(*a, slope=lambda f, z, h: 1.0, at="l = 0"),
+        ),
+        (
+            "09_solve_the_head",
+            "with c forgotten in A, and lam squared in A",
+            lambda *a: mistakes.head(*a, in_A=0.0, lam_by=lambda lam: lam),
+        ),
+    ],
+)
+def test_two_mistakes_at_once_and_one_in_one_layer_are_named(name, says, change):
+    assert says in explain(name, lambda case: change(*case.arguments))
 
 
 def test_of_which_terms_a_gradient_through_the_head_is_made_is_said():

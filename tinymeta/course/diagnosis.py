@@ -189,8 +189,11 @@ def known_mistake(right, pairs):
 
 def rare_mistake(right, pairs):
     """Return the mistake in one layer, or the two at once, that an answer makes; or None."""
-    known_of = mistakes.RARE.get(pairs[0][0].exercise)
-    return known_of and exactly(right, known_of, factors_of(pairs, known_of))
+    exercise = pairs[0][0].exercise
+    known_of = mistakes.RARE[exercise]
+    if exercise in mistakes.ANSWERS:  # two steps tell most mistakes apart, and are quick
+        pairs = sorted(pairs, key=lambda pair: abs(pair[0].arguments[-1] - 2))
+    return exactly(right, known_of, factors_of(pairs, known_of))
 
 
 def describe_factor(factors, numbers):
@@ -229,11 +232,11 @@ def describe_size(sizes, numbers):
     over = [phrase for phrase, n in columns.items() if abs(sizes * n - 1).max() < TOLERANCE]
     if same:
         rate = same[0].startswith("alpha")
-        why = "once too often?" if rate else "a sum for a mean?"
+        why = "once too often, or not divided by it?" if rate else "a sum for a mean?"
         return f"it is multiplied by {' or '.join(same[:2])}: {why}"
     if over:
         why = ": a mean for a sum?" if over[0].startswith("the number") else ""
-        why = ": is it missing?" if over[0].startswith("alpha") else why
+        why = ": twice, or a factor missing?" if over[0].startswith("alpha") else why
         return f"it is divided by {' or '.join(over[:2])}{why}"
     if alike(sizes):
         words = f"it is {sizes[0]:.4g} times what it should be"
@@ -300,20 +303,22 @@ def combination(right, pairs):
     """Return of which vectors results are sums, or None if of no few."""
     if pairs[0][0].exercise not in mistakes.BASES:
         return None
-    sums = [sum_of(case, got) for case, got in pairs]
+    sums = [sum_of(mistakes.BASES[case.exercise](case), got) for case, got in pairs]
     return None if None in sums else f"this is {sums[0]} (with {pairs[0][0].label})"
 
 
-def sum_of(case, got):
-    """Return of which gradients a result is the sum, by the fewest, at most three; or None."""
+def sum_of(bases, got):
+    """Return of which vectors {phrase: vector} of one of the bases a result is the sum, by the
+    fewest, at most three; or None."""
     sums = []
-    for basis in mistakes.BASES[case.exercise](case):
+    for basis in bases:
         vectors = np.stack([*basis.values()], axis=1)
         parts = np.linalg.lstsq(vectors, got, rcond=None)[0]
         used = abs(parts) * np.linalg.norm(vectors, axis=0) > 1e-6 * np.linalg.norm(got)
         few = used.sum() <= 3 and 2 * len(basis) <= len(got)
-        if few and relative_error(vectors @ parts, got) < TOLERANCE:
-            sums.append([(part, what) for part, what, u in zip(parts, basis, used) if u])
+        real = abs(parts.imag).max() < TOLERANCE * abs(parts).max()
+        if few and real and relative_error(vectors @ parts, got) < TOLERANCE:
+            sums.append([(part, what) for part, what, u in zip(parts.real, basis, used) if u])
     if not sums:
         return None
     return " plus ".join(
@@ -434,6 +439,13 @@ def rows(pairs):
         how = "" if None in factors else f": {describe_factor(factors, numbers)}"
         if not any(got.any() for _, got in wrong):
             how = ": it is 0"
+        elif None in factors:
+            case, got = max(wrong, key=lambda pair: pair[1].size)
+            basis = {k: part.ravel() for k, part in mistakes.bases_of_layers(case).items()}
+            parts = sum_of([basis], got.ravel())
+            how = (
+                f": with s = 1 / (1 + exp(-beta z)), it is {parts} ({case.label})" if parts else ""
+            )
         said.append(f"{what} is wrong{how}")
     return ", ".join(said)
 
@@ -483,7 +495,7 @@ def where(right, wrong):
     if apart:
         return "; or: ".join(apart)
     few, words = (right, "right") if len(right) <= len(wrong) else (wrong, "wrong")
-    return f"{words} in {len(few)} of {len(right + wrong)} cases: " + " | ".join(
+    return f"{words} in {len(few)} of {len(right + wrong)} cases: " + " / ".join(
         case.label for case in few
     )
 

@@ -36,7 +36,10 @@ def two_each(right, compute, groups):
     known = {}
     for one, other in itertools.combinations(groups, 2):
         for (a, first), (b, second) in itertools.product(one.items(), other.items()):
-            known[f"{right} with {a}, and {b}"] = functools.partial(compute, **first, **second)
+            both = first | second
+            if "factors" in first and "factors" in second:
+                both["factors"] = first["factors"] | second["factors"]
+            known[f"{right} with {a}, and {b}"] = functools.partial(compute, **both)
     return known
 
 
@@ -132,6 +135,8 @@ def gradient(
     order=as_it_is,
     z_for_h=0,
     at=None,
+    own_slope=0,
+    W_by="W",
 ):
     """Return the gradient of exercise 1, or one with another step; at: where the slope is another
     one, a name of `is_at`, or None for everywhere."""
@@ -140,10 +145,18 @@ def gradient(
     delta, pairs = delta(model.loss_fn, tape.z[-1], y, f), []
     for i in reversed(range(len(tape.z))):
         h = tape.z[i - 1] if z_for_h and i else tape.inputs[i]
-        pairs.insert(0, (h.T @ delta, bias(delta)))
+        in_gW = delta * f.slope(tape.z[i]) if own_slope and i + 1 < len(tape.z) else delta
+        pairs.insert(0, (h.T @ in_gW, bias(delta)))
         if i:
+            W = (
+                pairs[0][0]
+                if W_by == "gW"
+                else abs(tape.layers[i][0])
+                if W_by == "|W|"
+                else (tape.layers[i][0])
+            )
             here = slope if at is None or is_at(at, i - 1, len(tape.z) - 1) else right_slope
-            delta = delta @ tape.layers[i][0].T * here(f, tape.z[i - 1], tape.inputs[i])
+            delta = delta @ W.T * here(f, tape.z[i - 1], tape.inputs[i])
     return in_theta(model, pairs, order)
 
 
@@ -152,7 +165,11 @@ OF_GRADIENTS = (
     switch("output", OUTPUTS),
     switch("bias", BIASES),
     switch("order", ORDERS),
-    {"z in place of h = f(z) in h^T delta": {"z_for_h": 1}},
+    {
+        "z in place of h = f(z) in h^T delta": {"z_for_h": 1},
+        "f'(z) once more in gW, where delta has it already": {"own_slope": 1},
+        "gW in place of W on the way back": {"W_by": "gW"},
+    },
 )
 
 
@@ -173,7 +190,7 @@ def gradients_at_one_layer(case):
 
 
 TERMS = ("h V", "Rh W", "Vb", "Rdelta W^T", "delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta")
-TERMS += ("h^T Rdelta",)
+TERMS += ("h^T Rdelta", "Rh' = f'(z) Rz", "f'(z) (Rdelta W^T + delta V^T)")
 PLACES_OF_TERMS = ("l = 0", "l = 1", "the last l")
 FACTORS = {0.0: "missing", -1.0: "with the wrong sign", 2.0: "taken twice", 0.5: "halved"}
 GAUSS_NEWTON = dict.fromkeys(("delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta"), 0.0)
@@ -232,7 +249,7 @@ BENDS = {  # delta W^T, Rz and Rh of the layer before, its delta, and Rdelta W^T
 def product(
     model, theta, x, y, v, factors=(), start=None, curvature=None, bend=None, order=as_it_is,
     ahead=right_slope, back=right_slope, Rx=0.0, bias=sum_of_points, exchanged="", of_biases=None,
-    sloped=("Rdelta W^T", "delta V^T"), of_V=None, h_for_Rh=0,
+    sloped=("Rdelta W^T", "delta V^T"), of_V=None, h_for_Rh=0, next_Rh=None,
 ):  # fmt: skip
     """Return the Hessian-vector product of exercise 2, or one with another step."""
     tape, f, L = model.backprop(theta, x, y).tape, model.activation_fn, model.loss_fn
@@ -251,7 +268,12 @@ def product(
         W, V = (V, W) if exchanged == "ahead" else (W, V)
         Rz.append(c("h V", i) * tape.inputs[i] @ V + c("Rh W", i) * Rh[i] @ W + c("Vb", i) * Vb)
         if i + 1 < len(two):
-            Rh.append(ahead(f, tape.z[i], tape.inputs[i + 1]) * Rz[i])
+            moved = (
+                next_Rh(f, tape.z[i], tape.inputs[i + 1], Rz[i])
+                if next_Rh
+                else (ahead(f, tape.z[i], tape.inputs[i + 1]) * Rz[i])
+            )
+            Rh.append(c("Rh' = f'(z) Rz", i) * moved)
     start = start or (lambda L, z, y, delta, R: L.hvp(z, y, R))
     Rdelta = start(L, tape.z[-1], y, tape.delta[-1], Rz[-1])
     for i in reversed(range(len(two))):
@@ -275,50 +297,61 @@ def product(
             }
             slope, Rdelta = back(f, z, h), c("f''(z) Rz (delta W^T)", i) * last
             for term, value in two_terms.items():
-                Rdelta = Rdelta + c(term, i) * (slope if term in sloped else 1.0) * value
+                both = c("f'(z) (Rdelta W^T + delta V^T)", i) * c(term, i)
+                Rdelta = Rdelta + both * (slope if term in sloped else 1.0) * value
     return in_theta(model, pairs, order)
+
+
+NEXT_RH = {  # of an activation f, z, h = f(z) and Rz
+    "f'(z) z in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(z) * z,
+    "f'(z) h in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(z) * h,
+    "f(Rz) in place of f'(z) Rz": lambda f, z, h, Rz: f.value(Rz),
+    "f'(Rz) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(Rz),
+    "f'(z) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(z),
+}
+OF_PRODUCTS = (
+    *(
+        {
+            f"the term {term} {words}": {"factors": {term: factor}}
+            for factor, words in FACTORS.items()
+        }
+        for term in TERMS
+    ),
+    {
+        "the terms Rh^T delta, delta V^T and f'' missing: the Gauss-Newton product": {
+            "factors": GAUSS_NEWTON
+        }
+    },
+    switch("curvature", CURVATURES),
+    switch("bend", BENDS),
+    switch("start", STARTS),
+    switch("ahead", SLOPES, ", where Rz becomes Rh"),
+    switch("next_Rh", NEXT_RH),
+    switch("back", SLOPES, ", where Rdelta goes back"),
+    switch("bias", BIASES),
+    {
+        "delta for Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta},
+        "delta added to Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta + Rdelta},
+    },
+    {
+        "the slope f'(z) missing before delta V^T": {"sloped": ("Rdelta W^T",)},
+        "the slope f'(z) missing before Rdelta W^T": {"sloped": ("delta V^T",)},
+    },
+    {"Rdelta V^T in place of delta V^T": {"of_V": "Rdelta"}},
+    {"h^T delta in place of Rh^T delta": {"h_for_Rh": 1}},
+    switch("order", ORDERS),
+    {"Rh of the input not 0 but x: the input does not move": {"Rx": 1.0}},
+    {
+        "W and V exchanged in Rz": {"exchanged": "ahead"},
+        "W and V exchanged where Rdelta goes back": {"exchanged": "back"},
+    },
+)
 
 
 def known_products(case):
     """Return the known results of exercise 2."""
-    terms = {
-        f"the term {term} {words}": {"factors": {term: factor}}
-        for term in TERMS
-        for factor, words in FACTORS.items()
-    }
-    terms["the terms Rh^T delta, delta V^T and f'' missing: the Gauss-Newton product"] = {
-        "factors": GAUSS_NEWTON
-    }
     model, theta, x, y, v = case.arguments
-    known = one_each(
-        "the product",
-        functools.partial(product, *case.arguments),
-        (
-            terms,
-            switch("curvature", CURVATURES),
-            switch("bend", BENDS),
-            switch("start", STARTS),
-            switch("ahead", SLOPES, ", where Rz becomes Rh"),
-            switch("back", SLOPES, ", where Rdelta goes back"),
-            switch("bias", BIASES),
-            {
-                "delta for Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta},
-                "delta added to Rdelta in the biases": {
-                    "of_biases": lambda delta, Rdelta: delta + Rdelta
-                },
-                "the slope f'(z) missing before delta V^T": {"sloped": ("Rdelta W^T",)},
-                "the slope f'(z) missing before Rdelta W^T": {"sloped": ("delta V^T",)},
-                "Rdelta V^T in place of delta V^T": {"of_V": "Rdelta"},
-                "h^T delta in place of Rh^T delta": {"h_for_Rh": 1},
-            },
-            switch("order", ORDERS),
-            {
-                "Rh of the input not 0 but x: the input does not move": {"Rx": 1.0},
-                "W and V exchanged in Rz": {"exchanged": "ahead"},
-                "W and V exchanged where Rdelta goes back": {"exchanged": "back"},
-            },
-        ),
-    )
+    known = one_each("the product", functools.partial(product, *case.arguments), OF_PRODUCTS)
     both = functools.partial(product, *case.arguments)
     for phrase, slope in SLOPES.items():
         known[f"the product with {phrase}, both ways"] = functools.partial(
@@ -330,14 +363,17 @@ def known_products(case):
 
 
 def products_at_one_layer(case):
-    """Return the results of exercise 2 with a term off at one layer."""
+    """Return the results of exercise 2 with a term off at one layer, and with two mistakes."""
     terms = {
         f"the term {term} {words} at {place}": {"factors": {(term, place): factor}}
         for term in TERMS
         for factor, words in FACTORS.items()
         for place in PLACES_OF_TERMS
     }
-    return one_each("the product", functools.partial(product, *case.arguments), (terms,))
+    compute = functools.partial(product, *case.arguments)
+    return one_each("the product", compute, (terms,)) | two_each(
+        "the product", compute, OF_PRODUCTS
+    )
 
 
 def quantities_of_points(case):
@@ -546,6 +582,7 @@ OUTER = {
     "the outer gradient taken before adaptation, at theta": dict(q_at=-99),
     "the outer gradient taken one step early, at theta_k-1": dict(q_at=-2),
     "the outer loss on the support points": dict(q_on="support"),
+    "the support gradient at theta in place of the query gradient": dict(q_at=-99, q_on="support"),
     "the outer loss on support and query points joined": dict(q_on="joined"),
     "the query gradient and the support gradient averaged": dict(q_on="averaged"),
     "support and query swapped": dict(inner=dict(on=("query",)), q_on="support"),
@@ -648,6 +685,25 @@ ANSWERS = {  # of each exercise: its name here, and in words
     "05_reptile": ("Reptile", "Reptile"),
     "06_meta_sgd": ("rates", "the gradient in alpha"),
 }
+
+
+def pairs_of_tasks(case):
+    """Return the results of exercises 3 to 6 with two mistakes at once."""
+    p = problem_of(case)
+    result, right = ANSWERS[case.exercise]
+    outer_and_back = OUTER, {phrase: {"back": s} for phrase, s in BACK.items()}
+    of_steps = {phrase: {"pair": pair} for phrase, pair in (OF_STEPS | OF_RATES).items()
+                if (phrase in OF_STEPS) is (result == "Reptile")}  # fmt: skip
+    inner = dict(itertools.islice(inner_mistakes(p, False).items(), 10))
+    groups = {
+        "MAML": (inner, *outer_and_back),
+        "first-order MAML": (inner, OUTER),
+        "Reptile": (inner, of_steps),
+        "rates": (*outer_and_back, of_steps),
+    }[result]
+    groups += ({phrase: {"leak": leak} for phrase, leak in LEAKS.items()},)
+    known = two_each(right, functools.partial(rows, p, result), groups)
+    return {phrase: lambda r=r: r().mean(axis=0) for phrase, r in known.items()}
 
 
 def chain(p, compute):
@@ -758,15 +814,17 @@ def bases(case):
         f"the support gradient at theta_{len(grads)}": outer(p, thetas[-1], "support"),
         "the query gradient at theta_0": outer(p, thetas[0]),
     }
-    if case.exercise == "06_meta_sgd":
-        ends["the gradient in theta"] = rows(p, "MAML")
+    for other, phrase in ANSWERS.values():
+        if other not in (result, "rates"):
+            ends[phrase] = rows(p, other)
     steps = {f"the support gradient at theta_{s}": g for s, g in enumerate(grads)}
     q = ends["the query gradient at theta_k"]
     products = {"the query gradient q at theta_k": q} | {
         f"H(theta_{s}) q": p.model.hvp(theta, *p.points("support"), q)
         for s, theta in enumerate(thetas)
     }
-    for parts in ({right: rows(p, result)} | ends, ends | steps, products):
+    back = {f"v taken back through {s} steps": v for s, v in enumerate(go_back(p, thetas, q)) if s}
+    for parts in ({right: rows(p, result)} | ends, ends | steps, products, products | back):
         found = {}
         for phrase, vectors in parts.items():
             vector = vectors.mean(axis=0)
@@ -783,6 +841,7 @@ LAYER_SLOPES = {
     "beta missing in s', in f'": lambda z, s, ds, b: s + z * ds / b,
     "s - z s' for f'": lambda z, s, ds, b: s - z * ds,
     "s' for f'": lambda z, s, ds, b: ds,
+    "s + s' for f': z is missing": lambda z, s, ds, b: s + ds,
     "z s' written with f: f + s (1 - f), without beta": lambda z, s, ds, b: z * s + s * (1 - z * s),
     "s (1 - s) for s', and z twice": lambda z, s, ds, b: s + z * z * ds,
     "the derivative with respect to beta for f'": lambda z, s, ds, b: z * z * s * (1 - s),
@@ -865,7 +924,7 @@ HEAD_TERMS = ("C y u^T", "C F w u^T", "C F u w^T")
 
 def head(
     F, y, c, lam, F_q, y_q, factors=(), in_A=1.0, in_y=1.0, outside=(1.0, 1.0, 1.0), lam_by=1.0,
-    mean=None, A_once=1, w_before=False, swap=False, of_y_q=1.0, c_of=None,
+    mean=None, A_once=1, w_before=False, swap=False, of_y_q=1.0, c_of=None, in_A_of_u=None,
 ):  # fmt: skip
     """Return the gradient of exercise 9, or one with another step. in_A, in_y, outside: the power
     of c in A, in F^T C y and in front of each term."""
@@ -876,6 +935,8 @@ def head(
     w = right if w_before else np.linalg.solve(A, right)
     g = 2 * (F_q @ w - of_y_q * y_q) / (y_q.size if mean is None else mean(y_q))
     u = F_q.T @ g
+    if in_A_of_u is not None:
+        A = F.T @ (C**in_A_of_u * F) + lam * np.eye(size)
     for _ in range(A_once):
         u = np.linalg.solve(A, u)
     C_y, C_Fw, C_Fu = (C**power for power in outside)
@@ -905,6 +966,8 @@ HEAD = {
     "c squared everywhere": {"c_of": np.square},
     "lam squared in A": {"lam_by": lambda lam: lam},
     "1 / lam for lam in A": {"lam_by": lambda lam: 1 / lam**2},
+    "c forgotten in A for u alone": {"in_A_of_u": 0.0},
+    "c forgotten in A for w alone": {"in_A": 0.0, "in_A_of_u": 1.0},
     "lam forgotten in A": {"lam_by": 0.0},
     "a minus before lam in A": {"lam_by": -1.0},
     "y_q forgotten in the residual": {"of_y_q": 0.0},
@@ -920,6 +983,12 @@ HEAD = {
     for term in HEAD_TERMS
     for factor, words in FACTORS.items()
 }
+
+
+OF_HEADS = tuple(
+    {phrase: switches for phrase, switches in HEAD.items() if next(iter(switches)) == key}
+    for key in dict.fromkeys(next(iter(switches)) for switches in HEAD.values())
+)
 
 
 def known_heads(case):
@@ -944,10 +1013,26 @@ RARE = {
     "01_backward": gradients_at_one_layer,
     "02_hvp": products_at_one_layer,
     "08_own_layer": functools.partial(known_layers, mistakes=two_each),
-}
+    "09_solve_the_head": lambda case: two_each(
+        "the gradient in F", functools.partial(head, *case.arguments), OF_HEADS
+    ),
+} | dict.fromkeys(ANSWERS, pairs_of_tasks)
 BASES = dict.fromkeys(("01_backward", "02_hvp"), bases_of_points) | dict.fromkeys(ANSWERS, bases)
 QUANTITIES = dict.fromkeys(("01_backward", "02_hvp"), quantities_of_points)
 QUANTITIES |= dict.fromkeys(ANSWERS, quantities_of_tasks)
+
+
+def bases_of_layers(case):
+    """Return {phrase: array} of what f' or f'' may be a sum of."""
+    z, b = case.arguments
+    s = sigmoid_of(b * z)
+    ds = b * s * (1 - s)
+    d2s = b * ds * (1 - 2 * s)
+    parts = {"s": s, "s'": ds, "s''": d2s}
+    return {f"{power}{phrase}": factor * part for phrase, part in parts.items()
+            for power, factor in {"": 1, "z ": z, "z^2 ": z * z}.items()}  # fmt: skip
+
+
 QUANTITIES["08_own_layer"] = lambda case: {
     "beta": case.arguments[1],
     "beta squared": case.arguments[1] ** 2,
@@ -958,4 +1043,5 @@ QUANTITIES["09_solve_the_head"] = lambda case: {
     "the number of query points times that of outputs": case.arguments[5].size,
     "the number of support points": len(case.arguments[0]),
     "lam": case.arguments[3],
+    "the sum of c": case.arguments[2].sum(),
 }
