@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import projects
 import pytest
 from running import ROOT
@@ -20,8 +19,8 @@ TABLES = [
 
 
 def values(cells):
-    """Return the numbers of "0.63 (0.49 to 0.81)", one row per cell."""
-    return np.array([[float(number) for number in re.findall(r"\d+\.\d+", cell)] for cell in cells])
+    """Return the numbers of "0.63 (0.49 to 0.81)", a list for each cell."""
+    return [[float(number) for number in re.findall(r"\d+\.\d+", cell)] for cell in cells]
 
 
 def far(printed, computed, factor):
