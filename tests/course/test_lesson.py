@@ -250,7 +250,7 @@ def test_a_disk_that_is_full_gives_one_line_and_keeps_the_old_figure(make, monke
     small, figure = make("--quick"), tmp_path / "00_small_history.png"
     figure.write_bytes(b"old")
 
-    def fill(_, file):
+    def fill(_, file, *words):
         file.write(b"ne")
         raise OSError(errno.ENOSPC, "No space left on device")
 

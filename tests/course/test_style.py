@@ -2,6 +2,7 @@
 
 import os
 import re
+from xml.etree import ElementTree
 import subprocess
 import sys
 from pathlib import Path
@@ -175,7 +176,18 @@ def test_a_slide_has_its_format_and_size_and_reproducible_bytes(kind, size, slid
     width, height = map(float, re.search(size, data).groups())
     assert width / height == pytest.approx(16 / 9, rel=1e-3) and width == pytest.approx(6.4 * 72)
     assert data == (tmp_path / "again").read_bytes()
-    assert b"<text" not in data if kind == "svg" else data.startswith(b"%PDF")
+    assert b"<text" in data if kind == "svg" else data.startswith(b"%PDF")
+
+
+def test_a_figure_for_slides_says_in_words_what_it_shows(slides, tmp_path):
+    style.use(slides="svg")
+    figure, ax = style.new_figure(2, 1)
+    ax.set_title("A title")
+    style.save(figure, tmp_path / "it.svg", "curves", "MAML < 1 & joint > 4.")
+    text = (tmp_path / "it.svg").read_text(encoding="utf-8")
+    assert 'role="img"><title>curves</title><desc>MAML &lt; 1 &amp; joint &gt; 4.</desc>' in text
+    assert ">A title</text>" in text
+    ElementTree.fromstring(text)  # it is still XML
 
 
 def test_what_a_lesson_adds_to_a_figure_itself_has_the_type_of_slides(slides):

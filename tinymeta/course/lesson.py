@@ -320,7 +320,7 @@ class Lesson:
         if self.short:
             style.stamp(figure, self.stamp)
         with exit_on_os_error(path), replacing(path) as file:
-            style.save(figure, file)
+            style.save(figure, file, name, sentence)
         print(f"\nfigure {path.name if self.in_kernel else path}\n  {sentence}")
         if self.in_kernel:
             notebook.show_figure(path, sentence)

@@ -8,9 +8,11 @@ same width.
 """
 
 import functools
+import html
 import io
 import itertools
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -61,7 +63,7 @@ SLIDE = {
     "axes.titlesize": 11,
     "lines.linewidth": 2.2,
     "savefig.dpi": 300,  # for rasterised parts
-    "svg.fonttype": "path",  # embed glyphs as paths: no font can be missing
+    "svg.fonttype": "none",  # text stays text, which can be searched and read aloud
     "svg.hashsalt": "tinymeta",  # reproducible bytes
     "pdf.fonttype": 42,
 }
@@ -140,15 +142,22 @@ def new_panels(n, **options):
 
 
 @styled
-def save(figure, path):
-    """Write the figure to a path or to an open file, in the format of `file_format`."""
-    kind = file_format()
-    if kind != "png":
-        figure.savefig(path, format=kind, metadata=NO_DATE[kind])
-    elif hasattr(path, "write"):
-        path.write(as_png(figure))
+def save(figure, path, name="", sentence=""):
+    """Write the figure to a path or to an open file, in the format of `file_format`; an SVG has its
+    name and the sentence that says what it shows as title and description."""
+    kind, file = file_format(), io.BytesIO()
+    if kind == "png":
+        data = as_png(figure)
     else:
-        Path(path).write_bytes(as_png(figure))
+        figure.savefig(file, format=kind, metadata=NO_DATE[kind])
+        data = file.getvalue()
+    if kind == "svg":
+        words = f"<title>{html.escape(name)}</title><desc>{html.escape(sentence)}</desc>"
+        data = re.sub(rb"(<svg [^>]*)>", rb'\1 role="img">' + words.encode(), data, count=1)
+    if hasattr(path, "write"):
+        path.write(data)
+    else:
+        Path(path).write_bytes(data)
 
 
 @styled
