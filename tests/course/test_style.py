@@ -2,10 +2,10 @@
 
 import os
 import re
-from xml.etree import ElementTree
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
