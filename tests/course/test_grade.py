@@ -414,6 +414,7 @@ def test_what_is_kept_comes_back_for_the_same_hand_in_alone(tmp_path):
         got = kept.get("ann", ONE, b"calls", "x = 1")
         assert got is None or isinstance(got.stopped, str)
     kept.finish()
+    kept.finish()  # nor does it matter that there is none
     assert not (tmp_path / "a" / "kept").exists()
 
 
@@ -547,6 +548,17 @@ def test_without_a_file_the_table_is_printed(tmp_path, capsys):
     with pytest.raises(SystemExit):
         grade.main([str(tmp_path / "none")])
     assert "SUBMISSIONS: expected a folder; got" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        grade.main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "Grade a folder of hand-ins",
+        "--csv FILE student, exercise, points",
+        "--gradescope DIR DIR/STUDENT/results.json for each",
+        f"of {', '.join(grade.NAMES)}; default: all",
+        "the word that has dealt the bug hunt",
+    ):
+        assert words in said
     with pytest.raises(SystemExit):
         grade.main([str(tmp_path), "--exercise", "03"])
     said = capsys.readouterr().err
