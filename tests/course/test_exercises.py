@@ -190,6 +190,11 @@ def test_a_solution_passes_on_any_problem(name, seed, capsys):
     assert grading.grade(name, solution(name), [seed]), capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_solution_of_exercise_10_has_everything(capsys):
+    assert grading.grade("10_own_tasks", solution("10_own_tasks"), [1]), capsys.readouterr().out
+
+
 def complex_step(f, theta):
     """Return the gradient of f, as a student who has read lesson 02 might write it."""
     return np.array([f(theta + 1e-30j * axis).imag / 1e-30 for axis in np.eye(len(theta))])

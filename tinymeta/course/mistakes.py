@@ -309,6 +309,7 @@ NEXT_RH = {  # of an activation f, z, h = f(z) and Rz
     "f'(Rz) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(Rz),
     "f'(z) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(z),
 }
+CURVATURE, START = switch("curvature", CURVATURES), switch("start", STARTS)
 OF_PRODUCTS = (
     *(
         {
@@ -322,9 +323,9 @@ OF_PRODUCTS = (
             "factors": GAUSS_NEWTON
         }
     },
-    switch("curvature", CURVATURES),
+    CURVATURE,
     switch("bend", BENDS),
-    switch("start", STARTS),
+    START,
     switch("ahead", SLOPES, ", where Rz becomes Rh"),
     switch("next_Rh", NEXT_RH),
     switch("back", SLOPES, ", where Rdelta goes back"),
@@ -371,9 +372,8 @@ def products_at_one_layer(case):
         for place in PLACES_OF_TERMS
     }
     compute = functools.partial(product, *case.arguments)
-    return one_each("the product", compute, (terms,)) | two_each(
-        "the product", compute, OF_PRODUCTS
-    )
+    pairs = OF_PRODUCTS[: len(TERMS)] + (CURVATURE, START)  # all pairs would take a second
+    return one_each("the product", compute, (terms,)) | two_each("the product", compute, pairs)
 
 
 def quantities_of_points(case):

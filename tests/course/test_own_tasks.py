@@ -1,0 +1,122 @@
+"""The sanity checks of exercise 10: what a hand-in has to show, one missing each time."""
+
+import numpy as np
+import pytest
+
+from tinymeta import MLP, FunctionTasks, TaskBatch
+from tinymeta.course import own_tasks, style
+
+MODEL = MLP([1, 1])
+LINES = FunctionTasks(lambda x, a: a * x, {"a": (2, 3)}, x_range=(-1, 1))
+TEXT = "Lines share their intercept, 0, and each has a slope of its own. " * 7
+
+
+class Replayed:
+    """The same tasks, whatever the generator says."""
+
+    def sample(self, rng, n_tasks, shots, query=None, grid=False):
+        return LINES.sample(np.random.default_rng(0), n_tasks, shots, query)
+
+
+class Unseeded:
+    """Other tasks, whatever the generator says."""
+
+    def sample(self, rng, n_tasks, shots, query=None, grid=False):
+        return LINES.sample(np.random.default_rng(), n_tasks, shots, query)
+
+
+class OneFunction:
+    """Points of one function, y = 2."""
+
+    def sample(self, rng, n_tasks, shots, query=None, grid=False):
+        batch = LINES.sample(rng, n_tasks, shots, query)
+        return TaskBatch(*(0 * a + (2 if i % 2 else rng.standard_normal(a.shape))
+                           for i, a in enumerate(batch)))  # fmt: skip
+
+
+class WithNan:
+    def sample(self, rng, n_tasks, shots, query=None, grid=False):
+        batch = LINES.sample(rng, n_tasks, shots, query)
+        batch.y_query[0] = np.nan
+        return batch
+
+
+def figure(xlabel="steps", ylabel="loss", lines=True):
+    drawn = style.Figure()
+    axes = drawn.subplots()
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if lines:
+        axes.plot([1, 2])
+    return drawn
+
+
+def found(tasks=LINES, theta=(2.5, 0.0), drawn=None, text=TEXT):
+    """Return what does not hold of a hand-in with these parts."""
+    findings = own_tasks.findings(
+        lambda: tasks,
+        lambda tasks, rng: (MODEL, np.array(theta)),
+        lambda tasks, model, theta, rng: figure() if drawn is None else drawn,
+        text, shots=5, inner_lr=0.05,
+    )  # fmt: skip
+    return [what for what, holds, _ in findings if not holds]
+
+
+def test_a_hand_in_that_has_everything_has_nothing_missing():
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    "parts, missing",
+    [
+        ({"tasks": Replayed()}, "another seed draws others"),
+        ({"tasks": Unseeded()}, "the same seed draws the same tasks"),
+        ({"tasks": OneFunction()}, "the tasks differ from each other"),
+        ({"theta": (-9.0, 0.0)}, "more than from a random initialisation"),
+        ({"theta": (-9.0, 0.0)}, "and on most of the tasks"),
+        ({"theta": (-9.0, 0.0)}, "better than the mean of the points"),
+        ({"drawn": figure(ylabel="")}, "a figure whose axes have labels, and something on them"),
+        ({"drawn": figure(xlabel="")}, "a figure whose axes have labels, and something on them"),
+        ({"drawn": figure(lines=False)}, "a figure whose axes have labels, and something on them"),
+        ({"drawn": "a figure"}, "a figure whose axes have labels, and something on them"),
+        ({"text": "0 and 1"}, "an explanation of 80 words or more"),
+        ({"text": "word " * 80}, "with a number in it"),
+    ],
+)
+def test_what_is_missing_is_said(parts, missing):
+    assert missing in found(**parts)
+
+
+def test_numbers_that_are_none_are_seen_before_anything_is_judged():
+    finite = [f for f in own_tasks.are_tasks(WithNan(), 5) if "finite" in f[0]]
+    assert finite == [("30 tasks, all numbers finite", False, finite[0][2])]
+
+
+def test_an_initialisation_that_does_not_adapt_is_seen():
+    says = [w for w, holds, _ in own_tasks.has_learned(LINES, MODEL, np.array([2.5, 0.0]), 5, 0.0)
+            if not holds]  # fmt: skip
+    assert "5 steps on 5 points help" in says
+
+
+def test_the_report_counts_all_of_it_and_a_blank_is_blank(capsys):
+    def blank(*arguments):
+        raise NotImplementedError
+
+    parts = {"explanation": TEXT, "shots": 5, "inner_lr": 0.05}
+    assert not own_tasks.report(blank, blank, blank, **parts)
+    assert capsys.readouterr().out == (
+        "10_own_tasks: still blank: write make_tasks, train and plot\n"
+    )
+
+    def trained(tasks, rng):
+        return MODEL, np.array([2.5, 0.0])
+
+    assert own_tasks.report(lambda: LINES, trained, lambda *a: figure(), **parts)
+    assert capsys.readouterr().out.endswith(
+        "10_own_tasks: all checks OK; a person judges the rest\n"
+    )
+    assert not own_tasks.report(lambda: LINES, trained, lambda *a: figure(ylabel=""), **parts)
+    out = capsys.readouterr().out
+    assert "NO\n" in out and out.endswith("10_own_tasks: not yet\n")
+    with pytest.raises(SystemExit) as stopped:
+        own_tasks.check(blank, blank, blank, **parts)
+    assert stopped.value.code == 1
