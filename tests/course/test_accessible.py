@@ -102,4 +102,4 @@ def test_a_figure_on_a_page_has_its_sentence_as_alternative_text(name):
     shown = {(m[3] or m[5]): (m[1] or m[6] or "") for m in IMAGE.finditer(text)}
     pictures = {file: alt for file, alt in shown.items() if file.endswith(".png")}
     assert {file: said.get(file) for file in pictures} == pictures
-    assert len(re.findall(r"figures/[\w.]+\.png", text)) == len(re.findall(IMAGE, text))
+    assert len(re.findall(r"figures/[\w.]+\.(?:png|gif)", text)) == len(re.findall(IMAGE, text))

@@ -66,4 +66,5 @@ def sheet(paths):
             made.append(f'<li>{asked}<p class="guess">My guess:</p></li>')
         made.append("</ol>")
     about = "<h1>Bets</h1><p>Write down a guess before the number is shown. Name:</p>"
-    return page.whole("tinymeta: bets", f'<main class="bets">{about}{"".join(made)}</main>')
+    nav = '<nav><a href="index.html">all lessons</a></nav>'
+    return page.whole("tinymeta: bets", f'{nav}<main class="bets">{about}{"".join(made)}</main>')
