@@ -386,6 +386,9 @@ def test_where_a_hand_in_may_read(monkeypatch, tmp_path):
     assert rules[str(grade.PACKAGE.parent)] is rules[str(grade.PACKAGE)] is False
     assert rules[str(tmp_path)] is False and rules[str(grade.PACKAGE / "course" / "style.py")]
     assert rules[os.path.dirname(os.path.dirname(np.__file__))] and None not in rules
+    monkeypatch.setattr(grade, "PACKAGE", tmp_path / "installed" / "tinymeta")
+    rules = grade.readable([])
+    assert str(tmp_path / "installed") not in rules and not rules[str(grade.PACKAGE)]
 
 
 def test_the_processes_of_the_user_are_counted():

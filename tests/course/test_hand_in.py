@@ -322,6 +322,8 @@ def test_a_blank_a_missing_function_and_a_file_that_stops_are_told(run):
     assert says.startswith("the file stops with ") and " in line" not in says
     ((kind, says),) = run("import sys\nsys.exit('enough')\n")
     assert says == "the file stops with SystemExit in line 2: enough"
+    ((kind, says),) = run("def f():\n    int('a')\nf()\n")
+    assert says.startswith("the file stops with ValueError in line 2: ")
     ((kind, says),) = run("def f():\n    int('a')\nimport numpy\nnumpy.vectorize(f)()\n")
     assert says.startswith("the file stops with ") and " in line " in says
 
