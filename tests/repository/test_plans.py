@@ -118,20 +118,33 @@ def test_a_symbol_is_called_in_the_code_what_the_table_says(symbol):
 
 # The arithmetic
 
-PLAIN = r"[\d\s.,()+/·^{}%√½−-]+|exp|log"
+SIGNS = {"−": "-", "½": "(1/2)", "·": "*", "{": "(", "}": ")"}
+TOKEN = re.compile(r"\d+(?:\.\d+)?|exp|log|√|[^\W\d](?:_(?:\w|\{.*?\}))?'*|\*\*|\S")
+
+
+def compute(formula, **letters):
+    """Return what a formula of numbers and these letters is worth. Neighbours are multiplied, and
+    what stands behind exp, log or √ is its argument."""
+    made, before = [], ""
+    formula = re.sub(r"log ([\d.]+)", r"log(\1)", formula).replace("/ 2d", "/ (2 d)")
+    for token in TOKEN.findall(formula.replace("½", "(1/2)").replace("^", "**")):
+        name = token in letters or token in ("exp", "log", "√")
+        ends = before == ")" or before[-1:].isdigit() or before in letters
+        if ends and (name or token == "("):
+            made.append("*")
+        made.append(f"letters[{token!r}]" if token in letters else SIGNS.get(token, token))
+        before = token
+    known = {"sqrt": sqrt, "exp": exp, "log": log, "letters": letters}
+    return eval("".join(made).replace("√", "sqrt"), known)
 
 
 def value(text):
-    """Return what a formula of numbers alone is worth, None for any other."""
-    if not re.search(r"\d", text) or re.sub(PLAIN, "", text):
-        return None
-    text = text.replace("−", "-").replace("½", "(1/2)").replace("√", "sqrt")
-    text = text.replace("^", "**").replace("·", "*").replace("{", "(").replace("}", ")")
-    text = re.sub(r"log ([\d.]+)", r"log(\1)", text)
+    """Return what a formula of numbers alone is worth, None for any other, such as a vector."""
     try:
-        return float(eval(text, {"sqrt": sqrt, "exp": exp, "log": log}))
-    except (SyntaxError, TypeError):
-        return None  # a vector, or a product without its sign
+        found = compute(text)
+    except (SyntaxError, TypeError, NameError):
+        return None
+    return None if isinstance(found, tuple) else float(found)
 
 
 def wrong_equations(formula):
@@ -213,6 +226,106 @@ def test_the_small_cases_on_the_boards_are_computed():
     assert numbers_of("$x = 1$, $y = 3$") == [
         pytest.approx([number.real, number.imag / tiny]) for number in passes
     ]
+
+
+# (lesson, formulas of its boards that are equal, what else is known)
+EQUAL = [
+    ("06", ["(1 + i d)^3", "1 + 3 i d − 3 d^2 − i d^3"], {"i": 1j, "d": 0.3}),
+    (
+        "07",
+        ["(1 − α λ) λ w'", "λ w (1 − α λ)^2"],
+        {"α": 0.3, "λ": 2.5, "w": 0.7, "w'": 0.25 * 0.7},
+    ),
+    (
+        "07",
+        ["−α g · g + α^2 g · H g / 2", "−α (g · g) (1 − α ρ / 2)"],
+        {"α": 0.3, "g": 1.7, "H": 2.5, "ρ": 2.5},
+    ),
+    ("09", ["w − η λ w", "(1 − η λ) w"], {"η": 0.3, "λ": 2.5, "w": 0.7}),
+    (
+        "11",
+        ["θ − 2α (θ − y)", "(1 − 2α) θ + 2α y"],
+        {"α": 0.3, "θ": 0.7, "y": -1.0},
+    ),
+    (
+        "11",
+        ["(θ' − y)^2", "(1 − 2α)^2 (θ − y)^2"],
+        {"α": 0.3, "θ": 0.7, "y": -1.0, "θ'": 0.4 * 0.7 - 0.6},
+    ),
+]
+
+
+@pytest.mark.parametrize("lesson, formulas, letters", EQUAL, ids=lambda value: str(value)[:30])
+def test_formulas_on_a_board_that_are_equal_are(lesson, formulas, letters):
+    sides = {
+        side.strip()
+        for path, board in BOARDS
+        if path.stem.startswith(lesson)
+        for formula in formulas_of(board)
+        for side in re.split("[=,]", formula)
+    }
+    assert set(formulas) <= sides
+    first, *others = [compute(formula, **letters) for formula in formulas]
+    assert others == [pytest.approx(first)] * len(others)
+
+
+def rows_of(lesson):
+    """Return the rows of a lesson's boards, as text."""
+    return {
+        " | ".join(row) for path, board in BOARDS if path.stem[:2] == lesson for row in cells(board)
+    }
+
+
+def test_rows_of_numbers_are_computed():
+    a = 0.1
+    maml, first = [(1 - a) ** 2, 3 * (1 - 3 * a) ** 2], [1 - a, 3 * (1 - 3 * a)]
+    weights, above = 40 + 1600 + 40, 1600 + 40
+    kink = []
+    for w, slope in ((-0.0, 0.0), (0.0, 1.0)):  # one ReLU unit, just below 0 and just above
+        gradient = 2 * (w - 1) * slope
+        after = w - 0.1 * gradient
+        kink.append((1, gradient, after, (after * slope - 1) ** 2))
+    cases = [(c + e, c + e2) for c in (-1, 1) for e in (-1, 1) for e2 in (-1, 1)]
+
+    def mean(function):
+        return sum(function(y, y2) for y, y2 in cases) / len(cases)
+
+    def losses(a):
+        return mean(lambda y, _: (2 * a * y - y) ** 2), mean(lambda y, y2: (2 * a * y - y2) ** 2)
+
+    def variance(gradient):
+        return mean(lambda *case: gradient(*case) ** 2) - mean(gradient) ** 2
+
+    own = variance(lambda y, _: 2 * (1 - 0.5) * (0.5 * y - y))
+    new = variance(lambda y, y2: 2 * (1 - 0.5) * (0.5 * y - y2))
+    assert {
+        f"with $α = 0.1$ | ${maml[0]:.2f} w + {maml[1]:.2f} (w − 1) = 0$ | "
+        f"$w = {maml[1] / sum(maml):.3f}$",
+        f"with $α = 0.1$ | ${first[0]:.1f} w + {first[1]:.1f} (w − 1) = 0$ | "
+        f"$w = {first[1] / sum(first):.3f}$",
+        f"forward | $h W$ | {weights}",
+        f"backward | $h^⊤ δ$, $δ W^⊤$ | {weights} + {above}",
+        f"how forward changes | $h V$, $R(h) W$ | {weights} + {above}",
+        f"how backward changes | $h^⊤ R(δ)$, $R(h)^⊤ δ$ | {weights} + {above}",
+        f" | $R(δ) W^⊤$, $δ V^⊤$ | 2 · {above}",
+        f"**a product** | $2 · {weights} + 4 · {above} = {2 * weights + 4 * above}$ | "
+        f"${2 * weights + 4 * above} / {2 * weights + above} = 1.98$",
+    } <= rows_of("04")
+    assert {
+        f"$w$ just below 0 | {kink[0][0]} | 0 | {kink[0][2]:.0f} | {kink[0][3]:.0f}",
+        f"$w$ just above 0 | {kink[1][0]} | $2 (0 − 1) = −{-kink[1][1]:.0f}$ | {kink[1][2]:.1f} | "
+        f"$(0.2 − 1)^2 = {kink[1][3]:.2f}$",
+    } <= rows_of("06")
+    assert losses(0.3) == pytest.approx(
+        [compute(f, α=0.3) for f in ("2 (1 − 2α)^2", "8 α^2 − 4 α + 2")]
+    )
+    assert {
+        "mean loss | $2 (1 − 2α)^2$ | $8 α^2 − 4 α + 2$",
+        "$α = 0$ | {:.0f} | {:.0f}".format(*losses(0)),
+        "$α = 1/4$ | $2 (1 − 2/4)^2 = {:.1f}$ | $8/16 − 1 + 2 = {:.1f}$".format(*losses(0.25)),
+        "$α = 1/2$ | **{:.0f}**: it copies | {:.0f}".format(*losses(0.5)),
+        f"variance of the meta-gradient, $α = 1/4$ | {own:.1f} | {new:.1f}",
+    } <= rows_of("11")
 
 
 # The bets
