@@ -175,6 +175,7 @@ def test_no_file_for_students_has_an_answer_or_needs_one_that_they_do_not_get():
         squeezed = plain(text)
         found = [answer for answer in wanted if answer in squeezed]
         assert not found or path == "lessons/exercises/04_first_order_maml.py", path
+        assert "INSTRUCTOR" not in text or not path.startswith("tests/"), path
         assert not imports.search(text) or path == "tinymeta/course/hunt.py"  # it does without
     assert handout.ROOT == ROOT
     assert len(paths) > 100 and imports.search("from . import diagnosis, hunt_bugs\n")

@@ -33,6 +33,7 @@ FOR_TEACHERS = (
     "tests/solutions",
     "tests/tools/wrong_answers.py",
     "tests/course/hand_ins.py",
+    "tests/course/known_mistakes.txt",
     "tests/course/test_diagnosis.py",
     "tests/course/test_exercises.py",
     "tests/course/test_grade.py",
@@ -43,6 +44,7 @@ FOR_TEACHERS = (
 )
 OF_THE_REPOSITORY = (  # tests of its pages and its history, for those who change them
     "tests/browser",
+    "tests/course/test_accessible.py",
     "tests/course/test_book.py",
     "tests/repository",
     "tests/tools/test_mutate.py",
