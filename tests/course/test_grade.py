@@ -1,6 +1,7 @@
 """The grader of a class: what it judges, what it writes, and that nothing is left of a hand-in."""
 
 import csv
+import ctypes
 import io
 import json
 import os
@@ -350,6 +351,18 @@ import time; time.sleep(0.2); os._exit(0)
 """
     printed = run(monkeypatch, code).returned.split()
     assert len(printed) > 3 and not processes() & {*map(int, printed)}
+
+
+@LINUX
+def test_orphans_are_adopted_while_hand_ins_run_and_no_longer():
+    def adopts():
+        answer = ctypes.c_int()
+        ctypes.CDLL(None).prctl(37, ctypes.byref(answer), 0, 0, 0)  # PR_GET_CHILD_SUBREAPER
+        return answer.value
+
+    with grade.Pen():
+        assert adopts() == 1
+    assert adopts() == 0
 
 
 @LINUX
