@@ -6,11 +6,11 @@ The MAML paper has three experiments: regression (lesson 03), classification (le
 one. In it a task has no points. The learner makes them by acting, and so the points of the inner
 step are *sampled by θ*. The meta-gradient then has one more term, which the usual code leaves out.
 Here a case with an exact answer shows what is left out and what it costs, and a small world shows
-why hardly anybody notices.
+why the returns hardly show it.
 
 What you'll learn: why a policy gradient is the gradient of a weighted squared error, so that
 `maml_grad` and its three sisters do it unchanged; the term, and a proof that it belongs there; how
-much of MAML's lead in the paper's 2D navigation is its inner rate.
+much of MAML's lead in a small copy of the paper's 2D navigation is its inner rate.
 
 What you need: lessons 03 to 05; what a probability density is. Time: 40 minutes to read, one and a
 half to run.
@@ -100,17 +100,17 @@ lesson.save(
 
 # %% [markdown]
 """
-The expected return is $J(m) = −(z^2 + σ^2)$ with $z = m − g$, and its derivative $−2 z$. The
-learner cannot compute that, since it does not know $g$. But it can estimate it from its actions and
-their rewards $r$. Write $p$ for the probability of an action, $Σ$ for the sum over all actions
-(with a density, the integral), and a prime for the derivative with respect to $m$:
+The expected reward, or *return*, is $J(m) = −(z^2 + σ^2)$ with $z = m − g$, and its derivative
+$−2 z$. The learner cannot compute that, since it does not know $g$. But it can estimate it from its
+actions and their rewards $r$. Write $p$ for the probability of an action, $Σ$ for the sum over all
+actions (with a density, the integral), and a prime for the derivative with respect to $m$:
 
 | formula | reason |
 |---|---|
 | $J = Σ p r$ | the expected reward |
 | $J' = Σ p' r$ | the reward of an action does not depend on $m$; its probability does |
 | $J' = Σ p (log p)' r$ | $p' = p (log p)'$ |
-| $≈$ mean of $A_i (log p)'$ | over drawn actions; $A$ is $r$ less a constant, and $Σ p' = 0$ |
+| $≈$ mean of $A_i (log p)'$ | drawn actions; $A_i$ is $r$ less a mean without $a_i$; $Σ p' = 0$ |
 | $(log p)' = (a − m) / σ^2$ | $log p = −(a − m)^2 / 2 σ^2$, and a constant |
 
 So the *policy gradient* is the mean of $A_i (a_i − m) / σ^2$. Now the derivative of a squared error
@@ -178,14 +178,15 @@ $$ −J_1 = ((1 − 2 α)^2 + 8 α^2 / (n − 1)) z^2 + (1 + α^2 (10 n − 8) /
 *In numbers:* $z = 1$, $n = 20$, $α = 0.1$: the derivative of $−J_1$ is $2 (0.64 + 0.0042) = 1.288$.
 First-order MAML, whose query gradient is taken at $m_1$, has the mean $2 (1 − 2 α) z = 1.6$.
 
-MAML multiplies that by $m_1'$, which is 1 less $α / σ^2$ times the mean of $A$ over the 20 actions.
-*Predict, then look.* What is left of the second order in code that does so?
+MAML multiplies that by $m_1'$, which is 1 less $α / σ^2$ times the mean of $A$ over the 20
+actions. *Predict, then look.* What is left of the second order in code that does so?
 
 Two repairs are known. *Ratio* (DiCE, Foerster et al. 2018): weight each action by
 $p / p_0$, where $p_0$ is $p$ without its derivative: the ratio is 1 but has one. Then $m_1'$ is an
-unbiased estimate of $1 + α J'' = 1 − 2 α$. *Score*: add the third row as it stands (Al-Shedivat et
-al. 2018; E-MAML, Stadie et al. 2018). Below are all four, from $n$ actions before the step and $n$
-after it.
+unbiased estimate of $1 + α J'' = 1 − 2 α$, that of a step along the *expected* gradient, as
+Rothfuss et al. (2019, ProMP) read the paper. *Score*: add the third row (Al-Shedivat et al. 2018;
+E-MAML, Stadie et al. 2018), its return less a constant, here the exact mean. Below are all four,
+from $n$ actions before the step and $n$ after it.
 """
 
 
@@ -312,10 +313,10 @@ lesson.save(
 
 Nothing: first-order MAML and MAML as usually coded are the same number, here to rounding. The
 surrogate's second derivative is the mean of $A$ over $σ^2$, which is zero. Beyond $α = 0.5$ both
-have the wrong sign. With the score the mean is exact, and one estimate is noise: ten times the
+have the wrong sign. With the score the mean is exact, and one estimate mostly noise: ten times the
 actions make it hardly better, since the score's own spread grows with their number. With the ratio
-it is less noisy at small rates, and off by a term that falls with $n$: $J''$ and the step come from
-the same actions.
+it is less noisy at small rates, and off by terms that fall as $1 / n$: the step is taken for the
+expected one, and $J''$ comes from the same actions as the step.
 </details>
 
 *Who leaves it out?* Two codes: in the one published with the paper (`cbfinn/maml_rl`,
@@ -324,17 +325,18 @@ advantages are fed in as data, the outer loss is differentiated through the inne
 says how the data were drawn. `learn2learn`'s `maml_trpo.py` brings the advantages to mean zero,
 detaches them, and differentiates through the inner step: the case above. Two papers say so: such
 surrogates treat a part of the cost as a fixed sample, which "leads to missing and wrong terms" in
-higher derivatives (Foerster et al. 2018); and earlier work "entirely neglected credit assignment to
-the pre-update distribution", with Finn et al. for an example (Rothfuss et al. 2019, ProMP).
+higher derivatives (Foerster et al. 2018); and this "was overlooked in the original RL-MAML
+implementation" (ProMP). ProMP calls the score "naive", too, and its own code has a ratio for each
+action in its place.
 
 ## Twenty actions in the plane
 
 The paper's 2D navigation (Finn et al. 2017, 5.3): a point starts at 0; its task is a goal, drawn
-from the square of side 1 around it. The policy, a network, sees the position and not the goal. An
-action is a step, each part of it cut to at most 0.1. The reward of a step is minus the squared
-distance from the goal, and the *return* is the sum over the trajectory. An action has an effect on
-later rewards only, so its advantage is taken from the *return to go*, the rewards from it on, less
-what the other 19 trajectories got from the same time on.
+from the square of side 1 around it. The policy, a network, sees the position and not the goal. A
+step is a tenth of an action, each part of which is first cut to at most 1. Its reward is minus the
+squared distance from the goal, and the return is the sum over the trajectory. An action has no
+effect on earlier rewards, so its advantage is taken from the *return to go*, the rewards from it
+on, less the mean of what the other 19 trajectories got from the same time on.
 """
 
 
@@ -380,7 +382,7 @@ def score_grad(theta, batch, after):  # the third row, as the gradient of one mo
 A loss is a mean over all points of a task, and so its gradient is that of the return divided by the
 horizon, as in the code of others. In the density of a trajectory, the world's own part has no $θ$
 in it: the score of a task is the sum over *all* its 400 actions. Its factor is one number, the
-return after the step less that of the other tasks.
+return after the step less the mean of the other tasks.
 
 ## Is the term right?
 
@@ -476,7 +478,7 @@ print(f"  spread of one meta-step's estimate with the score over that without: {
 <details><summary>Answer</summary>
 
 No: in two of three directions it is farther off. Along the usual meta-gradient itself, the loss
-falls a fifth as fast as that gradient says. With the score term all three numbers are right, within
+falls a fifth as fast as that gradient says. With the score term all three agree with it within
 2.1 standard errors, while the other two gradients are off by 22 and 30: the check can tell. But the
 spread of one estimate is fourteen times that without the term. (With seeds 1 and 2 the loss falls
 0.7 and 0.5 as fast; which gradient is farther off, and that the term mends it, is as here.)
@@ -821,42 +823,46 @@ lesson.save(
 """
 <details><summary>Answer</summary>
 
-*Before the step*, whatever was trained huddles near the start: joint training, first-order MAML and
-Reptile have about the return of staying at 0, the other two a little less.
+*Before the step*, joint training, first-order MAML and Reptile huddle at the start, with about the
+return of staying at 0. MAML has 0.9 less than that, and with the score term 2.0 less.
 
 *At one rate*, 0.1, MAML is 2.8 ahead of joint training after one step, and 1.5 ahead of first-order
-MAML, in all five pairs. A comparison that stops here is a strong case for MAML.
+MAML, in all five pairs. A comparison that stops here is a strong case for MAML. (The paper's does
+not: its baselines have "a manually tuned step size", and there MAML is ahead all the same.)
 
 *Each at its own rate*, nothing is left of it. Joint training takes one step at 3, thirty times
 MAML's rate, and is at −0.54; MAML is at −0.59, and behind in all five pairs, by little (with seeds
-1 and 2, ahead in four and in two). First-order MAML is level with MAML. Reptile, at 3 as well, is
-ahead of all, −0.42, in all pairs. For the random start alone no rate is good: −2.4.
+1 and 2, ahead in four and in two). First-order MAML is level with MAML, and 0.1 behind it after
+three steps. Reptile, at 3 as well, is ahead of all, −0.42, in all pairs. For the random start alone
+no rate is good: −2.4.
 
-*With the score term*, the right gradient, training ends at −1.54, far behind, in all pairs.
+*With the score term*, the right gradient, training ends at −1.54, far behind MAML, in all pairs.
 </details>
 
-## Why hardly anybody notices
+## Why the returns hardly show it
 
 - *Small rates.* First order and exact gradient differ by terms in $α$. With one parameter and
   $α$ below 0.5 a factor is all they differ by, and Adam divides a factor out.
-- *Centred advantages.* What is left of the second order is small, and breaks nothing.
+- *Centred advantages.* With one parameter nothing is left of the second order. With a network its
+  curvature is, and does no harm here.
 - *Noise.* The right gradient is many times as noisy as the wrong one. With it, training is worse
-  here: an unbiased gradient is not a better one.
-- *The benchmark.* Everything trained huddles at the start; one step then walks to the goal. A wrong
-  gradient finds that too, and so does joint training, given a rate of its own.
+  here: an unbiased gradient need not be a better one.
+- *The benchmark.* From a huddle at the start one step walks to the goal. A wrong gradient finds
+  that too, and so does joint training, given a rate of its own.
 
 As usually coded, then, MAML is first-order MAML plus the curvature of the network, without that of
-the return. Where what is done before the step decides what can be learned, the term is all that
-says so: E-MAML's authors built such a world, and ProMP's estimate the credit with less noise.
+the return. Where what is done before the step decides what can be learned, the term, or the ratio,
+is all that says so: E-MAML's authors built such a world, and ProMP's trade its noise for some bias.
 
 What differs from the paper: plain Adam in place of TRPO; one $σ$, not learned; a horizon of 20 in
 place of 100, and no early end at the goal, which would make a return jump; a baseline from the
-other trajectories in place of a linear function of the state; networks of 20 and not 100 units;
-200 meta-steps with 10 tasks (its released example: 100 with 40). The reward is minus the squared
-distance, as the paper says; its released code has the distance. Not tuned: $σ$, the network, and
-the numbers of tasks and trajectories; and the best outer rate is the larger of two for four methods
-of five, so that a larger one still might be better. With a longer training the term may do better
-than here, and in a world that needs exploring.
+other trajectories in place of one linear in features; 20 tanh and not 100 ReLU units a layer; 200
+meta-steps with 10 tasks (the paper: up to 500 with 20; its released example: 100 with 40); at the
+test 20 trajectories a step and not 40, and no halved rate after the first. The reward is minus the
+squared distance, as the paper says; its released code has the distance. Not tuned: $σ$, the
+network, and the numbers of tasks and trajectories; and the best outer rate is the larger of two for
+four methods of five, so that a larger one still might be better. Nothing was trained with the
+ratio. With a longer training the term may do better than here, and in a world that needs exploring.
 
 ## What you should see
 """
