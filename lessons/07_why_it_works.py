@@ -659,7 +659,8 @@ in_the_middle = walk("MAML", valleys, (0.5, 0.0))[-1]
 print(f"MAML from (0.5, 0) ends at ({in_the_middle[0]:.2f}, {in_the_middle[1]:.2f})")
 frames = [*range(0, 30), *range(30, OUTER_STEPS + 1, 5)][:: 9 if lesson.quick else 1]
 gif = lesson.out / f"{lesson.name}_plane.gif"
-print(f"animation {figures.animate_plane(drawn_curves, paths['bent'], frames, gif)}")
+figures.animate_plane(drawn_curves, paths["bent"], frames, gif)
+print(f"animation {gif.name}")
 
 # %% [markdown]
 """
