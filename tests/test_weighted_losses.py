@@ -153,6 +153,19 @@ def test_with_weights_of_1_for_the_seven_it_is_seven_tenths_of_the_loss(criterio
 
 
 @BOTH
+def test_a_minibatch_of_absent_points_is_no_step(criterion):
+    """The five that are there weigh 2: one step at twice the rate, and not two at the rate."""
+    plain, theta, batch = problem(criterion=criterion)
+    model = tm.MLP(plain.sizes, plain.activation, f"weighted_{criterion}")
+    x, y = batch.x_support, batch.y_support
+    y_twice = np.concatenate((with_weights(y, 0.0), with_weights(y, 2.0)), axis=-2)
+    x_twice = np.concatenate((x, x), axis=-2)
+    adapted = tm.adapt(model, theta, x_twice, y_twice, 0.1, 2, x.shape[-2])
+    assert relative_error(adapted, tm.adapt(plain, theta, x, y, 0.2, 1)) <= 1e-14
+    assert relative_error(adapted, tm.adapt(plain, theta, x, y, 0.1, 2)) > 1e-4
+
+
+@BOTH
 def test_weights_that_sum_to_0_give_differences_of_the_points_gradients(criterion):
     model, theta, batch = weighted_problem(criterion, shots=2)
     plain = tm.MLP(model.sizes, model.activation, criterion)

@@ -98,7 +98,8 @@ def weighted(loss):
 
     It is a mean over the K points as before, and weights are taken as they come: they may be
     negative and sum to 0, as those of a policy gradient do. For tasks of unequal numbers of points
-    give them a mean of 1: ten points, seven of weight 10/7 and three of 0, are a task of seven."""
+    give them a mean of 1: ten points, seven of weight 10/7 and three of 0, are a task of seven. Not
+    so in minibatches: each is a mean over its own points, and of weight 0 alone it is no step."""
 
     @quiet
     def value(outputs, y):
