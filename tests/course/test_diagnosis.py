@@ -240,6 +240,15 @@ def test_a_factor_is_put_into_words(factors):
         assert diagnosis.describe_factor(off, numbers) != FACTORS[factors]
 
 
+def test_a_factor_may_be_the_ratio_of_two_numbers():
+    numbers = [{"the query points": q, "the support points": k} for q, k in ((7, 9), (8, 7))]
+    assert diagnosis.describe_factor([7 / 9, 8 / 7], numbers) == (
+        "it is multiplied by the query points, and divided by the support points"
+    )
+    says = explain("09_solve_the_head", lambda case: case.truth / np.linalg.norm(case.truth))
+    assert says == "it is divided by its length"
+
+
 def test_of_tasks_four_may_be_the_length_of_the_batch_and_a_constant_a_rate():
     numbers = [{"the number of tasks": n} for n in (5, 3)]
     assert "len(batch)" in diagnosis.describe_factor([5 / 4, 3 / 4], numbers)
@@ -451,7 +460,7 @@ def test_of_what_a_wrong_derivative_of_an_activation_is_made_is_said():
         (
             "09_solve_the_head",
             "with c forgotten in A, and lam squared in A",
-            lambda *a: mistakes.head(*a, in_A=0.0, lam_by=lambda lam: lam),
+            lambda *a: mistakes.head(*a, in_A=0.0, lam_by=lambda lam, K: lam),
         ),
     ],
 )

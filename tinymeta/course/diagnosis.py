@@ -6,6 +6,8 @@ if its result is that of the answer in every case that is wrong, and right in ev
 right; if the answer is a multiple of it, the factor is put into words. Nothing here decides whether
 an answer is right, and nothing calls it: it is results that are compared."""
 
+import itertools
+
 import numpy as np
 
 from ..checks import block_errors, relative_error
@@ -176,7 +178,7 @@ def known_mistake(right, pairs):
     said = exactly(right, known_of, found)
     if said:
         return said
-    numbers = [mistakes.QUANTITIES[exercise](case) for case, _ in pairs]
+    numbers = [numbers_of(case) for case, _ in pairs]
     truth = next(iter(known_of(pairs[0][0])))
     for phrase, factors in found.items():
         words = describe_factor(factors, numbers)
@@ -185,6 +187,11 @@ def known_mistake(right, pairs):
         if does_not_show(phrase, known_of, right):
             return f"this is {phrase}, and {words}"
     return None
+
+
+def numbers_of(case):
+    """Return {phrase: number} of what a result may have been multiplied or divided by."""
+    return mistakes.QUANTITIES[case.exercise](case) | {"its length": np.linalg.norm(case.truth)}
 
 
 def rare_mistake(right, pairs):
@@ -257,6 +264,9 @@ def describe_size(sizes, numbers):
             return f"it is multiplied by {phrase}, and by {sizes[0] / n[0]:.4g}"
         if alike(sizes * n):
             return f"it is {sizes[0] * n[0]:.4g} times as large, and divided by {phrase}"
+    for times, over in itertools.permutations(columns, 2):
+        if abs(sizes * columns[over] / columns[times] - 1).max() < TOLERANCE:
+            return f"it is multiplied by {times}, and divided by {over}"
     listed = ", ".join(f"{size:.4g}" for size in sizes)
     return f"it is {listed} times what it should be"
 
@@ -316,7 +326,7 @@ def sum_of(bases, got):
         parts = np.linalg.lstsq(vectors, got, rcond=None)[0]
         used = abs(parts) * np.linalg.norm(vectors, axis=0) > 1e-6 * np.linalg.norm(got)
         few = used.sum() <= 3 and 2 * len(basis) <= len(got)
-        real = abs(parts.imag).max() < TOLERANCE * abs(parts).max()
+        real = abs(parts.imag).max() <= TOLERANCE * abs(parts).max()
         if few and real and relative_error(vectors @ parts, got) < TOLERANCE:
             sums.append([(part, what) for part, what, u in zip(parts.real, basis, used) if u])
     if not sums:

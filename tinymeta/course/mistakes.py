@@ -58,6 +58,11 @@ SLOPES = {  # of an activation f, of its z and of h = f(z)
     "ReLU's slope (1 where z > 0) in every network": lambda f, z, h: (z > 0) + 0.0,
     "softplus's slope sigmoid(z) in every network": lambda f, z, h: ACTIVATIONS["sigmoid"].value(z),
 }
+SLOPES |= {
+    f"{name}'s slope at z in every network": lambda f, z, h, other=other: other.slope(z)
+    for name, other in ACTIVATIONS.items()
+    if name in ("tanh", "sigmoid")
+}
 OUTPUTS = {  # delta at the output, of the loss, the output z, y and the activation
     "a slope f'(z) at the output, where there is no f": lambda L, z, y, f: (
         L.grad(z, y) * f.slope(z)
@@ -202,6 +207,7 @@ STARTS = {  # Rdelta at the output, of the loss, the output, y, delta there and 
     "output and y exchanged in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
         y, z, R
     ),
+    "0 for Rdelta at the output": lambda L, z, y, delta, R: 0 * R,
     "y and Rout exchanged in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
         z, R, y
     ),
@@ -359,6 +365,25 @@ def known_products(case):
             both, ahead=slope, back=slope
         )
     known["the gradient, which no v has changed"] = lambda: model.grad(theta, x, y)
+
+    def blocks():
+        """Return the product with the Hessian of each layer alone."""
+        total = np.zeros_like(v)
+        for W, b in model.unpack(np.arange(len(v))):
+            part, alone = np.concatenate((W.ravel(), b)), np.zeros_like(v)
+            alone[part] = v[part]
+            total[part] = model.hvp(theta, x, y, alone)[part]
+        return total
+
+    known["the product of v with each layer's own Hessian, without the blocks between them"] = (
+        blocks
+    )
+    known["the Hessian times its product with v, once too often"] = lambda: model.hvp(
+        theta, x, y, model.hvp(theta, x, y, v)
+    )
+    known["the diagonal of the Hessian times v"] = lambda: (
+        np.diagonal(model.hvp(theta, x, y, np.eye(len(v)))) * v
+    )
     known["the gradient times v, entry by entry"] = lambda: model.grad(theta, x, y) * v
     return known
 
@@ -379,7 +404,10 @@ def products_at_one_layer(case):
 def quantities_of_points(case):
     """Return the numbers that an answer to exercise 1 or 2 is often off by."""
     model, theta, x, y, *v = case.arguments
+    tape = model.backprop(theta, x, y).tape
     numbers = {
+        "the loss": float(model.loss(theta, x, y)),
+        "the length of delta at the output": np.linalg.norm(tape.delta[-1]),
         "the number of points": len(x),
         "the width of the output": y.shape[-1],
         "the number of points times the width of the output": y.size,
@@ -435,6 +463,7 @@ def descend(
     theta=None,
     from_0=0,
     change=None,
+    restart=0,
 ):
     """Return theta_0 ... theta_k and the gradients of the steps between them. on: the points of the
     steps in turn; fixed: every gradient at theta_0; change(g, s, step): what is subtracted."""
@@ -447,7 +476,7 @@ def descend(
         here = thetas[0] if fixed else thetas[-1]
         grads.append(p.model.grad(here, *p.points(on[s % len(on)])))
         step = change(grads[-1], s, step) if change else grads[-1]
-        thetas.append(thetas[-1] - rate * p.alpha * step)
+        thetas.append(thetas[0 if restart else -1] - rate * p.alpha * step)
     return thetas, grads
 
 
@@ -563,6 +592,7 @@ def inner_mistakes(p, second_order):
         "every step longer: gradients summed": dict(change=lambda g, s, step: step + g),
         "the first half of the support points in the inner loop": dict(on=("half",)),
         "theta_0 = 0 for the start": dict(from_0=1),
+        "each step taken from theta, with the gradient at theta_s": dict(restart=1),
     }
     for number in (0.001, 0.01, 0.05, 0.1, 0.2, 0.5):
         found[f"the rate {number:g} written in"] = dict(rate=rate_of(lambda p, n=number: n))
@@ -598,6 +628,7 @@ BACK = {
     "the first step's Jacobian alone": dict(order=lambda s: s[-1:]),
     "the last step's Jacobian alone": dict(order=lambda s: s[:1]),
     "the first step's Jacobian left out": dict(order=lambda s: s[:-1]),
+    "one product too many, at theta": dict(order=lambda s: [*s, 0]),
     "the last step's Jacobian left out": dict(order=lambda s: s[1:]),
     "every product with q, the query gradient, in place of v": dict(of="q"),
     "the Hessian times the inner gradient, in place of v": dict(of="g"),
@@ -662,6 +693,7 @@ OF_RATES = {  # of the gradient in alpha: pairs (v, g) from vs and gs, the last 
     "every g taken at theta_k": lambda v, g, t, p: (
         (one, outer(p, t[0] - p.alpha * g[0], "support")) for one in v[:-1]
     ),
+    "the g of the step before": lambda v, g, t, p: zip(v, [*g[1:], *g[:1]]),
     "the query gradient for g": lambda v, g, t, p: ((a, outer(p, b)) for a, b in zip(v, t)),
     "the last step's part alone": lambda v, g, t, p: zip(v[:1], g[:1]),
     "the first step's part alone": lambda v, g, t, p: zip(v[-2:-1], g[-1:]),
@@ -885,9 +917,9 @@ def sigmoid_of(z):
     return np.where(z.real < 0, e, 1.0) / (1 + e)
 
 
-def layer(z, beta, value=None, slope=None, curvature=None, rows=as_it_is, sign=1.0):
-    """Return (f, f', f'') of exercise 8, or with another step; sign: that of the exponent."""
-    s = sigmoid_of(sign * beta * z)
+def layer(z, beta, value=None, slope=None, curvature=None, rows=as_it_is, s_of=sigmoid_of):
+    """Return (f, f', f'') of exercise 8, or with another step; s_of(beta z) is s."""
+    s = s_of(beta * z)
     ds = beta * s * (1 - s)
     value = value or (lambda z, s, ds, b: z * s)
     slope = slope or (lambda z, s, ds, b: s + z * ds)
@@ -895,12 +927,19 @@ def layer(z, beta, value=None, slope=None, curvature=None, rows=as_it_is, sign=1
     return rows(np.stack([f(z, s, ds, beta) for f in (value, slope, curvature)]))
 
 
+LAYER_SIGMOIDS = {  # of beta z, for s
+    "exp(beta z) in place of exp(-beta z)": lambda z: sigmoid_of(-z),
+    "tanh(beta z) in place of s": np.tanh,
+    "(1 + tanh(beta z)) / 2, which is s at 2 beta z, for s": lambda z: sigmoid_of(2 * z),
+    "exp(-beta z) in place of s": lambda z: np.exp(-z),
+    "1 / (1 - exp(-beta z)) for s": lambda z: 1 / (1 - np.exp(-z)),
+}
 OF_LAYERS = (
     switch("slope", LAYER_SLOPES),
     switch("curvature", LAYER_CURVATURES),
     switch("value", LAYER_VALUES),
     switch("rows", LAYER_ROWS),
-    {"exp(beta z) in place of exp(-beta z)": {"sign": -1.0}},
+    switch("s_of", LAYER_SIGMOIDS),
 )
 
 
@@ -930,7 +969,9 @@ def head(
     of c in A, in F^T C y and in front of each term."""
     C, size = (c_of(c) if c_of else c)[:, None], F.shape[1]
     n = dict.fromkeys(HEAD_TERMS, 1.0) | dict(factors)
-    A = F.T @ (C**in_A * F) + lam * (lam_by(lam) if callable(lam_by) else lam_by) * np.eye(size)
+    A = F.T @ (C**in_A * F) + lam * (lam_by(lam, len(F)) if callable(lam_by) else lam_by) * np.eye(
+        size
+    )
     right = F.T @ (C**in_y * y)
     w = right if w_before else np.linalg.solve(A, right)
     g = 2 * (F_q @ w - of_y_q * y_q) / (y_q.size if mean is None else mean(y_q))
@@ -964,8 +1005,12 @@ HEAD = {
     "c squared in front of both terms": {"outside": (2.0, 2.0, 2.0)},
     "the root of c for c everywhere": {"c_of": np.sqrt},
     "c squared everywhere": {"c_of": np.square},
-    "lam squared in A": {"lam_by": lambda lam: lam},
-    "1 / lam for lam in A": {"lam_by": lambda lam: 1 / lam**2},
+    "lam squared in A": {"lam_by": lambda lam, K: lam},
+    "1 / lam for lam in A": {"lam_by": lambda lam, K: 1 / lam**2},
+    "lam times the number of support points in A": {"lam_by": lambda lam, K: K},
+    "lam divided by the number of support points in A": {"lam_by": lambda lam, K: 1 / K},
+    "lam doubled in A": {"lam_by": 2.0},
+    "lam halved in A": {"lam_by": 0.5},
     "c forgotten in A for u alone": {"in_A_of_u": 0.0},
     "c forgotten in A for w alone": {"in_A": 0.0, "in_A_of_u": 1.0},
     "lam forgotten in A": {"lam_by": 0.0},
