@@ -3,7 +3,6 @@ time; 40 elsewhere, others every time."""
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -19,17 +18,6 @@ def pytest_configure(config):
     if sys.platform == "darwin":
         line = "ignore:.* encountered in matmul:RuntimeWarning"
         config.addinivalue_line("filterwarnings", line)
-
-
-def pytest_addoption(parser):
-    default = Path(__file__).parents[1] / "lessons" / "exercises"
-    parser.addoption(
-        "--exercises",
-        type=Path,
-        default=default,
-        metavar="DIR",
-        help="answers for -m exercise to grade; default: the blanks",
-    )
 
 
 @pytest.fixture(scope="session")

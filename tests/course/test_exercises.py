@@ -6,14 +6,11 @@ import copy
 import pickle
 import re
 import runpy
-import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-from running import run
-from test_grading import BLANKS, ROOT, graded
+from running import ROOT, run
 from wrong_answers import SOLUTIONS, WRONG
 
 import tinymeta as tm
@@ -22,6 +19,7 @@ from tinymeta.course import fence, grading, mistakes
 from tinymeta.course.problems import EXERCISES
 from tinymeta.extras import autopsy, ridge, variants
 
+BLANKS = sorted((ROOT / "lessons" / "exercises").glob("[0-9]*.py"))
 EACH = pytest.mark.parametrize("name", EXERCISES)
 PAGES = {
     page: (ROOT / "lessons" / "exercises" / page).read_text(encoding="utf-8")
@@ -464,71 +462,8 @@ def test_what_is_small_in_the_whole_is_looked_at_in_exercise_8():
     assert grading.verdict(case, [got])[0] > 1e-8
 
 
-@pytest.mark.parametrize(
-    "path, seeds, says, wrong",
-    [
-        (SOLUTIONS / "09_solve_the_head.py", [], "09_solve_the_head, problem 0: ", False),
-        (SOLUTIONS / "09_solve_the_head.py", ["3"], "09_solve_the_head, problem 3: ", False),
-        (BLANKS[4], [], "05_reptile: still blank", True),
-    ],
-)
-def test_the_grader_is_a_command_for_a_file_and_any_problems(
-    path, seeds, says, wrong, monkeypatch, capsys
-):
-    monkeypatch.setattr(sys, "argv", ["grading.py", str(path), *seeds])
-    monkeypatch.delitem(sys.modules, "tinymeta.course.grading")  # to be run anew, as a command
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_module("tinymeta.course.grading", run_name="__main__")
-    assert stopped.value.code == wrong and says in capsys.readouterr().out
-
-
 def test_an_unknown_exercise_and_a_missing_function_are_not_right(capsys):
     assert grading.grade("99_nothing", {}, [1]) is False
     assert "no exercise of that name; there are 01_backward" in capsys.readouterr().out
     assert grading.grade("05_reptile", {"reptile_grad": 3}, [1]) is False
     assert "there is no function reptile_grad" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "body, says, seconds",
-    [
-        ("while True:\n    pass\n", "stopped after 1 s; an endless loop?", 1),
-        ("import sys\nsys.exit(0)\n", "it ended before its check", 30),
-        ("def reptile(\n", "SyntaxError", 30),
-        ("x = 1\n", "there is no function reptile_grad", 30),
-    ],
-)
-def test_a_file_that_does_not_get_to_its_check_fails(body, says, seconds, tmp_path):
-    (tmp_path / "05_reptile.py").write_text(body, encoding="utf-8")
-    right, text = graded(tmp_path / "05_reptile.py", seconds)
-    assert not right and says in text
-    assert graded(tmp_path / "06_meta_sgd.py") == (False, "06_meta_sgd.py: not handed in")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "flags, failed",
-    [(["--exercises={}"], 9), (["tests", "-k", "03 or 05", "--exercises", "{}"], 1)],
-)
-def test_a_folder_is_graded_by_the_marker(flags, failed, tmp_path):
-    shutil.copy(SOLUTIONS / "05_reptile.py", tmp_path)
-    shutil.copy(ROOT / "lessons" / "exercises" / "03_maml.py", tmp_path)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "exercise",
-        *(flag.format(tmp_path) for flag in flags),
-    ]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120
-    )
-    assert "1 passed" in done.stdout and f"{failed} failed" in done.stdout, (
-        done.stdout + done.stderr
-    )
-    assert "03_maml: still blank: write maml_grad" in done.stdout
-    assert ("07_bug_hunt.py: not handed in" in done.stdout) is (failed > 1)

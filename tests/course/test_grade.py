@@ -404,8 +404,11 @@ def test_where_a_hand_in_may_read(monkeypatch, tmp_path):
     assert str(tmp_path / "installed") not in rules and not rules[str(grade.PACKAGE)]
 
 
-def test_the_processes_of_the_user_are_counted():
+def test_the_processes_of_the_user_are_counted(monkeypatch):
     assert grade.processes_of_user() is None or grade.processes_of_user() >= 1
+    for found, limit in ((None, None), (10, 10 + grade.PROCESSES)):
+        monkeypatch.setattr(grade, "processes_of_user", lambda found=found: found)
+        assert grade.Pen().limits["processes"] == limit
 
 
 # Keeping

@@ -5,17 +5,12 @@ derivatives, never with a solution.
     grading.check("03_maml", maml_grad)
     # in a notebook; on the command line: --hint 1
     grading.hint("03_maml", 1)
-    # the grader, on the problems of seeds 1 and 2
-    python -m tinymeta.course.grading lessons/exercises/03_maml.py 1 2
 
 The problems are in tinymeta.course.problems, the explanations of wrong answers in
-tinymeta.course.diagnosis.
+tinymeta.course.diagnosis; a class is graded by tinymeta.course.grade.
 """
 
-import ast
-import runpy
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -118,15 +113,6 @@ def judge_claims(first_to_fail, by):
     return True, f"claims: {first} fails, by {errors[first]:.2g}: OK"
 
 
-def read_literal(path, name):
-    """Return the literal that a file assigns to a name, without running it."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and [
-            getattr(target, "id", None) for target in node.targets
-        ] == [name]:
-            return ast.literal_eval(node.value)
-
-
 def grade(name, values, seeds):
     """Report on an exercise's answer among `values`, the names of its file; return whether it is
     right on the problems of all seeds."""
@@ -172,13 +158,3 @@ def check(name, answer, **claims):
         and not notebook.in_kernel()
     ):
         sys.exit(1)
-
-
-if __name__ == "__main__":  # the grader: python -m tinymeta.course.grading FILE SEED ...
-    path = Path(sys.argv[1])
-    values = (
-        {"ANSWERS": hunt.read_answers(path.read_bytes())}  # it trains for several seconds
-        if path.stem == "07_bug_hunt"
-        else runpy.run_path(str(path))
-    )
-    sys.exit(not grade(path.stem, values, [*map(int, sys.argv[2:])] or [0]))

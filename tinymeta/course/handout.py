@@ -37,7 +37,6 @@ FOR_TEACHERS = (
     "tests/course/test_diagnosis.py",
     "tests/course/test_exercises.py",
     "tests/course/test_grade.py",
-    "tests/course/test_grading.py",
     "tests/course/test_handout.py",
     "tests/course/test_submissions.py",
     "tinymeta/course/handout.py",
