@@ -153,7 +153,7 @@ def sh(block, cwd, **environment):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=600,
+        timeout=1800,
     )
 
 
