@@ -558,7 +558,8 @@ def test_a_class_from_the_command_line(tmp_path, capsys, monkeypatch):
 
 def test_without_a_file_the_table_is_printed(tmp_path, capsys):
     (tmp_path / "ann").mkdir()
-    grade.main([str(tmp_path), "--exercise", ONE, "07_bug_hunt", "--word", "oak"])
+    twice = ["--exercise", ONE, "--exercise", "07_bug_hunt", ONE]
+    grade.main([str(tmp_path), *twice, "--word", "oak"])
     rows = [*csv.reader(io.StringIO(capsys.readouterr().out))]
     assert rows[1:] == [
         ["ann", ONE, "0", "8", "not handed in"],
@@ -567,6 +568,9 @@ def test_without_a_file_the_table_is_printed(tmp_path, capsys):
     with pytest.raises(SystemExit):
         grade.main([str(tmp_path / "none")])
     assert "SUBMISSIONS: expected a folder; got" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        grade.main([str(tmp_path), "--csv", str(tmp_path)])
+    assert "--csv: expected a file; got the folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         grade.main(["--help"])
     said = " ".join(capsys.readouterr().out.split())
@@ -584,6 +588,24 @@ def test_without_a_file_the_table_is_printed(tmp_path, capsys):
     assert "invalid choice: '03'" in said and said.startswith(
         "usage: python -m tinymeta.course.gra"
     )
+
+
+def test_by_default_all_exercises_are_graded_with_the_projects_word(tmp_path, monkeypatch, capsys):
+    given = []
+
+    def nobody(*arguments):
+        given.extend(arguments)
+        return [], []
+
+    monkeypatch.setattr(grade, "grade", nobody)
+    table = tmp_path / "new" / "grades.csv"
+    table.parent.mkdir()
+    assert grade.main([str(tmp_path), "--csv", str(table)]) == 0
+    folder, names, word, kept, places, progress = given
+    assert (folder, names, word) == (tmp_path, [*grade.NAMES], hunt.WORD)
+    assert len(names) == 9 and names == sorted(names) and progress is grade.show
+    assert kept == table.with_name("grades.csv.unfinished") and places == [table, kept]
+    assert "0 students, 0 answers, 0 not graded" in capsys.readouterr().err
 
 
 class FakePen:

@@ -631,6 +631,8 @@ def main(arguments=None):
     """Grade as the command line says; return the number of answers that were not graded."""
     parser = argparse.ArgumentParser(
         prog="python -m tinymeta.course.grade",
+        usage="%(prog)s SUBMISSIONS [--csv FILE] [--gradescope DIR] [--exercise NAME ...] "
+        "[--word WORD]",
         description="Grade a folder of hand-ins: a folder per student, or Canvas's or Moodle's "
         "names. Without --csv and --gradescope, the table goes to standard output.",
     )
@@ -642,8 +644,8 @@ def main(arguments=None):
     parser.add_argument(
         "--exercise",
         nargs="+",
+        action="extend",
         choices=NAMES,
-        default=NAMES,
         metavar="NAME",
         dest="names",
         help=f"of {', '.join(NAMES)}; default: all",
@@ -652,12 +654,14 @@ def main(arguments=None):
     flags = parser.parse_args(arguments)
     if not flags.submissions.is_dir():
         parser.error(f"SUBMISSIONS: expected a folder; got {flags.submissions}")
+    if flags.csv is not None and flags.csv.is_dir():
+        parser.error(f"--csv: expected a file; got the folder {flags.csv}")
     places = [place.resolve() for place in (flags.csv, flags.gradescope) if place is not None]
     kept = places[0].with_name(f"{places[0].name}.unfinished") if places else None
     begin = time.monotonic()
     rows, nobodys = grade(
         flags.submissions,
-        [*dict.fromkeys(flags.names)],
+        [*dict.fromkeys(flags.names or NAMES)],
         flags.word,
         kept,
         [*places, *filter(None, [kept])],
