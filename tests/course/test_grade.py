@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import hand_ins
 import numpy as np
@@ -351,6 +352,14 @@ import time; time.sleep(0.2); os._exit(0)
 """
     printed = run(monkeypatch, code).returned.split()
     assert len(printed) > 3 and not processes() & {*map(int, printed)}
+
+
+def test_on_windows_a_hand_in_ends_with_all_that_it_has_started(monkeypatch):
+    done = []
+    monkeypatch.setattr(grade, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(grade.subprocess, "run", lambda command, **options: done.append(command))
+    grade.kill(SimpleNamespace(pid=7, wait=lambda: done.append("waited")))
+    assert done == [["taskkill", "/T", "/F", "/PID", "7"], "waited"]
 
 
 @LINUX
