@@ -168,7 +168,10 @@ def test_nothing_that_is_written_in_is_right_in_every_case():
     assert len(pairs) == 8
 
 
-def test_related_arguments_are_each_task_alone():
+def test_related_arguments_are_each_task_alone_and_none_of_a_single_one():
+    related = {len(case.arguments[2].x_support): len(case.related)
+               for case in EXERCISES["03_maml"].cases(1)}  # fmt: skip
+    assert related == {1: 0} | {n: n for n in related if n > 1}
     case = next(case for case in EXERCISES["06_meta_sgd"].cases(1) if len(case.related) > 1)
     batch = case.arguments[3]
     assert len(case.related) == len(batch.x_support)
