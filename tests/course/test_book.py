@@ -209,6 +209,10 @@ def test_what_a_cell_printed_is_taken_apart_into_text_and_figures():
         ("(0.1-0.9)", "(0.1-1.4)", False),
         ("x 1,000", "x 1,099", True),
         ("x -1.5", "x 1.5", False),
+        ("after   5 s: MAML 0.8", "after  12 s: MAML 0.4", True),
+        ("after   5 steps: MAML 0.8", "after  12 steps: MAML 0.4", False),
+        (f"{'transfer':28s} 17  0.1  - 84.5", f"{'transfer':28s}  8  0.1  - 84.5", True),
+        (f"{'transfer':28s} 17  0.1  - 84.5", f"{'transfer':28s} 17  0.1  - 64.5", False),
     ],
 )
 def test_a_run_is_like_its_record_if_words_are_equal_and_numbers_close(recorded, printed, same):
