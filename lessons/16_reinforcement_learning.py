@@ -1,6 +1,6 @@
 # %% [markdown]
 """
-# Reinforcement learning, and the term that the copied code leaves out
+# Reinforcement learning, and the term that the usual code leaves out
 
 The MAML paper has three experiments: regression (lesson 03), classification (lesson 13), and this
 one. In it a task has no points. The learner makes them by acting, and so the points of the inner
