@@ -301,6 +301,17 @@ def test_of_what_gradients_a_result_is_the_sum_is_said():
     )
 
 
+def test_a_sum_that_is_another_one_in_another_case_is_none():
+    cases = [cases_of("05_reptile", 1)[i] for i in (1, 2, 0)]  # of 2, 5 and 1 steps
+    parts = [[*mistakes.bases(case)][0] for case in cases]
+    leaked = [part["Reptile"] + 2 * part["the query gradient at theta_k"] for part in parts]
+    other = [part["Reptile"] + 2 * part["theta"] for part in parts]
+    said = diagnosis.combination([], [*zip(cases, leaked)])
+    assert said.startswith("this is Reptile plus 2 times the query gradient at theta_k (with 2 ")
+    assert diagnosis.combination([], [*zip(cases, (leaked[0], other[1], leaked[2]))]) is None
+    assert diagnosis.combination([], [*zip(cases, (*leaked[:2], other[2]))]) == said
+
+
 def test_of_no_few_gradients_nothing_is_said():
     rng = np.random.default_rng(0)
     case = cases_of("05_reptile", 1)[1]

@@ -7,6 +7,7 @@ right; if the answer is a multiple of it, the factor is put into words. Nothing 
 an answer is right, and nothing calls it: it is results that are compared."""
 
 import itertools
+import re
 
 import numpy as np
 
@@ -310,11 +311,17 @@ def second_order_part(right, pairs):
 
 
 def combination(right, pairs):
-    """Return of which vectors results are sums, or None if of no few."""
+    """Return of which vectors results are sums, or None if of no few, or of other ones in other
+    cases; those of no step and one do not count where there are more, as many vectors are one."""
     if pairs[0][0].exercise not in mistakes.BASES:
         return None
+    if pairs[0][0].exercise in mistakes.ANSWERS:
+        pairs = [pair for pair in pairs if pair[0].arguments[-1] > 1] or pairs
     sums = [sum_of(mistakes.BASES[case.exercise](case), got) for case, got in pairs]
-    return None if None in sums else f"this is {sums[0]} (with {pairs[0][0].label})"
+    kinds = {one and re.sub(r"[-+.\de]+ times |_\d+", "", one) for one in sums}
+    if len(kinds) > 1 or None in kinds:
+        return None
+    return f"this is {sums[0]} (with {pairs[0][0].label})"
 
 
 def sum_of(bases, got):
