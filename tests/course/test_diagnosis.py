@@ -372,6 +372,7 @@ def test_where_a_task_alone_has_no_result_nothing_is_said_of_it():
     case = cases_of("05_reptile", 1)[1]
     noise = np.cos(np.arange(len(case.truth)))
     assert grading.explain([case], [[noise, *["it stops"] * 5]]) == diagnosis.UNKNOWN
+    assert grading.explain([case], [[noise, "it stops", *[noise] * 4]]) == diagnosis.UNKNOWN
     assert grading.explain([case], [[noise]]) == diagnosis.UNKNOWN
 
 
