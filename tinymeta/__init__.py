@@ -18,7 +18,8 @@ _memory.
                      (is a meta-gradient what it is said to be?), glyphs (few-shot letters),
                      storage, statistics, weights (from and for PyTorch)
     tinymeta.course  what serves the lessons: lesson, examples, tuning, style and figures, widgets;
-                     and the exercises' grading, problems and diagnosis
+                     the exercises' problems, grading, diagnosis and hunt, and grade, for a class;
+                     book, which makes the pages; handout
 """
 
 from . import checks
