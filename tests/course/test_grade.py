@@ -404,7 +404,7 @@ def test_a_stopped_grader_stops_its_hand_ins(monkeypatch):
 
 def test_where_a_hand_in_may_read(monkeypatch, tmp_path):
     rules = grade.readable([tmp_path])
-    assert rules[sys.prefix] and rules[sys.base_prefix] and rules["/usr"]
+    assert rules[sys.prefix] and rules[sys.base_prefix] and rules["/usr"] and rules["/dev/urandom"]
     assert rules[str(grade.PACKAGE.parent)] is rules[str(grade.PACKAGE)] is False
     assert rules[str(tmp_path)] is False and rules[str(grade.PACKAGE / "course" / "style.py")]
     assert rules[os.path.dirname(os.path.dirname(np.__file__))] and None not in rules
@@ -418,6 +418,18 @@ def test_the_processes_of_the_user_are_counted(monkeypatch):
     for found, limit in ((None, None), (10, 10 + grade.PROCESSES)):
         monkeypatch.setattr(grade, "processes_of_user", lambda found=found: found)
         assert grade.Pen().limits["processes"] == limit
+
+
+def test_the_limits_are_those_that_the_guide_names():
+    assert (grade.SECONDS, grade.MEMORY, grade.PROCESSES, grade.SEEDS) == (20, 1 << 30, 64, (1,))
+    assert grade.RESULT_BYTES == hand_in.FILE_BYTES == 16 << 20 and hand_in.ARRAY_BYTES == 1 << 20
+    assert submissions.FILE_BYTES == 20 << 20 and submissions.CODE_BYTES == 1 << 20
+
+
+def test_lines_are_counted_from_cell_to_cell():
+    cells = ["a", "b\nc\n", "d"]
+    assert grade.numbered(cells) == [(0, "a"), (1, "b\nc\n"), (4, "d")]
+    assert "\n".join(cells).split("\n")[4] == "d"
 
 
 # Keeping

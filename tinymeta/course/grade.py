@@ -205,16 +205,13 @@ class Pen:
             tempfile.TemporaryFile() as results,
             tempfile.TemporaryFile() as log,
         ):
-            file, lines, parts = Path(work, f"{name}.py"), 0, []
-            for cell in cells:
-                parts.append((lines, cell))
-                lines += cell.count("\n") + 1
+            file = Path(work, f"{name}.py")
             file.write_text("\n".join(cells), encoding="utf-8", errors="surrogatepass")
             about = {
                 "exercise": name,
                 "answer": EXERCISES[name].answer,
                 "values": CLAIMS.get(name, ()),
-                "cells": parts,
+                "cells": numbered(cells),
                 "file": str(file),
                 "work": work,
                 "readable": self.readable,
@@ -245,6 +242,12 @@ class Pen:
                 raise NotGraded(f"the grader could not start it ({said or stopped or 'no word'})")
             results.seek(0)
             return Outcome(stopped, results.read(RESULT_BYTES))
+
+
+def numbered(cells):
+    """Return (lines before it in the file, text) of each cell."""
+    lengths = (cell.count("\n") + 1 for cell in cells)
+    return [*zip(itertools.accumulate(lengths, initial=0), cells)]
 
 
 def start(work, job, results, log):
