@@ -598,6 +598,7 @@ def test_without_a_file_the_table_is_printed(tmp_path, capsys):
     for words in (
         "Grade a folder of hand-ins",
         "--csv FILE student, exercise, points",
+        "--exercise NAME [NAME ...]",
         "--gradescope DIR DIR/STUDENT/results.json for each",
         f"of {', '.join(grade.NAMES)}; default: all",
         "the word that has dealt the bug hunt",

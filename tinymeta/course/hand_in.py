@@ -280,7 +280,7 @@ def main():
     results = os.dup(1)
     job, cases = (pickle.load(sys.stdin.buffer) for _ in range(2))  # the grader's own
     refusals = prepare(job)
-    print(READY, file=sys.stderr, flush=True)
+    print(READY, file=sys.stderr)
     with open(os.devnull, "r+b", buffering=0) as nothing:
         for stream in (0, 1, 2):
             os.dup2(nothing.fileno(), stream)
