@@ -11,7 +11,7 @@ import pytest
 from running import unlike
 
 from tinymeta.course.book import __main__ as command
-from tinymeta.course.book import code, formulas, markdown, page, record, source
+from tinymeta.course.book import code, formulas, guide, markdown, page, record, source
 
 LESSONS = source.lessons()
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -336,6 +336,58 @@ def test_a_run_that_fails_is_named_with_the_line_of_the_lesson(tmp_path, capfd):
     with pytest.raises(source.BadLesson, match="01_small: its full run ended with status 1"):
         record.run(lesson, tmp_path)
     assert '01_small.py", line 6' in capfd.readouterr().err
+
+
+# The instructor's guide
+
+
+PLAN = """## Lesson 01: One
+
+**10 minutes:** 4 the first · 6 the second
+
+**On the board.**
+
+| $a$ | $b$ |
+|---|---|
+| 1 | 2 |
+
+**Ask.**
+
+- *Bet: how much?* 0.5<!--01: it-->.
+- *Why?* So.
+
+**What goes wrong.** Nothing.
+
+**Numbers.** 3.
+
+## Lesson 02: Two
+"""
+
+
+def test_a_plan_has_minutes_boards_bets_and_questions(tmp_path, monkeypatch):
+    monkeypatch.setattr(guide, "LESSONS", tmp_path)
+    (tmp_path / "INSTRUCTOR.md").write_text(PLAN, encoding="utf-8")
+    plan = guide.plan(tmp_path / "01_one.py")
+    assert plan.minutes == [(4, "the first"), (6, "the second")]
+    assert [board.kind for board in plan.boards] == ["table"]
+    assert plan.bets == [("How much?", "0.5.")]  # without the comment that names the number
+    assert plan.questions == [("Bet: how much?", "0.5."), ("Why?", "So.")]
+    assert (plan.wrong, plan.numbers) == ("Nothing.", "3.")
+    with pytest.raises(source.BadLesson, match="no part 'On the board'"):
+        guide.plan(tmp_path / "02_two.py")
+    with pytest.raises(source.BadLesson, match="no plan of lesson 03"):
+        guide.plan(tmp_path / "03_three.py")
+
+
+def test_the_bets_on_paper_have_no_answers():
+    sheet = (source.BOOK / "bets.html").read_text(encoding="utf-8")
+    slides = {path: (source.BOOK / f"{path.stem}.slides.html") for path in LESSONS}
+    for path, file in slides.items():
+        bets = guide.plan(path).bets
+        assert len(bets) >= 2
+        for bet, answer in bets:
+            assert page.spans(bet) in sheet and page.spans(answer) not in sheet
+            assert page.spans(answer) in file.read_text(encoding="utf-8")
 
 
 # The book that is here

@@ -62,8 +62,7 @@ def sheet(paths):
     for path in paths:
         made.append(f"<h2>{path.stem[:2]} {page.spans(title(cells(path)))}</h2><ol>")
         for bet, _ in guide.plan(path).bets:
-            asked = page.spans(bet[0].upper() + bet[1:])
-            made.append(f'<li>{asked}<p class="guess">My guess:</p></li>')
+            made.append(f'<li>{page.spans(bet)}<p class="guess">My guess:</p></li>')
         made.append("</ol>")
     about = "<h1>Bets</h1><p>Write down a guess before the number is shown. Name:</p>"
     nav = '<nav><a href="index.html">all lessons</a></nav>'

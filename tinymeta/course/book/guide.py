@@ -21,7 +21,8 @@ class Plan(NamedTuple):
     @property
     def bets(self):
         """The questions that everybody answers before the number is shown."""
-        return [(ask[5:], answer) for ask, answer in self.questions if ask.startswith("Bet: ")]
+        bets = [(ask[5:], answer) for ask, answer in self.questions if ask.startswith("Bet: ")]
+        return [(bet[0].upper() + bet[1:], answer) for bet, answer in bets]
 
 
 def without_comments(text):
