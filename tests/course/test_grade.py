@@ -21,6 +21,7 @@ from tinymeta.course import grade, grading, hand_in, hunt, submissions
 
 ONE = "01_backward"  # whose cases are made in no time
 EMPTY = submissions.Student({}, [])
+SEEDS = grade.SEEDS
 
 
 @pytest.fixture(autouse=True)
@@ -421,7 +422,7 @@ def test_the_processes_of_the_user_are_counted(monkeypatch):
 
 
 def test_the_limits_are_those_that_the_guide_names():
-    assert (grade.SECONDS, grade.MEMORY, grade.PROCESSES, grade.SEEDS) == (20, 1 << 30, 64, (1,))
+    assert (grade.SECONDS, grade.MEMORY, grade.PROCESSES, SEEDS) == (20, 1 << 30, 64, (1, 2, 3))
     assert grade.RESULT_BYTES == hand_in.FILE_BYTES == 16 << 20 and hand_in.ARRAY_BYTES == 1 << 20
     assert submissions.FILE_BYTES == 20 << 20 and submissions.CODE_BYTES == 1 << 20
 

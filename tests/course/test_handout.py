@@ -83,8 +83,10 @@ def test_each_file_goes_to_the_students_or_to_the_teacher(project, tmp_path):
     )
 
 
-def test_the_hunt_is_dealt_by_the_word_which_the_teacher_keeps(project, tmp_path):
-    teachers = handout.hand_out(tmp_path / "students", WORD, project)
+def test_the_hunt_is_dealt_by_the_word_which_the_teacher_keeps(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    teachers = handout.hand_out("students", WORD, project)
+    assert teachers == tmp_path / "students-teacher"
     hunt.write(tmp_path, WORD)
     dealt = (tmp_path / "students/lessons/exercises/implementations.py").read_bytes()
     assert dealt == (tmp_path / "implementations.py").read_bytes()
