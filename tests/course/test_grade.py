@@ -2,6 +2,7 @@
 
 import csv
 import ctypes
+import inspect
 import io
 import json
 import os
@@ -425,6 +426,10 @@ def test_the_limits_are_those_that_the_guide_names():
     assert (grade.SECONDS, grade.MEMORY, grade.PROCESSES, SEEDS) == (20, 1 << 30, 64, (1, 2, 3))
     assert grade.RESULT_BYTES == hand_in.FILE_BYTES == 16 << 20 and hand_in.ARRAY_BYTES == 1 << 20
     assert submissions.FILE_BYTES == 20 << 20 and submissions.CODE_BYTES == 1 << 20
+
+
+def test_two_students_are_graded_at_a_time():
+    assert inspect.signature(grade.grade).parameters["jobs"].default == 2
 
 
 def test_lines_are_counted_from_cell_to_cell():

@@ -138,7 +138,7 @@ def children():
     found = set()
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, IndexError):
-            fields = entry.read_text(errors="replace").rpartition(")")[2].split()
+            fields = entry.read_bytes().rpartition(b")")[2].split()
             if int(fields[1]) == os.getpid():
                 found.add(int(entry.parent.name))
     return found
@@ -442,7 +442,7 @@ class Kept:
 
     def get(self, *parts):
         """Return the Outcome kept, or None."""
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
+        with contextlib.suppress(OSError, ValueError):
             if self.folder is not None:
                 with open(self.path(*parts), "rb") as file:
                     stopped = json.loads(file.readline())
