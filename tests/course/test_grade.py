@@ -6,6 +6,7 @@ import inspect
 import io
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -356,6 +357,13 @@ time.sleep(0.2); os._exit(0)
     assert len(printed) > 3 and not processes() & {*map(int, printed)}
 
 
+def test_what_is_stopped_with_the_grader_is_not_graded(monkeypatch):
+    monkeypatch.setattr(grade, "START", f"import sys; print({hand_in.READY!r}, file=sys.stderr)")
+    with grade.Pen() as pen, pytest.raises(grade.NotGraded, match="the grader was stopped"):
+        monkeypatch.setattr(grade, "watch", lambda process, results: process.wait() or pen.close())
+        pen.run(ONE, [])
+
+
 def test_on_windows_a_hand_in_ends_with_all_that_it_has_started(monkeypatch):
     done = []
     monkeypatch.setattr(grade, "os", SimpleNamespace(name="nt"))
@@ -634,6 +642,26 @@ def test_by_default_all_exercises_are_graded_with_the_projects_word(tmp_path, mo
     assert len(names) == 9 and names == sorted(names) and progress is grade.show
     assert kept == table.with_name("grades.csv.unfinished") and places == [table, kept]
     assert "0 students, 0 answers, 0 not graded" in capsys.readouterr().err
+
+
+def test_the_command_ends_with_a_code_and_ctrl_c_with_a_line(tmp_path, monkeypatch, capsys):
+    def run():
+        monkeypatch.delitem(sys.modules, "tinymeta.course.grade", raising=False)
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_module("tinymeta.course.grade", run_name="__main__")
+        return stopped.value.code
+
+    monkeypatch.setattr(sys, "argv", ["grade", str(tmp_path), "--exercise", "07_bug_hunt"])
+    assert run() == 0
+    hand_ins.write(tmp_path / "ann" / "07_bug_hunt.py", "x = 1", tmp_path)
+    hand_ins.write(tmp_path / "ann" / "07_bug_hunt-1.py", "x = 2", tmp_path)
+    assert run() == 1 and "keep one of them" in capsys.readouterr().err
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(submissions, "find", interrupt)
+    assert run() == "stopped: the same command goes on from here"
 
 
 class FakePen:
