@@ -611,6 +611,7 @@ def test_without_a_file_the_table_is_printed(tmp_path, capsys):
     said = " ".join(capsys.readouterr().out.split())
     for words in (
         "Grade a folder of hand-ins",
+        "positional arguments: SUBMISSIONS",
         "--csv FILE student, exercise, points",
         "--exercise NAME [NAME ...]",
         "--gradescope DIR DIR/STUDENT/results.json for each",
@@ -642,6 +643,15 @@ def test_by_default_all_exercises_are_graded_with_the_projects_word(tmp_path, mo
     assert len(names) == 9 and names == sorted(names) and progress is grade.show
     assert kept == table.with_name("grades.csv.unfinished") and places == [table, kept]
     assert "0 students, 0 answers, 0 not graded" in capsys.readouterr().err
+
+
+def test_the_table_is_printed_in_utf_8_whatever_the_terminal_has(tmp_path, monkeypatch):
+    (tmp_path / "Zoë").mkdir()
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    grade.main([str(tmp_path), "--exercise", "07_bug_hunt"])
+    stdout.flush()
+    assert stdout.buffer.getvalue().decode().splitlines()[1].startswith("Zoë,07_bug_hunt,0,8,")
 
 
 def test_the_command_ends_with_a_code_and_ctrl_c_with_a_line(tmp_path, monkeypatch, capsys):
@@ -734,6 +744,7 @@ def test_a_class_that_was_interrupted_goes_on(tmp_path, monkeypatch):
 
     def run(self, name, cells):
         runs.append(cells[0][-3:])
+        time.sleep(0.03)
         return grade.Outcome("", pack(*truths(name)))
 
     def interrupt(*progress):
@@ -746,7 +757,7 @@ def test_a_class_that_was_interrupted_goes_on(tmp_path, monkeypatch):
     before = len(runs)
     shown = []
     rows, _ = grade.grade(tmp_path / "class", [ONE], kept=kept, progress=lambda *p: shown.append(p))
-    assert sorted(runs) == ["ann", "bob", "eve"] and 1 <= before <= 3
+    assert sorted(runs) == ["ann", "bob", "eve"] and 1 <= before <= 2
     assert [(row.student, row.points) for row in rows] == [("ann", 8), ("bob", 8), ("eve", 8)]
     assert [progress[:2] for progress in shown] == [(1, 3), (2, 3), (3, 3)]
     assert all(0 <= seconds < 60 for *_, seconds in shown)

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import runpy
 import subprocess
 import sys
 
@@ -132,8 +133,9 @@ def test_the_command(project, tmp_path, monkeypatch, capsys):
         f"for you alone: {tmp_path / 'students-teacher'}, and the word\n"
     )
     monkeypatch.setattr(sys, "argv", ["handout", str(tmp_path / "students"), "--word", WORD])
+    monkeypatch.delitem(sys.modules, "tinymeta.course.handout")
     with pytest.raises(SystemExit):
-        handout.main()
+        runpy.run_module("tinymeta.course.handout", run_name="__main__")
     said = capsys.readouterr().err
     assert "expected an empty folder" in said
     assert said.startswith("usage: python -m tinymeta.course.handout ")
