@@ -607,10 +607,10 @@ lesson.save(
 <details><summary>Answer</summary>
 
 All seven verdicts are right. Three mistakes can be read off the parts: 1, 0, 0 is first-order MAML
-(misconception 2 of [INSTRUCTOR.md](INSTRUCTOR.md), "mine is second order"), here 0.76 off MAML's; a
-third part of 1 is the leak (misconception 1, "two calls of `backward()` give MAML's gradient"),
-0.34 off; 4, 4, 0 is a sum over four tasks. With $f''$ forgotten 0.14 of the gradient is none of the
-three; the verdict comes from a comparison with a gradient that lacks $f''$ as well.
+(which many take for second order), here 0.76 off MAML's; a third part of 1 is the leak (from the
+belief that two calls of `backward()` give MAML's gradient), 0.34 off; 4, 4, 0 is a sum over four
+tasks. With $f''$ forgotten 0.14 of the gradient is none of the three; the verdict comes from a
+comparison with a gradient that lacks $f''$ as well.
 </details>
 
 And what does the autopsy not see? *Predict its verdict* on four: $f''$ forgotten, for a ReLU
