@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import wrong_answers
 from test_exercises import EACH, solution
-from wrong_answers import LISTED, OWN, PARTLY, TABLES, WRONG
+from wrong_answers import FRESH, LISTED, OWN, PARTLY, TABLES, WRONG
 
 from tinymeta.course import diagnosis, grading, mistakes
 from tinymeta.course.problems import EXERCISES
@@ -35,7 +35,7 @@ def explain(name, change, seed=0):
 def test_wrong_answers_are_rejected_and_told_what_is_wrong(name):
     """All that were ever tried: ten plausible ones, those that an earlier version had no name for,
     and those that were written before the explanations were."""
-    for table in (WRONG, LISTED, OWN):
+    for table in (WRONG, LISTED, OWN, FRESH):
         for slip in table.get(name, ()):
             right, says = wrong_answers.message(name, slip, 0)
             assert not right and slip.says in says, slip.name

@@ -327,7 +327,7 @@ WRONG = {
             "inf / inf",
             "1 / (1 + np.exp(-beta * z))",
             "np.exp(beta * z) / (1 + np.exp(beta * z))",
-            "nan",
+            "inf / inf, inf - inf",
         ),
         Slip(
             "derivatives in another order",
@@ -877,7 +877,423 @@ OWN = {
     ],
 }
 
-TABLES = {"ten each": WRONG, "right in part": PARTLY, "listed": LISTED, "written before": OWN}
+# Of seventy-five more, fifty of them written before the explanations were read, those that are not
+# above.
+FRESH = {
+    "01_backward": [
+        Slip(
+            "delta starts as outputs - y, for every loss, without the mean",
+            "delta = model.loss_fn.grad(tape.z[-1], y)",
+            "delta = tape.z[-1] - y",
+            "sum of squares",
+        ),
+        Slip(
+            "a layer's f' is multiplied in after its gradients are written, not before",
+            "        if l > 0:\n"
+            "            delta = (delta @ tape.layers[l][0].T) * "
+            "model.activation_fn.slope(tape.z[l - 1])",
+            "        if l + 1 < len(blocks):\n"
+            "            delta = delta * model.activation_fn.slope(tape.z[l])\n"
+            "        delta = delta @ tape.layers[l][0].T",
+            "too late",
+        ),
+        Slip(
+            "the weights get z of the layer below, not f(z)",
+            "gW[...] = tape.inputs[l].T @ delta",
+            "gW[...] = (tape.z[l - 1] if l else x).T @ delta",
+            "z in place of h",
+        ),
+        Slip(
+            "the loop stops before layer 0",
+            "reversed(range(len(blocks)))",
+            "range(len(blocks) - 1, 0, -1)",
+            "gW of l = 0",
+        ),
+        Slip(
+            "f' of the last hidden layer is used for all",
+            "    for l in",
+            "    slope = model.activation_fn.slope(tape.z[-2])\n    for l in",
+            "of another layer",
+            ("model.activation_fn.slope(tape.z[l - 1])", "slope"),
+        ),
+        Slip(
+            "f' is taken at the back-propagated delta, not at z",
+            "delta = (delta @ tape.layers[l][0].T) * model.activation_fn.slope(tape.z[l - 1])",
+            "delta = delta @ tape.layers[l][0].T\n"
+            "            delta = delta * model.activation_fn.slope(delta)",
+            "f'(delta W^T)",
+        ),
+        Slip(
+            "delta is taken back before the layer's gradients are written",
+            "        gW[...] = tape.inputs[l].T @ delta\n"
+            "        gb[...] = delta.sum(axis=0)\n"
+            "        if l > 0:\n"
+            "            delta = (delta @ tape.layers[l][0].T) * "
+            "model.activation_fn.slope(tape.z[l - 1])\n",
+            "        if l > 0:\n"
+            "            delta = (delta @ tape.layers[l][0].T) * "
+            "model.activation_fn.slope(tape.z[l - 1])\n"
+            "        gW[...] = tape.inputs[l].T @ delta\n"
+            "        gb[...] = delta.sum(axis=0)\n",
+            "of another layer",
+        ),
+        Slip(
+            "W of the layer below",
+            "tape.layers[l][0].T",
+            "tape.layers[l - 1][0].T",
+            "of another layer",
+        ),
+        Slip(
+            "written for two layers: the ones between them are left out",
+            "reversed(range(len(blocks)))",
+            "reversed(range(len(blocks) - 2, len(blocks)))",
+            "they are 0",
+        ),
+        Slip(
+            "f' squared on the way back, and a mean for the biases",
+            "gb[...] = delta.sum(axis=0)",
+            "gb[...] = delta.mean(axis=0)",
+            "taken twice, and the mean",
+            ("slope(tape.z[l - 1])", "slope(tape.z[l - 1]) ** 2"),
+        ),
+    ],
+    "02_hvp": [
+        Slip(
+            "inputs @ V only in the first layer: Rz = Rh W + Vb above it",
+            "Rz.append(tape.inputs[l] @ V + Rh[l] @ tape.layers[l][0] + Vb)",
+            "Rz.append(x @ V + Vb if l == 0 else Rh[l] @ tape.layers[l][0] + Vb)",
+            "h V missing at every l but l = 0",
+        ),
+        Slip(
+            "Rdelta starts as the gradient of the loss in the outputs, not its hvp",
+            "model.loss_fn.hvp(tape.z[-1], y, Rz[-1])",
+            "model.loss_fn.grad(tape.z[-1], y)",
+            "delta for Rdelta at the output",
+        ),
+        Slip(
+            "RgW = Rh.T delta + Rh.T Rdelta: Rh for inputs",
+            "tape.inputs[l].T @ Rdelta",
+            "Rh[l].T @ Rdelta",
+            "Rh^T Rdelta in place of h^T Rdelta",
+        ),
+        Slip(
+            "the backward pass's Rdelta has no f'",
+            "tape.slope[l - 1] * (Rdelta @ W.T + tape.delta[l] @ V.T) + bend",
+            "Rdelta @ W.T + tape.delta[l] @ V.T + bend",
+            "missing, where Rdelta goes back",
+        ),
+        Slip(
+            "W and V are exchanged in Rdelta",
+            "(Rdelta @ W.T + tape.delta[l] @ V.T)",
+            "(Rdelta @ V.T + tape.delta[l] @ W.T)",
+            "W and V exchanged",
+        ),
+        Slip(
+            "the bend has no Rz: f'' (delta W^T)",
+            "curvature * Rz[l - 1] *",
+            "curvature *",
+            "without its Rz",
+        ),
+        Slip(
+            "the loss's second derivative gets the last Rh, not Rz",
+            "y, Rz[-1])",
+            "y, Rh[-1])",
+            "Rdelta (9, 6)",
+        ),
+        Slip(
+            "the way back stops before layer 0",
+            "reversed(range(len(blocks)))",
+            "reversed(range(1, len(blocks)))",
+            "they are 0",
+        ),
+        Slip(
+            "Vb left out of Rz, and Rh^T delta left out",
+            " + Vb)",
+            ")",
+            "Vb missing, and the term Rh^T",
+            ("Rh[l].T @ tape.delta[l] + ", ""),
+        ),
+        Slip(
+            "f'' = f' (1 - 2 f), the sigmoid's form, in every network",
+            "model.activation_fn.curvature(tape.z[l - 1])",
+            "tape.slope[l - 1] * (1 - 2 * tape.inputs[l])",
+            "sigmoid's f''",
+        ),
+    ],
+    "03_maml": [
+        Slip(
+            "every inner step takes the gradient at the initialisation",
+            "model.grad(thetas[s], x, y)",
+            "model.grad(theta, x, y)",
+            "at theta",
+        ),
+        Slip(
+            "the query gradient is taken at theta, before the steps",
+            "model.grad(thetas[-1], x_query",
+            "model.grad(theta, x_query",
+            "before adaptation",
+        ),
+        Slip(
+            "one inner step too few, forwards and backwards",
+            "for s in range(inner_steps):",
+            "for s in range(inner_steps - 1):",
+            "one inner step too few",
+            ("reversed(range(inner_steps))", "reversed(range(inner_steps - 1))"),
+        ),
+        Slip(
+            "np.mean without axis: one number", "np.mean(each, axis=0)", "np.mean(each)", "shape ()"
+        ),
+        Slip(
+            "the product is with the support gradient: v - lr H g",
+            "model.hvp(thetas[s], x, y, v)",
+            "model.hvp(thetas[s], x, y, model.grad(thetas[s], x, y))",
+            "the Hessian times the inner gradient",
+        ),
+        Slip(
+            "v runs on from task to task: it is not set anew, the query gradient is added",
+            "    each = []\n",
+            "    each, v = [], np.zeros_like(theta)\n",
+            "v of the tasks before kept",
+            ("        v = model.grad(thetas[-1]", "        v = v + model.grad(thetas[-1]"),
+        ),
+        Slip(
+            "the rate multiplies v as well: lr (v - H v)",
+            "v - inner_lr * model.hvp(thetas[s], x, y, v)",
+            "inner_lr * (v - model.hvp(thetas[s], x, y, v))",
+            "alpha before v as well",
+        ),
+        Slip(
+            "the list of thetas is not emptied between tasks",
+            "    each = []\n",
+            "    each, path = [], []\n",
+            "thetas of the tasks before kept",
+            (
+                "        v = model.grad(thetas[-1], x_query, y_query)\n",
+                "        path += thetas[:-1]\n"
+                "        v = model.grad(thetas[-1], x_query, y_query)\n",
+            ),
+            ("for s in reversed(range(inner_steps)):", "for here in reversed(path):"),
+            ("model.hvp(thetas[s], x", "model.hvp(here, x"),
+        ),
+        Slip(
+            "append stands in the loop back: the mean over tasks and steps of v",
+            "        each.append(v)",
+            "            each.append(v)",
+            "inside the loop",
+        ),
+    ],
+    "04_first_order_maml": [
+        Slip(
+            "only the hvp call was deleted: v - lr v stays for each step",
+            "        each.append(model.grad(adapted, x_query, y_query))",
+            "        v = model.grad(adapted, x_query, y_query)\n"
+            "        for _ in range(inner_steps):\n"
+            "            v = v - inner_lr * v\n"
+            "        each.append(v)",
+            "v itself in place of H v",
+        ),
+        Slip(
+            "adapted = theta stands before the loop over the tasks",
+            "        adapted = theta\n",
+            "",
+            "in a chain",
+            ("    each = []\n", "    each = []\n    adapted = theta\n"),
+        ),
+        Slip(
+            "the query gradient is at theta_k-1, before the last step",
+            "            adapted = adapted - inner",
+            "            before = adapted\n            adapted = adapted - inner",
+            "one step early",
+            ("        adapted = theta\n", "        adapted = before = theta\n"),
+            ("model.grad(adapted, x_query", "model.grad(before, x_query"),
+        ),
+        Slip(
+            "the mean of the query gradients along the way",
+            "        adapted = theta\n",
+            "        adapted, total = theta, model.grad(theta, x_query, y_query)\n",
+            "inner steps plus 1",
+            (
+                "model.grad(adapted, x, y)\n",
+                "model.grad(adapted, x, y)\n"
+                "            total = total + model.grad(adapted, x_query, y_query)\n",
+            ),
+            (
+                "        each.append(model.grad(adapted, x_query, y_query))",
+                "        each.append(total / (inner_steps + 1))",
+            ),
+        ),
+        Slip(
+            "append stands in the inner loop: the mean over tasks and steps",
+            "        each.append(model.grad(adapted, x_query, y_query))",
+            "            each.append(model.grad(adapted, x_query, y_query))",
+            "inside the loop",
+        ),
+    ],
+    "05_reptile": [
+        Slip(
+            "the displacement is divided by inner_steps too",
+            "(theta - adapted) / inner_lr",
+            "(theta - adapted) / (inner_lr * max(inner_steps, 1))",
+            "the number of inner steps",
+        ),
+        Slip(
+            "one inner step too few",
+            "range(inner_steps)",
+            "range(1, inner_steps)",
+            "one inner step too few",
+        ),
+        Slip(
+            "the gradient at theta_k is added too: k + 1 gradients",
+            "(theta - adapted) / inner_lr",
+            "(theta - adapted) / inner_lr + model.grad(adapted, x, y)",
+            "one inner step too many",
+        ),
+        Slip(
+            "theta itself is moved, and the next task starts from there",
+            "        adapted = theta\n        for",
+            "        start = adapted = theta\n        for",
+            "in a chain",
+            (
+                "(theta - adapted) / inner_lr)",
+                "(start - adapted) / inner_lr)\n        theta = adapted",
+            ),
+        ),
+        Slip(
+            "the steps go by the gradient without the rate",
+            "adapted - inner_lr * model.grad",
+            "adapted - model.grad",
+            "alpha missing in the inner step",
+            ("(theta - adapted) / inner_lr", "theta - adapted"),
+        ),
+        Slip("multiplied by the rate, not divided", "/ inner_lr", "* inner_lr", "alpha squared"),
+        Slip(
+            "the mean, and divided by the number of tasks once more",
+            "np.mean(each, axis=0)",
+            "np.mean(each, axis=0) / len(batch.x_support)",
+            "the number of tasks",
+        ),
+        Slip(
+            "each step takes one point, not all of them",
+            "for _ in range",
+            "for s in range",
+            "one support point",
+            ("model.grad(adapted, x, y)", "model.grad(adapted, x[s : s + 1], y[s : s + 1])"),
+        ),
+        Slip(
+            "the last step is on the query points",
+            "for x, y, *_ in",
+            "for x, y, a, b in",
+            "last inner step on the query",
+            ("for _ in range", "for s in range"),
+            (
+                "model.grad(adapted, x, y)",
+                "model.grad(adapted, *((a, b) if s == inner_steps - 1 else (x, y)))",
+            ),
+        ),
+    ],
+    "06_meta_sgd": [
+        Slip(
+            "the gradient after the step multiplies v, g at theta_s+1",
+            "total -= v * gs[s]",
+            "total -= v * model.grad(thetas[s + 1], x, y)",
+            "g one step late",
+        ),
+        Slip(
+            "total is not reset for each task",
+            "    each = []\n",
+            "    each, total = [], np.zeros_like(theta)\n",
+            "not set to 0",
+            (
+                "v, total = model.grad(thetas[-1], x_query, y_query), np.zeros_like(theta)",
+                "v = model.grad(thetas[-1], x_query, y_query)",
+            ),
+            ("each.append(total)", "each.append(total.copy())"),
+        ),
+        Slip(
+            "the mean over the steps, not their sum",
+            "each.append(total)",
+            "each.append(total / max(1, inner_steps))",
+            "the number of inner steps",
+        ),
+        Slip(
+            "alpha inside and outside the product",
+            "v - model.hvp(thetas[s], x, y, alpha * v)",
+            "v - alpha * model.hvp(thetas[s], x, y, alpha * v)",
+            "both sides",
+        ),
+    ],
+    "08_own_layer": [
+        Slip("the sign of 1 - 2s", "(1 - 2 * s)", "(2 * s - 1)", "the sign of"),
+        Slip(
+            "f' = f + s (1 - f), the formula for beta = 1",
+            "s + z * slope",
+            "z * s + s * (1 - z * s)",
+            "without beta",
+        ),
+        Slip(
+            "beta is not in the exponent, but in the derivatives",
+            "np.exp(-beta * z)",
+            "np.exp(-z)",
+            "in the exponent alone",
+        ),
+        Slip(
+            "math.exp, which takes one number",
+            "1 / (1 + np.exp(-beta * z))",
+            "1 / (1 + math.exp(-beta * z))",
+            "one number",
+            ("import numpy as np", "import math\n\nimport numpy as np"),
+        ),
+        Slip(
+            "f'' = slope of f' with 1 - s for 1 - 2 s, and beta missing once",
+            "(1 - 2 * s)",
+            "(1 - s)",
+            "f'' is wrong: with s",
+            ("beta * slope * ", "slope * "),
+        ),
+    ],
+    "09_solve_the_head": [
+        Slip(
+            "the weights are left out of the second term",
+            "- C * (F @ u) @ w.T",
+            "- (F @ u) @ w.T",
+            "c forgotten before F u",
+        ),
+        Slip(
+            "lam is added to every entry of A, not to its diagonal",
+            "lam * np.eye(F.shape[1])",
+            "lam",
+            "every entry of A",
+        ),
+        Slip(
+            "the second term has u and w exchanged",
+            "C * (F @ u) @ w.T",
+            "C * (F @ w) @ u.T",
+            "-2 times C F w",
+        ),
+        Slip(
+            "c twice before the residual, C C (y - F w)",
+            "C * (y - F @ w)",
+            "C * (C * (y - F @ w))",
+            "c squared before y - F w",
+        ),
+        Slip("c multiplies the features, not the points", "C = c[:, None]", "C = c", "a column"),
+        Slip(
+            "w is solved for without the weights",
+            "F.T @ (C * F) + lam",
+            "F.T @ F + lam",
+            "forgotten in A, and c forgotten",
+            ("F.T @ (C * y)", "F.T @ y"),
+        ),
+    ],
+}
+
+TABLES = {
+    "ten each": WRONG,
+    "right in part": PARTLY,
+    "listed": LISTED,
+    "written before": OWN,
+    "fresh": FRESH,
+}
 
 
 def wrong_source(name, slip):

@@ -67,9 +67,23 @@ def explain(cases, results, bound):
     if failed:
         what = [words for words in what if words not in (UNKNOWN, EVERY_LAYER)]
         case, why = failed[0]
+        if why.endswith("nan or infinite") and case.exercise == "08_own_layer":
+            got = next(got for one, (got, *_) in zip(cases, results) if one is case)
+            why += overflow(case, got)
         what.append(f"with {case.label}: {why}" if right or wrong else why)
     there = where(right, [case for case, *_ in failed + wrong])
     return "; ".join(filter(None, (*what, there)))
+
+
+def overflow(case, got):
+    """Return where a layer's result is nan or infinite, and what makes it so."""
+    z = case.arguments[0]
+    there = z[~np.isfinite(got).all(axis=0)]
+    listed = ", ".join(f"{one:g}" for one in there)
+    return (
+        f", at z = {listed}: an exponential there is inf, and inf / inf, inf - inf and 0 times "
+        "inf are nan"
+    )
 
 
 def name(right, wrong):
@@ -84,7 +98,8 @@ def name(right, wrong):
             f"it is right to about {int(-np.log10(max(errors)))} digits, but not to rounding: is "
             "it a difference quotient, or in float32?"
         )
-    for attempt in (known_mistake, new_theta, second_order_part, combination, rare_mistake):
+    attempts = known_mistake, new_theta, second_order_part, combination, rare_mistake
+    for attempt in (*attempts, without_singular):
         found = attempt(right, pairs)
         if found:
             return found
@@ -202,6 +217,16 @@ def rare_mistake(right, pairs):
     if exercise in mistakes.ANSWERS:  # two steps tell most mistakes apart, and are quick
         pairs = sorted(pairs, key=lambda pair: abs(pair[0].arguments[-1] - 2))
     return exactly(right, known_of, factors_of(pairs, known_of))
+
+
+def without_singular(right, pairs):
+    """Return the known mistake that an answer to exercise 9 makes where there are as many points as
+    features: with fewer, an A that lacks its lam has no inverse, and rounding decides."""
+    if pairs[0][0].exercise != "09_solve_the_head":
+        return None
+    tall = [pair for pair in pairs if np.subtract(*pair[0].arguments[0].shape) >= 0]
+    said = known_mistake(right, tall) if 0 < len(tall) < len(pairs) else None
+    return said and f"with as many points as features or more, {said}"
 
 
 def describe_factor(factors, numbers):

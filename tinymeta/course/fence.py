@@ -11,6 +11,7 @@ import ast
 import contextlib
 import copy
 import linecache
+import re
 import sys
 import traceback
 import warnings
@@ -173,8 +174,13 @@ def explain_exception(answer, error):
     where += f", where {', '.join(integers)}" if integers else ""
     misfit = any(word in str(error) for word in ("shape", "broadcast", "mismatch", "dimension"))
     shapes = shapes_in(line, frame) if misfit else ""
-    likely = f"{shapes}. Is something transposed, or of another layer (l - 1, l + 1)?"
-    return f"it stops with {type(error).__name__} in {where}: {error}{likely if misfit else ''}"
+    likely = "Is something transposed, or of another layer (l - 1, l + 1)?"
+    if isinstance(error, TypeError):
+        likely = "Does a function that takes one number get an array? Those of np take arrays."
+    elif re.search(r"\(\d+,\)", shapes) and re.search(r"\(\d+, \d+\)", shapes):
+        likely = "An array (n,) lies along the last axis; is a column, a[:, None], meant?"
+    likely = f"{shapes}. {likely}" if misfit else ""
+    return f"it stops with {type(error).__name__} in {where}: {error}{likely}"
 
 
 def shapes_in(line, frame):

@@ -125,7 +125,10 @@ def as_it_is(pairs):
 
 
 def is_at(place, i, n):
-    """Return whether layer i of n is at a place: "l = 0", "l = 1" or "the last l"."""
+    """Return whether layer i of n is at a place: "l = 0", "l = 1", "the last l", or "every l but"
+    one of them."""
+    if place.startswith("every l but "):
+        return not is_at(place.removeprefix("every l but "), i, n)
     return place == (f"l = {i}" if i < 2 else "") or (place == "the last l" and i == n - 1)
 
 
@@ -140,18 +143,22 @@ def gradient(
     order=as_it_is,
     z_for_h=0,
     at=None,
-    own_slope=0,
+    powers=(1, 1),
+    of_back=None,
+    by=1.0,
     W_by="W",
 ):
     """Return the gradient of exercise 1, or one with another step; at: where the slope is another
-    one, a name of `is_at`, or None for everywhere."""
+    one, a name of `is_at`, or None for everywhere; powers: those of the slope in gW and gb;
+    of_back: the slope from delta W^T; by: a factor on every way back."""
     tape, f = model.forward(theta, x), model.activation_fn
     delta = output or (lambda L, z, y, f: L.grad(z, y))
     delta, pairs = delta(model.loss_fn, tape.z[-1], y, f), []
+    back, its_slope = delta, 1.0
     for i in reversed(range(len(tape.z))):
         h = tape.z[i - 1] if z_for_h and i else tape.inputs[i]
-        in_gW = delta * f.slope(tape.z[i]) if own_slope and i + 1 < len(tape.z) else delta
-        pairs.insert(0, (h.T @ in_gW, bias(delta)))
+        in_gW, in_gb = (back * its_slope**power for power in powers)
+        pairs.insert(0, (h.T @ in_gW, bias(in_gb)))
         if i:
             W = (
                 pairs[0][0]
@@ -161,7 +168,9 @@ def gradient(
                 else (tape.layers[i][0])
             )
             here = slope if at is None or is_at(at, i - 1, len(tape.z) - 1) else right_slope
-            delta = delta @ W.T * here(f, tape.z[i - 1], tape.inputs[i])
+            back = (by(len(x)) if callable(by) else by) * delta @ W.T
+            its_slope = of_back(f, back) if of_back else here(f, tape.z[i - 1], tape.inputs[i])
+            delta = back * its_slope
     return in_theta(model, pairs, order)
 
 
@@ -172,7 +181,23 @@ OF_GRADIENTS = (
     switch("order", ORDERS),
     {
         "z in place of h = f(z) in h^T delta": {"z_for_h": 1},
-        "f'(z) once more in gW, where delta has it already": {"own_slope": 1},
+        "f'(z) once more in gW, where delta has it already": {"powers": (2, 1)},
+        "f'(z) once more in gb, where delta has it already": {"powers": (1, 2)},
+        "f'(z) once more in gW and gb, where delta has it already": {"powers": (2, 2)},
+        "f'(z) too late: gW and gb are written before delta is multiplied by it": {
+            "powers": (0, 0)
+        },
+        "f'(z) too late for gW, which is written before delta is multiplied by it": {
+            "powers": (0, 1)
+        },
+        "f'(z) too late for gb, which is written before delta is multiplied by it": {
+            "powers": (1, 0)
+        },
+        "f'(delta W^T) in place of f'(z)": {"of_back": lambda f, back: f.slope(back)},
+        "ReLU's slope at delta W^T in place of f'(z)": {"of_back": lambda f, back: back > 0},
+        "f(delta W^T) in place of f'(z)": {"of_back": lambda f, back: f.value(back)},
+        "a division by the number of points at every layer": {"by": lambda K: 1 / K},
+        "a minus at every layer": {"by": -1.0},
         "gW in place of W on the way back": {"W_by": "gW"},
     },
 )
@@ -197,6 +222,11 @@ def gradients_at_one_layer(case):
 TERMS = ("h V", "Rh W", "Vb", "Rdelta W^T", "delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta")
 TERMS += ("h^T Rdelta", "Rh' = f'(z) Rz", "f'(z) (Rdelta W^T + delta V^T)")
 PLACES_OF_TERMS = ("l = 0", "l = 1", "the last l")
+EVERY_OTHER = ("every l but l = 0", "every l but the last l")
+OPERANDS = {term: tuple(term.split()) for term in TERMS if term.count(" ") == 1 and "=" not in term}
+OPERANDS["delta W^T"] = ("delta", "W^T")  # of the term with f''
+ALIKE = [("h", "Rh"), ("h^T", "Rh^T"), ("W", "V"), ("W^T", "V^T"), ("delta", "Rdelta")]
+ALIKE = dict(ALIKE) | {other: one for one, other in ALIKE}
 FACTORS = {0.0: "missing", -1.0: "with the wrong sign", 2.0: "taken twice", 0.5: "halved"}
 GAUSS_NEWTON = dict.fromkeys(("delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta"), 0.0)
 STARTS = {  # Rdelta at the output, of the loss, the output, y, delta there and Rout
@@ -230,6 +260,10 @@ CURVATURES = {  # of an activation f, of its z and of h = f(z)
     ),
     "tanh's f'' in every network": lambda f, z, h: -2 * h * (1 - h**2),
     "-2 f(z) f'(z), tanh's f'', in every network": lambda f, z, h: -2 * h * f.slope(z),
+    "f'(z) (1 - 2 f(z)), sigmoid's f'', in every network": lambda f, z, h: f.slope(z) * (1 - 2 * h),
+    "f'(z) (1 - f'(z)), softplus's f'', in every network": lambda f, z, h: (
+        f.slope(z) * (1 - f.slope(z))
+    ),
     "f'(z) in place of f''(z)": lambda f, z, h: f.slope(z),
     "f'(z) once too often in the term f''(z) Rz (delta W^T)": lambda f, z, h: (
         f.curvature(z) * f.slope(z)
@@ -238,41 +272,47 @@ CURVATURES = {  # of an activation f, of its z and of h = f(z)
     "f'' squared in place of f''": lambda f, z, h: f.curvature(z) ** 2,
     "sigmoid's f'' in every network": lambda f, z, h: h * (1 - h) * (1 - 2 * h),
 }
-BENDS = {  # delta W^T, Rz and Rh of the layer before, its delta, and Rdelta W^T: f'' times ...
+BENDS = {  # delta W^T, Rz and Rh of the layer before, its delta and its z: f'' times ...
     "delta of the layer before, which has its f'(z) already, in place of delta W^T in the term "
-    "f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, Rback: Rz * delta,
-    "f''(z) (delta W^T) without its Rz": lambda back, Rz, Rh, delta, Rback: back,
-    "Rh in place of Rz in the term f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, Rback: (
-        Rh * back
-    ),
-    "f''(z) Rz without its delta W^T": lambda back, Rz, Rh, delta, Rback: Rz,
-    "Rdelta W^T in place of delta W^T in the term f''(z) Rz (delta W^T)": (
-        lambda back, Rz, Rh, delta, Rback: Rz * Rback
-    ),
+    "f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, z: Rz * delta,
+    "f''(z) (delta W^T) without its Rz": lambda back, Rz, Rh, delta, z: back,
+    "Rh in place of Rz in the term f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, z: Rh * back,
+    "z in place of Rz in the term f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, z: z * back,
+    "f''(z) Rz without its delta W^T": lambda back, Rz, Rh, delta, z: Rz,
 }
 
 
 def product(
     model, theta, x, y, v, factors=(), start=None, curvature=None, bend=None, order=as_it_is,
-    ahead=right_slope, back=right_slope, Rx=0.0, bias=sum_of_points, exchanged="", of_biases=None,
-    sloped=("Rdelta W^T", "delta V^T"), of_V=None, h_for_Rh=0, next_Rh=None,
+    ahead=right_slope, back=right_slope, Rx=0.0, bias=sum_of_points, of_biases=None,
+    sloped=("Rdelta W^T", "delta V^T"), operands=(), next_Rh=None, moves_b="Vb",
 ):  # fmt: skip
-    """Return the Hessian-vector product of exercise 2, or one with another step."""
+    """Return the Hessian-vector product of exercise 2, or one with another step; operands: of which
+    two arrays a term is the product."""
     tape, f, L = model.backprop(theta, x, y).tape, model.activation_fn, model.loss_fn
     factors, Rh, Rz, pairs = dict(factors), [Rx * x], [], []
-    two = [(W, V, Vb) for (W, _), (V, Vb) in zip(tape.layers, model.unpack(v))]
+    two = [
+        {"W": W, "V": V, "W^T": W.T, "V^T": V.T, "b": b, "Vb": Vb}
+        for (W, b), (V, Vb) in zip(tape.layers, model.unpack(v))
+    ]
+    operands = OPERANDS | dict(operands)
 
     def c(term, i):
         """Return the factor of a term at layer i; keys of `factors` are terms, or (term, place)."""
         return factors.get(term, 1.0) * math.prod(
-            factors.get((term, place), 1.0)
-            for place in PLACES_OF_TERMS
-            if is_at(place, i, len(two))
+            factor
+            for key, factor in factors.items()
+            if key[0] == term and is_at(key[1], i, len(two))
         )
 
-    for i, (W, V, Vb) in enumerate(two):
-        W, V = (V, W) if exchanged == "ahead" else (W, V)
-        Rz.append(c("h V", i) * tape.inputs[i] @ V + c("Rh W", i) * Rh[i] @ W + c("Vb", i) * Vb)
+    def product_of(term, i):
+        """Return a term at layer i, the product of its two operands."""
+        one, other = operands[term]
+        return c(term, i) * two[i][one] @ two[i][other]
+
+    for i, arrays in enumerate(two):
+        arrays |= {"h": tape.inputs[i], "h^T": tape.inputs[i].T, "Rh": Rh[i], "Rh^T": Rh[i].T}
+        Rz.append(product_of("h V", i) + product_of("Rh W", i) + c("Vb", i) * arrays[moves_b])
         if i + 1 < len(two):
             moved = (
                 next_Rh(f, tape.z[i], tape.inputs[i + 1], Rz[i])
@@ -283,28 +323,19 @@ def product(
     start = start or (lambda L, z, y, delta, R: L.hvp(z, y, R))
     Rdelta = start(L, tape.z[-1], y, tape.delta[-1], Rz[-1])
     for i in reversed(range(len(two))):
-        W, V, _ = two[i]
-        W, V = (V, W) if exchanged == "back" else (W, V)
         delta, h = tape.delta[i], tape.inputs[i]
-        gW = (
-            c("Rh^T delta", i) * (h if h_for_Rh else Rh[i]).T @ delta
-            + c("h^T Rdelta", i) * h.T @ Rdelta
-        )
+        two[i] |= {"delta": delta, "Rdelta": Rdelta}
+        gW = product_of("Rh^T delta", i) + product_of("h^T Rdelta", i)
         pairs.insert(0, (gW, bias(of_biases(delta, Rdelta) if of_biases else Rdelta)))
         if i:
-            z, on = tape.z[i - 1], delta @ W.T
+            z, on = tape.z[i - 1], product_of("delta W^T", i)
             last = (curvature or (lambda f, z, h: f.curvature(z)))(f, z, h)
-            Rback = Rdelta @ W.T
-            last = last * (bend(on, Rz[i - 1], Rh[i], tape.delta[i - 1], Rback) if bend
+            last = last * (bend(on, Rz[i - 1], Rh[i], tape.delta[i - 1], z) if bend
                            else Rz[i - 1] * on)  # fmt: skip
-            two_terms = {
-                "Rdelta W^T": Rback,
-                "delta V^T": (Rdelta if of_V == "Rdelta" else delta) @ V.T,
-            }
             slope, Rdelta = back(f, z, h), c("f''(z) Rz (delta W^T)", i) * last
-            for term, value in two_terms.items():
-                both = c("f'(z) (Rdelta W^T + delta V^T)", i) * c(term, i)
-                Rdelta = Rdelta + both * (slope if term in sloped else 1.0) * value
+            for term in ("Rdelta W^T", "delta V^T"):
+                both = c("f'(z) (Rdelta W^T + delta V^T)", i) * product_of(term, i)
+                Rdelta = Rdelta + both * (slope if term in sloped else 1.0)
     return in_theta(model, pairs, order)
 
 
@@ -315,6 +346,14 @@ NEXT_RH = {  # of an activation f, z, h = f(z) and Rz
     "f'(Rz) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(Rz),
     "f'(z) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(z),
 }
+OTHER_OPERANDS = {
+    f"{' '.join(pair)} in place of {term}" + f" in the term {TERMS[5]}" * (term not in TERMS): {
+        "operands": {term: pair}
+    }
+    for term, (one, other) in OPERANDS.items()
+    for pair in ((ALIKE[one], other), (one, ALIKE[other]))
+}
+W_AND_V = {"Rdelta W^T": ("Rdelta", "V^T"), "delta V^T": ("delta", "W^T")}
 CURVATURE, START = switch("curvature", CURVATURES), switch("start", STARTS)
 OF_PRODUCTS = (
     *(
@@ -344,13 +383,20 @@ OF_PRODUCTS = (
         "the slope f'(z) missing before delta V^T": {"sloped": ("Rdelta W^T",)},
         "the slope f'(z) missing before Rdelta W^T": {"sloped": ("delta V^T",)},
     },
-    {"Rdelta V^T in place of delta V^T": {"of_V": "Rdelta"}},
-    {"h^T delta in place of Rh^T delta": {"h_for_Rh": 1}},
+    OTHER_OPERANDS,
+    {"b in place of Vb": {"moves_b": "b"}},
     switch("order", ORDERS),
     {"Rh of the input not 0 but x: the input does not move": {"Rx": 1.0}},
     {
-        "W and V exchanged in Rz": {"exchanged": "ahead"},
-        "W and V exchanged where Rdelta goes back": {"exchanged": "back"},
+        "W and V exchanged in Rz": {"operands": {"h V": ("h", "W"), "Rh W": ("Rh", "V")}},
+        "W and V exchanged in Rdelta W^T + delta V^T": {"operands": W_AND_V},
+        "W and V exchanged where Rdelta goes back": {
+            "operands": W_AND_V | {"delta W^T": ("delta", "V^T")}
+        },
+        "Rh^T Rdelta + h^T delta: h and Rh exchanged": {
+            "operands": {"Rh^T delta": ("h^T", "delta"), "h^T Rdelta": ("Rh^T", "Rdelta")}
+        },
+        "Rh V + h W: h and Rh exchanged": {"operands": {"h V": ("Rh", "V"), "Rh W": ("h", "W")}},
     },
 )
 
@@ -394,7 +440,7 @@ def products_at_one_layer(case):
         f"the term {term} {words} at {place}": {"factors": {(term, place): factor}}
         for term in TERMS
         for factor, words in FACTORS.items()
-        for place in PLACES_OF_TERMS
+        for place in (*PLACES_OF_TERMS, *(() if factor else EVERY_OTHER))
     }
     compute = functools.partial(product, *case.arguments)
     pairs = OF_PRODUCTS[: len(TERMS)] + (CURVATURE, START)  # all pairs would take a second
@@ -438,8 +484,10 @@ class Problem(NamedTuple):
     steps: int
 
     def points(self, name):
-        """Return x and y (T, K, d) of the support set, the query set, or both."""
+        """Return x and y (T, K, d) of the support set, the query set, or both, or of "point 0"."""
         support, query = self.batch[:2], self.batch[2:]
+        if name.startswith("point "):
+            return [a[:, [int(name.split()[1])]] for a in support]
         both = [np.concatenate(pair, axis=1) for pair in zip(support, query)]
         half = [a[:, : a.shape[1] // 2] for a in support]
         return {"support": support, "query": query, "joined": both, "half": half}[name]
@@ -497,10 +545,11 @@ PLACES = {  # where the Hessian of step s is taken, among theta_0 ... theta_k
 
 def go_back(
     p, thetas, q, on=("support",), at="s", order=list, of="v", c=1.0, outside=False, rate=1.0,
+    kept=lambda v, q, p: v,
 ):  # fmt: skip
     """Return v before each step that it goes back through, and after the last: v - H_s (alpha v).
     order: which steps, and in which order; of: what is multiplied; c: a factor on the product;
-    outside: alpha H_s v."""
+    outside: alpha H_s v; kept: what the product is taken off, v."""
     c = c(p) if callable(c) else c
     alpha = (rate(p) if callable(rate) else rate) * p.alpha
     vs, k = [q], len(thetas) - 1
@@ -515,13 +564,13 @@ def go_back(
         inside = v if outside else alpha * v
         product = sum(inside if of == "H = 1" else p.model.hvp(here, *xy, inside) for xy in points)
         product = alpha * product if outside else product
-        vs.append(vs[-1] - c * product)
+        vs.append(kept(vs[-1], q, p) - c * product)
     return vs
 
 
 def rows(
     p, result, inner=None, q_at=None, q_on="query", back=None, hessian_on=None, pair=None,
-    leak=None, start=None, jacobian=None,
+    leak=None, start=None, jacobian=None, of_vs=None, along=False,
 ):  # fmt: skip
     """Return the meta-gradient `result` of each task (T, P): "MAML", "first-order MAML", "Reptile"
     or "rates", or one with another step."""
@@ -540,7 +589,9 @@ def rows(
         if result != "first-order MAML":
             on, rate = jacobian or (inner.get("on", ("support",)), inner.get("rate", 1.0))
             vs = go_back(p, thetas, q, on=hessian_on or on, rate=rate, **back)
-            vector = vs[-1]
+            vector = of_vs(vs) if of_vs else vs[-1]
+        elif along:  # the gradients after each step
+            vector = sum((outer(p, theta) for theta in thetas[1:] or thetas), 0 * q)
         if result == "rates":
             back_order = back.get("order", list)([*range(k)][::-1])
             gs = [grads[s] for s in back_order] if len(back_order) == k else grads[::-1]
@@ -591,6 +642,9 @@ def inner_mistakes(p, second_order):
         "a rate that falls as 1/(s + 1)": dict(change=lambda g, s, step: g / (s + 1)),
         "every step longer: gradients summed": dict(change=lambda g, s, step: step + g),
         "the first half of the support points in the inner loop": dict(on=("half",)),
+        "one support point in each step, in turn": dict(on=[f"point {i}" for i in range(K)]),
+        "the first support point alone in the inner loop": dict(on=("point 0",)),
+        "the last inner step on the query points": dict(on=[*["support"] * (p.steps - 1), "query"]),
         "theta_0 = 0 for the start": dict(from_0=1),
         "each step taken from theta, with the gradient at theta_s": dict(restart=1),
     }
@@ -638,6 +692,13 @@ BACK = {
     "v + H (alpha v): a plus for the minus": dict(c=-1.0),
     "alpha missing before the product": dict(c=lambda p: 1 / p.alpha, outside=True),
     "alpha once too often before the product": dict(c=lambda p: p.alpha, outside=True),
+    "H (alpha v) alone: v, which it is taken off, is missing": dict(
+        kept=lambda v, q, p: 0 * v, c=-1.0
+    ),
+    "q - H (alpha v): q in place of the v that the product is taken off": dict(
+        kept=lambda v, q, p: q
+    ),
+    "alpha (v - H v), alpha before v as well": dict(kept=lambda v, q, p: p.alpha * v),
     "the product halved": dict(c=0.5),
     "the product taken twice": dict(c=2.0),
     "the product divided by the number of points": dict(
@@ -648,6 +709,13 @@ BACK = {
     "every Hessian at theta and every product with q": dict(at="start", of="q"),
     "the mean of alpha in the product": dict(c=lambda p: np.mean(p.alpha) / p.alpha, outside=True),
 }  # fmt: skip
+TOO_FAR_IN = "is a line inside the loop that belongs after it?"
+OF_VS = {  # of the v of all steps, the last step's first: what is returned
+    f"the v after every step back added up: {TOO_FAR_IN}": (
+        lambda vs: sum(vs[1:] or vs, 0 * vs[0])
+    ),
+    "q and the v after every step back added up": lambda vs: sum(vs, 0 * vs[0]),
+}
 LEAKS = {
     "the support gradient at theta leaked in": lambda p, t: outer(p, t[0], "support"),
     "the support gradient at theta_k leaked in": lambda p, t: outer(p, t[-1], "support"),
@@ -688,7 +756,7 @@ OF_RATES = {  # of the gradient in alpha: pairs (v, g) from vs and gs, the last 
     "every v equal to q, which is first order": lambda v, g, t, p: ((v[0], one) for one in g),
     "every g taken at theta": lambda v, g, t, p: ((one, g[-1]) for one in v[:-1]),
     "g one step late, at theta_s+1": lambda v, g, t, p: zip(
-        v, [outer(p, t[0] - p.alpha * g[0], "support"), *g] if g else []
+        v[:-1], [outer(p, t[0] - p.alpha * g[0], "support"), *g] if g else []
     ),
     "every g taken at theta_k": lambda v, g, t, p: (
         (one, outer(p, t[0] - p.alpha * g[0], "support")) for one in v[:-1]
@@ -701,6 +769,9 @@ OF_RATES = {  # of the gradient in alpha: pairs (v, g) from vs and gs, the last 
     "the last step's part left out": lambda v, g, t, p: zip(v[1:-1], g[1:]),
     "g and v of opposite steps": lambda v, g, t, p: zip(v, g[::-1]),
     "the v of theta, after all steps, in every part": lambda v, g, t, p: ((v[-1], a) for a in g),
+    f"the sum after every step added up: {TOO_FAR_IN}": (
+        lambda v, g, t, p: (((len(g) - i) * a, b) for i, (a, b) in enumerate(zip(v, g)))
+    ),
     "alpha as one factor too many": lambda v, g, t, p: ((p.alpha * a, b) for a, b in zip(v, g)),
     "a division by alpha": lambda v, g, t, p: ((a / p.alpha, b) for a, b in zip(v, g)),
     "g squared in place of v g": lambda v, g, t, p: ((b, b) for b in g),
@@ -749,6 +820,19 @@ def chain(p, compute):
     return np.concatenate(found)
 
 
+def carried(p, what):
+    """Return MAML of each task if v or the list of the thetas is not set anew for each of them."""
+    found, path, v = [], [], 0.0
+    for one in p.batch.split_tasks(1):
+        alone = p._replace(batch=one)
+        thetas = descend(alone)[0]
+        path = [*(path if what == "thetas" else []), *thetas[:-1]]
+        v = outer(alone, thetas[-1]) + (v if what == "v" else 0.0)
+        v = go_back(alone, [*path, thetas[-1]], v)[-1]
+        found.append(v)
+    return np.concatenate(found)
+
+
 def pooled(p):
     """Return the problem whose one task has the points of all tasks."""
     batch = TaskBatch(*(points.reshape(1, -1, points.shape[-1]) for points in p.batch))
@@ -774,6 +858,12 @@ def known_meta_gradients(case):
                 switches = {"pair": switches}
             found[f"{right} with {phrase}"] = switches
     found |= {f"{right} with {phrase}": {"leak": leak} for phrase, leak in LEAKS.items()}
+    if result == "MAML":
+        found |= {f"MAML with {phrase}": {"of_vs": of_vs} for phrase, of_vs in OF_VS.items()}
+    if result == "first-order MAML":
+        found[f"{right} with the query gradients after every step added up: {TOO_FAR_IN}"] = {
+            "along": True
+        }
     computed = {
         phrase: functools.cache(functools.partial(rows, p, result, **switches))
         for phrase, switches in found.items()
@@ -781,6 +871,11 @@ def known_meta_gradients(case):
     for other, name in ANSWERS.values():
         if other != result:
             computed[name] = functools.cache(functools.partial(rows, p, other))
+    if result == "first-order MAML":  # of which a part is left
+        for phrase, back in BACK.items():
+            computed[f"MAML, its second order not deleted, with {phrase}"] = functools.cache(
+                lambda back=back: rows(p, "MAML", back=back)
+            )
     for phrase, on, at in (
         ("the query gradient before adaptation", "query", 0),
         ("the joint gradient, the support gradient at theta", "support", 0),
@@ -799,12 +894,20 @@ def known_meta_gradients(case):
         first = itertools.islice(computed.items(), 6)
         known |= {f"{phrase} of the first task alone": lambda r=r: r()[0] for phrase, r in first}
         known[f"{right} of the last task alone"] = lambda: computed[right]()[-1]
+        known[f"{right} with a sum that is not set to 0 for each task: running sums of them"] = (
+            lambda: computed[right]().cumsum(axis=0).mean(axis=0)
+        )
         known[f"{right} with the tasks in a chain: each starts where the one before it ended"] = (
             lambda: chain(p, lambda one, start: rows(one, result, start=start)).mean(axis=0)
         )
         known[f"{right} with the points of all tasks as those of one task"] = lambda: rows(
             pooled(p), result
         ).mean(axis=0)
+        if result == "MAML":
+            for what in ("v", "thetas"):
+                known[f"MAML with {what} of the tasks before kept, not set anew for each task"] = (
+                    lambda what=what: carried(p, what).mean(axis=0)
+                )
         if result == "Reptile":  # the way from theta to where each task of the chain has ended
             known["Reptile with the tasks in a chain, each way measured from theta"] = lambda: (
                 chain(
@@ -821,6 +924,7 @@ def quantities_of_tasks(case):
     numbers = {
         "the number of tasks": T,
         "the number of inner steps": p.steps,
+        "the number of inner steps plus 1": p.steps + 1,
         "the number of query points": Q,
         "the number of support points": K,
         "the width of the output": d,
@@ -948,6 +1052,9 @@ def known_layers(case, mistakes=one_each):
     z, beta = case.arguments
     known = mistakes("(f, f', f'')", functools.partial(layer, z, beta), OF_LAYERS)
     known["(f, f', f'') of exp(beta z) in place of exp(-beta z)"] = lambda: layer(z, -beta)
+    known["(f, f', f'') with beta missing in the exponent alone"] = lambda: layer(
+        z, beta, s_of=lambda bz: sigmoid_of(bz / beta)
+    )
     known["(f, f', f'') without beta, as if it were 1"] = lambda: layer(z, 1.0)
     known["(f, f', f''), the derivatives with respect to beta z"] = lambda: (
         layer(z, beta) / np.reshape([1, beta, beta**2], (3, *(1,) * z.ndim))
@@ -964,20 +1071,20 @@ HEAD_TERMS = ("C y u^T", "C F w u^T", "C F u w^T")
 def head(
     F, y, c, lam, F_q, y_q, factors=(), in_A=1.0, in_y=1.0, outside=(1.0, 1.0, 1.0), lam_by=1.0,
     mean=None, A_once=1, w_before=False, swap=False, of_y_q=1.0, c_of=None, in_A_of_u=None,
+    eye=np.eye, lam_of_u=1.0, on_support=False,
 ):  # fmt: skip
     """Return the gradient of exercise 9, or one with another step. in_A, in_y, outside: the power
     of c in A, in F^T C y and in front of each term."""
     C, size = (c_of(c) if c_of else c)[:, None], F.shape[1]
     n = dict.fromkeys(HEAD_TERMS, 1.0) | dict(factors)
-    A = F.T @ (C**in_A * F) + lam * (lam_by(lam, len(F)) if callable(lam_by) else lam_by) * np.eye(
-        size
-    )
+    ridge = lam * (lam_by(lam, len(F)) if callable(lam_by) else lam_by) * eye(size)
+    A = F.T @ (C**in_A * F) + ridge
+    F_q, y_q = (F, y) if on_support else (F_q, y_q)
     right = F.T @ (C**in_y * y)
     w = right if w_before else np.linalg.solve(A, right)
     g = 2 * (F_q @ w - of_y_q * y_q) / (y_q.size if mean is None else mean(y_q))
     u = F_q.T @ g
-    if in_A_of_u is not None:
-        A = F.T @ (C**in_A_of_u * F) + lam * np.eye(size)
+    A = F.T @ (C ** (in_A if in_A_of_u is None else in_A_of_u) * F) + lam_of_u * ridge
     for _ in range(A_once):
         u = np.linalg.solve(A, u)
     C_y, C_Fw, C_Fu = (C**power for power in outside)
@@ -1014,6 +1121,11 @@ HEAD = {
     "c forgotten in A for u alone": {"in_A_of_u": 0.0},
     "c forgotten in A for w alone": {"in_A": 0.0, "in_A_of_u": 1.0},
     "lam forgotten in A": {"lam_by": 0.0},
+    "lam forgotten in A for u alone": {"lam_of_u": 0.0},
+    "lam added to every entry of A, not to its diagonal": {
+        "eye": lambda size: np.ones((size,) * 2)
+    },
+    "the support points in place of the query points in g": {"on_support": True},
     "a minus before lam in A": {"lam_by": -1.0},
     "y_q forgotten in the residual": {"of_y_q": 0.0},
     "F_q w + y_q, a plus for the minus": {"of_y_q": -1.0},
@@ -1022,6 +1134,10 @@ HEAD = {
     "w = F^T C y, without A^-1": {"w_before": True},
     "u and w exchanged": {"swap": True},
     "a mean over the points alone in g": {"mean": len},
+    "c squared before y - F w": {"outside": (2.0, 2.0, 1.0)},
+    "c squared before F u w^T": {"outside": (1.0, 1.0, 2.0)},
+    "c squared before y alone": {"outside": (2.0, 1.0, 1.0)},
+    "c squared before F w alone": {"outside": (1.0, 2.0, 1.0)},
     "a sum in the place of the mean in g": {"mean": lambda y_q: 1},
 } | {
     f"the term {term} {words}": {"factors": {term: factor}}
