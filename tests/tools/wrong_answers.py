@@ -877,7 +877,7 @@ OWN = {
     ],
 }
 
-# Of seventy-five more, fifty of them written before the explanations were read, those that are not
+# Of a hundred more, fifty of them written before the explanations were read, those that are not
 # above.
 FRESH = {
     "01_backward": [
@@ -956,6 +956,40 @@ FRESH = {
             "taken twice, and the mean",
             ("slope(tape.z[l - 1])", "slope(tape.z[l - 1]) ** 2"),
         ),
+        Slip(
+            "biases: summed over everything, and divided by the points",
+            "gb[...] = delta.sum(axis=0)",
+            "gb[...] = delta.sum() / len(x)",
+            "divided by the number of points",
+        ),
+        Slip(
+            "f' only where delta comes from the output",
+            "            delta = (delta @ tape.layers[l][0].T) * "
+            "model.activation_fn.slope(tape.z[l - 1])",
+            "            delta = delta @ tape.layers[l][0].T\n"
+            "            if l == len(blocks) - 1:\n"
+            "                delta = delta * model.activation_fn.slope(tape.z[l - 1])",
+            "every l but the last l",
+        ),
+        Slip(
+            "a mean over the points in gW alone",
+            "tape.inputs[l].T @ delta",
+            "tape.inputs[l].T @ delta / len(x)",
+            "gW of l = 0, 1, 2",
+        ),
+        Slip(
+            "zip without reversed: from the first layer to the last",
+            "for l in reversed(range(len(blocks))):",
+            "for l in range(len(blocks)):",
+            "of another layer",
+            (
+                "        if l > 0:\n"
+                "            delta = (delta @ tape.layers[l][0].T) * "
+                "model.activation_fn.slope(tape.z[l - 1])",
+                "        delta = (delta @ tape.layers[l][0].T) * "
+                "model.activation_fn.slope(tape.z[l])",
+            ),
+        ),
     ],
     "02_hvp": [
         Slip(
@@ -1019,6 +1053,34 @@ FRESH = {
             "tape.slope[l - 1] * (1 - 2 * tape.inputs[l])",
             "sigmoid's f''",
         ),
+        Slip(
+            "a difference quotient of gradients",
+            "    return product",
+            "    step = 1e-5 * v\n"
+            "    ahead, behind = (model.backprop(t, x, y).grad for t in (theta + step, "
+            "theta - step))\n"
+            "    return (ahead - behind) / 2e-5",
+            "difference quotient",
+        ),
+        Slip(
+            "f' forgotten on the way forward, and the term with f'' left out",
+            "Rh.append(tape.slope[l] * Rz[l])",
+            "Rh.append(Rz[l])",
+            "missing, and the slope",
+            (" + bend", ""),
+        ),
+        Slip(
+            "the loss's second derivative gets z for Rz",
+            "y, Rz[-1])",
+            "y, tape.z[-1])",
+            "the output in place of Rout",
+        ),
+        Slip(
+            "Vb only in the first layer",
+            " + Vb)",
+            " + (Vb if l == 0 else 0))",
+            "Vb missing at every l but",
+        ),
     ],
     "03_maml": [
         Slip(
@@ -1081,6 +1143,50 @@ FRESH = {
             "            each.append(v)",
             "inside the loop",
         ),
+        Slip(
+            "theta is overwritten: the next task starts there, and every Hessian is at the end",
+            "        thetas = [theta]\n",
+            "",
+            "every Hessian at theta_k",
+            (
+                "            thetas.append(thetas[s] - inner_lr * model.grad(thetas[s], x, y))",
+                "            theta = theta - inner_lr * model.grad(theta, x, y)",
+            ),
+            ("model.grad(thetas[-1]", "model.grad(theta"),
+            ("model.hvp(thetas[s]", "model.hvp(theta"),
+        ),
+        Slip(
+            "theta -= in place",
+            "thetas[s] - inner_lr * model.grad(thetas[s], x, y)",
+            "theta",
+            "it writes into its argument theta",
+            (
+                "            thetas.append",
+                "            theta -= inner_lr * model.grad(theta, x, y)\n"
+                "            thetas.append",
+            ),
+        ),
+        Slip(
+            "the query gradients are averaged first, and go back through the last task's steps",
+            "        each.append(v)\n    return np.mean(each, axis=0)",
+            "    return v",
+            "averaged first",
+            (
+                "        v = model.grad(thetas[-1], x_query, y_query)\n"
+                "        for s in reversed(range(inner_steps)):\n"
+                "            v = v",
+                "        each.append(model.grad(thetas[-1], x_query, y_query))\n"
+                "    v = np.mean(each, axis=0)\n"
+                "    for s in reversed(range(inner_steps)):\n"
+                "        v = v",
+            ),
+        ),
+        Slip(
+            "the way back is outside the loop over the tasks: only the last task",
+            "np.mean(each, axis=0)",
+            "v / len(batch.x_query)",
+            "of the last task alone",
+        ),
     ],
     "04_first_order_maml": [
         Slip(
@@ -1127,6 +1233,14 @@ FRESH = {
             "        each.append(model.grad(adapted, x_query, y_query))",
             "            each.append(model.grad(adapted, x_query, y_query))",
             "inside the loop",
+        ),
+        Slip(
+            "the last task's query points for all tasks",
+            "        each.append(model.grad(adapted, x_query, y_query))\n"
+            "    return np.mean(each, axis=0)",
+            "        each.append(adapted)\n"
+            "    return np.mean([model.grad(a, x_query, y_query) for a in each], axis=0)",
+            "query points of the last task",
         ),
     ],
     "05_reptile": [
@@ -1190,6 +1304,28 @@ FRESH = {
                 "model.grad(adapted, *((a, b) if s == inner_steps - 1 else (x, y)))",
             ),
         ),
+        Slip(
+            "theta is overwritten, so the way is 0",
+            "        adapted = theta\n",
+            "",
+            "theta itself moved",
+            (
+                "adapted = adapted - inner_lr * model.grad(adapted, x, y)",
+                "theta = theta - inner_lr * model.grad(theta, x, y)\n        adapted = theta",
+            ),
+        ),
+        Slip(
+            "divided by the rate in the inner step",
+            "adapted - inner_lr * model",
+            "adapted - 1 / inner_lr * model",
+            "a division by alpha",
+        ),
+        Slip(
+            "divided by the rate once for each step",
+            "/ inner_lr",
+            "/ inner_lr ** inner_steps",
+            "alpha once for each step but one",
+        ),
     ],
     "06_meta_sgd": [
         Slip(
@@ -1221,6 +1357,28 @@ FRESH = {
             "v - alpha * model.hvp(thetas[s], x, y, alpha * v)",
             "both sides",
         ),
+        Slip("the product is with v g", "alpha * v)", "alpha * v * gs[s])", "alpha v g"),
+        Slip(
+            "alpha's first entry for all",
+            "    each = []\n",
+            "    each, alpha = [], alpha[0]\n",
+            "alpha's first entry",
+        ),
+        Slip(
+            "forward, with one vector for the whole Jacobian: d <- d - g - alpha H d",
+            "        v, total = model.grad(thetas[-1], x_query, y_query), np.zeros_like(theta)\n",
+            "        v, d = model.grad(thetas[-1], x_query, y_query), np.zeros_like(theta)\n",
+            "one vector forward",
+            (
+                "        for s in reversed(range(inner_steps)):\n"
+                "            total -= v * gs[s]\n"
+                "            v = v - model.hvp(thetas[s], x, y, alpha * v)\n"
+                "        each.append(total)",
+                "        for s in range(inner_steps):\n"
+                "            d = d - gs[s] - alpha * model.hvp(thetas[s], x, y, d)\n"
+                "        each.append(v * d)",
+            ),
+        ),
     ],
     "08_own_layer": [
         Slip("the sign of 1 - 2s", "(1 - 2 * s)", "(2 * s - 1)", "the sign of"),
@@ -1249,6 +1407,15 @@ FRESH = {
             "(1 - s)",
             "f'' is wrong: with s",
             ("beta * slope * ", "slope * "),
+        ),
+        Slip(
+            "s' by exp(-beta z) s^2: inf times 0 far to the left",
+            "beta * s * (1 - s)",
+            "beta * np.exp(-beta * z) * s**2",
+            "inf / inf",
+        ),
+        Slip(
+            "the exponent's absolute value, for stability", "-beta * z", "-beta * np.abs(z)", "|z|"
         ),
     ],
     "09_solve_the_head": [
@@ -1283,6 +1450,25 @@ FRESH = {
             "F.T @ F + lam",
             "forgotten in A, and c forgotten",
             ("F.T @ (C * y)", "F.T @ y"),
+        ),
+        Slip(
+            "A^-1 entry by entry: 1 / A",
+            "np.linalg.solve(A, F.T @ (C * y))",
+            "(1 / A) @ (F.T @ (C * y))",
+            "1 / A",
+            ("np.linalg.solve(A, F_q.T @ g)", "(1 / A) @ (F_q.T @ g)"),
+        ),
+        Slip(
+            "the second term is F w u^T, without the weights",
+            "C * (F @ u) @ w.T",
+            "(F @ w) @ u.T",
+            "-1 times F w u^T",
+        ),
+        Slip(
+            "A is made from the query features",
+            "F.T @ (C * F) + lam",
+            "F_q.T @ F_q + lam",
+            "F_q^T F_q",
         ),
     ],
 }

@@ -109,6 +109,7 @@ def name(right, wrong):
         or locate(pairs)
         or rows(pairs)
         or terms(pairs)
+        or three_parts(pairs)
         or UNKNOWN
     )
 
@@ -120,6 +121,8 @@ def nothing_written(case):
             "every entry is 0: nothing has been written into the views (`gW[...] = a` writes, "
             "`gW = a` only gives the name to something else)"
         )
+    if case.exercise == "05_reptile":
+        return "every entry is 0: is theta itself moved by the descent, so that no way is left?"
     return "every entry is 0"
 
 
@@ -518,6 +521,28 @@ def terms(pairs):
         )
         + " where 1, -1 and -1 times belong"
     )
+
+
+def three_parts(pairs):
+    """Return of which three parts at most, such as F w u^T, results of exercise 9 are the sum, the
+    same of them in every case; or None."""
+    if pairs[0][0].exercise != "09_solve_the_head":
+        return None
+    parts = [mistakes.parts_of_heads(case) for case, _ in pairs]
+    for few in itertools.chain(*(itertools.combinations(parts[0], n) for n in (1, 2, 3))):
+        said = None
+        for (_, got), found in zip(pairs, parts):
+            vectors = np.stack([found[phrase].ravel() for phrase in few], axis=1)
+            factors = np.linalg.lstsq(vectors, got.ravel(), rcond=None)[0]
+            now = tuple(np.round(factors, 6))
+            off = relative_error(vectors @ factors, got.ravel()) > TOLERANCE
+            if off or (said and said != now):
+                break
+            said = now
+        else:
+            listed = ", ".join(f"{factor:.4g} times {what}" for factor, what in zip(said, few))
+            return f"it is {listed}; C y u^T, -1 times C F w u^T and -1 times C F u w^T belong"
+    return None
 
 
 # Where it is right

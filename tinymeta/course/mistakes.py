@@ -84,6 +84,10 @@ BIASES = {  # of delta, (K, d_out)
     "the mean over the points for the biases, where delta has it already": lambda delta: delta.mean(
         axis=0
     ),
+    "the mean over points and outputs for the biases": lambda delta: delta.mean(),
+    "the biases' delta summed over the outputs as well, and divided by the number of points": (
+        lambda delta: delta.sum() / len(delta)
+    ),
     "the biases left out": lambda delta: 0.0,
     "one point's delta for the biases": lambda delta: delta[0],
     "the last point's delta for the biases": lambda delta: delta[-1],
@@ -122,6 +126,9 @@ def sum_of_points(delta):
 
 def as_it_is(pairs):
     return pairs
+
+
+EVERY_OTHER = ("every l but l = 0", "every l but the last l")
 
 
 def is_at(place, i, n):
@@ -213,7 +220,7 @@ def gradients_at_one_layer(case):
     slopes = {
         f"{phrase}, at {place}": {"slope": slope, "at": place}
         for phrase, slope in SLOPES.items()
-        for place in ("l = 0", "the last l")
+        for place in ("l = 0", "the last l", *EVERY_OTHER)
     }
     compute = functools.partial(gradient, *case.arguments)
     return one_each("the gradient", compute, (slopes,)) | known_gradients(case, two_each)
@@ -222,7 +229,6 @@ def gradients_at_one_layer(case):
 TERMS = ("h V", "Rh W", "Vb", "Rdelta W^T", "delta V^T", "f''(z) Rz (delta W^T)", "Rh^T delta")
 TERMS += ("h^T Rdelta", "Rh' = f'(z) Rz", "f'(z) (Rdelta W^T + delta V^T)")
 PLACES_OF_TERMS = ("l = 0", "l = 1", "the last l")
-EVERY_OTHER = ("every l but l = 0", "every l but the last l")
 OPERANDS = {term: tuple(term.split()) for term in TERMS if term.count(" ") == 1 and "=" not in term}
 OPERANDS["delta W^T"] = ("delta", "W^T")  # of the term with f''
 ALIKE = [("h", "Rh"), ("h^T", "Rh^T"), ("W", "V"), ("W^T", "V^T"), ("delta", "Rdelta")]
@@ -238,6 +244,12 @@ STARTS = {  # Rdelta at the output, of the loss, the output, y, delta there and 
         y, z, R
     ),
     "0 for Rdelta at the output": lambda L, z, y, delta, R: 0 * R,
+    "the output in place of Rout in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
+        z, y, z
+    ),
+    "delta in place of Rout in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
+        z, y, delta
+    ),
     "y and Rout exchanged in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
         z, R, y
     ),
@@ -443,7 +455,14 @@ def products_at_one_layer(case):
         for place in (*PLACES_OF_TERMS, *(() if factor else EVERY_OTHER))
     }
     compute = functools.partial(product, *case.arguments)
-    pairs = OF_PRODUCTS[: len(TERMS)] + (CURVATURE, START)  # all pairs would take a second
+    missing = "the slope f'(z) missing"
+    without_slope = switch("ahead", {missing: SLOPES[missing]}, ", where Rz becomes Rh")
+    without_slope |= switch("back", {missing: SLOPES[missing]}, ", where Rdelta goes back")
+    pairs = OF_PRODUCTS[: len(TERMS)] + (
+        CURVATURE,
+        START,
+        without_slope,
+    )  # all pairs would take a second
     return one_each("the product", compute, (terms,)) | two_each("the product", compute, pairs)
 
 
@@ -561,6 +580,7 @@ def go_back(
         v = {"v": vs[-1], "q": q, "theta": here, "H = 1": vs[-1]}.get(of)
         if v is None:
             v = p.model.grad(here, *points[0])
+            v = vs[-1] * v if of == "v g" else v
         inside = v if outside else alpha * v
         product = sum(inside if of == "H = 1" else p.model.hvp(here, *xy, inside) for xy in points)
         product = alpha * product if outside else product
@@ -624,6 +644,10 @@ def inner_mistakes(p, second_order):
         "one inner step too many": dict(extra=1),
         "no inner step: it never adapts": dict(steps=0),
         "alpha missing in the inner step": dict(rate=lambda p: 1 / p.alpha),
+        "a division by alpha in the inner step": dict(rate=lambda p: 1 / p.alpha**2),
+        "alpha's first entry in place of alpha": dict(
+            rate=lambda p: np.ravel(p.alpha)[0] / p.alpha
+        ),
         "alpha squared in the inner step": dict(rate=lambda p: p.alpha),
         "the inner loss summed over its points": dict(rate=K),
         "the inner loss summed over its points and outputs": dict(rate=K * d),
@@ -687,6 +711,7 @@ BACK = {
     "every product with q, the query gradient, in place of v": dict(of="q"),
     "the Hessian times the inner gradient, in place of v": dict(of="g"),
     "the Hessian times theta, in place of v": dict(of="theta"),
+    "the Hessian times alpha v g, in place of alpha v": dict(of="v g"),
     "v itself in place of H v": dict(of="H = 1"),
     "alpha on both sides of the Hessian": dict(c=lambda p: p.alpha),
     "v + H (alpha v): a plus for the minus": dict(c=-1.0),
@@ -833,6 +858,30 @@ def carried(p, what):
     return np.concatenate(found)
 
 
+def stale(p, i, which):
+    """Return the problem whose tasks all have the support or the query points of task i."""
+    mine = slice(0, 2) if which == "support" else slice(2, 4)
+    arrays = [*p.batch]
+    arrays[mine] = [np.repeat(a[[i]], len(a), axis=0) for a in arrays[mine]]
+    return p._replace(batch=TaskBatch(*arrays))
+
+
+def back_together(p):
+    """Return the mean of the query gradients, taken back through the last task's steps."""
+    last = p._replace(batch=[*p.batch.split_tasks(1)][-1])
+    q = rows(p, "first-order MAML").mean(axis=0, keepdims=True)
+    return go_back(last, descend(last)[0], q)[-1]
+
+
+def forward_in_one_vector(p):
+    """Return q d, where d <- d - g - alpha H d stands for the derivative of theta in alpha."""
+    thetas, grads = descend(p)
+    d = np.zeros_like(thetas[0])
+    for theta, g in zip(thetas, grads):
+        d = d - g - p.alpha * p.model.hvp(theta, *p.points("support"), d)
+    return outer(p, thetas[-1]) * d
+
+
 def pooled(p):
     """Return the problem whose one task has the points of all tasks."""
     batch = TaskBatch(*(points.reshape(1, -1, points.shape[-1]) for points in p.batch))
@@ -884,6 +933,10 @@ def known_meta_gradients(case):
         computed.setdefault(
             phrase, functools.cache(lambda on=on, at=at: outer(p, descend(p)[0][at], on))
         )
+    if result == "rates":
+        computed[f"{right} with one vector forward for a Jacobian, d <- d - g - alpha H d"] = (
+            functools.cache(lambda: forward_in_one_vector(p))
+        )
     plain = p._replace(model=MLP(p.model.sizes, p.model.activation))
     computed[f"{right} with squared error in the place of any other loss"] = functools.cache(
         lambda: rows(plain, result)
@@ -903,7 +956,15 @@ def known_meta_gradients(case):
         known[f"{right} with the points of all tasks as those of one task"] = lambda: rows(
             pooled(p), result
         ).mean(axis=0)
+        for i, place in ((0, "first"), (-1, "last")):
+            for which in ("support", "query"):
+                known[f"{right} with the {which} points of the {place} task for all tasks"] = (
+                    lambda i=i, which=which: rows(stale(p, i, which), result).mean(axis=0)
+                )
         if result == "MAML":
+            known["MAML with the query gradients averaged first, then back through one task"] = (
+                lambda: back_together(p).mean(axis=0)
+            )
             for what in ("v", "thetas"):
                 known[f"MAML with {what} of the tasks before kept, not set anew for each task"] = (
                     lambda what=what: carried(p, what).mean(axis=0)
@@ -934,6 +995,8 @@ def quantities_of_tasks(case):
     }
     if np.ndim(p.alpha) == 0:
         numbers |= {"alpha": p.alpha, "alpha squared": p.alpha**2}
+        numbers["alpha once for each step"] = p.alpha**p.steps
+        numbers["alpha once for each step but one"] = p.alpha ** (p.steps - 1)
     return numbers
 
 
@@ -1036,6 +1099,7 @@ LAYER_SIGMOIDS = {  # of beta z, for s
     "tanh(beta z) in place of s": np.tanh,
     "(1 + tanh(beta z)) / 2, which is s at 2 beta z, for s": lambda z: sigmoid_of(2 * z),
     "exp(-beta z) in place of s": lambda z: np.exp(-z),
+    "exp(-beta |z|) in place of exp(-beta z)": lambda z: sigmoid_of(abs(z)),
     "1 / (1 - exp(-beta z)) for s": lambda z: 1 / (1 - np.exp(-z)),
 }
 OF_LAYERS = (
@@ -1071,22 +1135,22 @@ HEAD_TERMS = ("C y u^T", "C F w u^T", "C F u w^T")
 def head(
     F, y, c, lam, F_q, y_q, factors=(), in_A=1.0, in_y=1.0, outside=(1.0, 1.0, 1.0), lam_by=1.0,
     mean=None, A_once=1, w_before=False, swap=False, of_y_q=1.0, c_of=None, in_A_of_u=None,
-    eye=np.eye, lam_of_u=1.0, on_support=False,
+    eye=np.eye, lam_of_u=1.0, on_support=False, solve=np.linalg.solve, of_query=False,
 ):  # fmt: skip
     """Return the gradient of exercise 9, or one with another step. in_A, in_y, outside: the power
     of c in A, in F^T C y and in front of each term."""
     C, size = (c_of(c) if c_of else c)[:, None], F.shape[1]
     n = dict.fromkeys(HEAD_TERMS, 1.0) | dict(factors)
     ridge = lam * (lam_by(lam, len(F)) if callable(lam_by) else lam_by) * eye(size)
-    A = F.T @ (C**in_A * F) + ridge
+    A = (F_q.T @ F_q if of_query else F.T @ (C**in_A * F)) + ridge
     F_q, y_q = (F, y) if on_support else (F_q, y_q)
     right = F.T @ (C**in_y * y)
-    w = right if w_before else np.linalg.solve(A, right)
+    w = right if w_before else solve(A, right)
     g = 2 * (F_q @ w - of_y_q * y_q) / (y_q.size if mean is None else mean(y_q))
     u = F_q.T @ g
-    A = F.T @ (C ** (in_A if in_A_of_u is None else in_A_of_u) * F) + lam_of_u * ridge
+    A_of_u = F.T @ (C ** (in_A if in_A_of_u is None else in_A_of_u) * F) + lam_of_u * ridge
     for _ in range(A_once):
-        u = np.linalg.solve(A, u)
+        u = solve(A if of_query else A_of_u, u)
     C_y, C_Fw, C_Fu = (C**power for power in outside)
     first = n["C y u^T"] * C_y * y - n["C F w u^T"] * C_Fw * (F @ w)
     u, v = (w, u) if swap else (u, w)
@@ -1126,6 +1190,10 @@ HEAD = {
         "eye": lambda size: np.ones((size,) * 2)
     },
     "the support points in place of the query points in g": {"on_support": True},
+    "F_q^T F_q for F^T C F in A": {"of_query": True},
+    "1 / A, entry by entry, for A^-1": {"solve": lambda A, b: (1 / A) @ b},
+    "A itself for A^-1": {"solve": lambda A, b: A @ b},
+    "the diagonal of A alone": {"solve": lambda A, b: b / np.diag(A)[:, None]},
     "a minus before lam in A": {"lam_by": -1.0},
     "y_q forgotten in the residual": {"of_y_q": 0.0},
     "F_q w + y_q, a plus for the minus": {"of_y_q": -1.0},
@@ -1165,6 +1233,22 @@ def known_heads(case):
 
     known["the gradient in F_q, which is g w^T,"] = at_query
     return known
+
+
+def parts_of_heads(case):
+    """Return {phrase: array} of what a result of exercise 9 may be a sum of."""
+    F, y, c, lam, F_q, y_q = case.arguments
+    C = c[:, None]
+    A = F.T @ (C * F) + lam * np.eye(F.shape[1])
+    w = np.linalg.solve(A, F.T @ (C * y))
+    u = np.linalg.solve(A, F_q.T @ (2 * (F_q @ w - y_q) / y_q.size))
+    columns = {"y": y, "F w": F @ w, "F u": F @ u}
+    return {
+        f"{power}{column} {other}^T": factor * one @ vector.T
+        for power, factor in {"": 1.0, "C ": C, "C C ": C**2}.items()
+        for column, one in columns.items()
+        for other, vector in {"u": u, "w": w}.items()
+    }
 
 
 KNOWN = {"01_backward": known_gradients, "02_hvp": known_products}
