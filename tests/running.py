@@ -52,7 +52,8 @@ def statements(path):
 NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?|\d+(?:\.\d+)?")
 
 
-# What a clock measures: a line that says so, and a table's column of seconds behind its labels
+# What a clock measures: a line that says so, a table below "Time of", and a table's column of
+# seconds behind its labels
 CLOCK_LINE = re.compile(r"[Pp]rocessor time|after +\d+ s\b|costs [\d.]+ gradients")
 CLOCK_COLUMN = re.compile(r"^(.{27} {1,3})\d{1,3}(?= +[\d.]+ )")
 
@@ -64,14 +65,19 @@ def unlike(recorded, printed):
     before, after = (text.strip("\n").split("\n") for text in (recorded, printed))
     if len(before) != len(after):
         return [(f"{len(before)} lines", f"{len(after)} lines")]
-    return [pair for pair in zip(before, after) if not alike(*pair)]
+    by_clock, found = False, []
+    for pair in zip(before, after):
+        by_clock = pair[0].startswith("Time of ") or by_clock and pair[0].startswith("  ")
+        if not alike(*pair, by_clock):
+            found.append(pair)
+    return found
 
 
-def alike(before, after):
+def alike(before, after, by_clock=False):
     before, after = (CLOCK_COLUMN.sub(r"\1", line) for line in (before, after))
     words = [re.sub(r"\s+", " ", NUMBER.sub("#", line)) for line in (before, after)]
     numbers = zip(NUMBER.findall(before), NUMBER.findall(after))
-    by_clock = CLOCK_LINE.search(before)
+    by_clock = by_clock or CLOCK_LINE.search(before)
     return words[0] == words[1] and (by_clock or all(close(*pair) for pair in numbers))
 
 

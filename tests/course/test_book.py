@@ -212,6 +212,8 @@ def test_what_a_cell_printed_is_taken_apart_into_text_and_figures():
         ("after   5 s: MAML 0.8", "after  12 s: MAML 0.4", True),
         ("after   5 steps: MAML 0.8", "after  12 steps: MAML 0.4", False),
         (f"{'transfer':28s} 17  0.1  - 84.5", f"{'transfer':28s}  8  0.1  - 84.5", True),
+        ("Time of a step:\n  MAML  5.0\nloss 1", "Time of a step:\n  MAML  15.3\nloss 1", True),
+        ("Time of a step:\n  MAML  5.0\nloss 1", "Time of a step:\n  MAML  5.0\nloss 9", False),
         (f"{'transfer':28s} 17  0.1  - 84.5", f"{'transfer':28s} 17  0.1  - 64.5", False),
     ],
 )
