@@ -877,7 +877,7 @@ OWN = {
     ],
 }
 
-# Of a hundred more, fifty of them written before the explanations were read, those that are not
+# Of 118 more, fifty of them written before the explanations were read, those that are not
 # above.
 FRESH = {
     "01_backward": [
@@ -990,6 +990,12 @@ FRESH = {
                 "model.activation_fn.slope(tape.z[l])",
             ),
         ),
+        Slip(
+            "the output's delta is not divided by anything: 2 (z - y)",
+            "model.loss_fn.grad(tape.z[-1], y)",
+            "2 * (tape.z[-1] - y)",
+            "the number of points times the width",
+        ),
     ],
     "02_hvp": [
         Slip(
@@ -1080,6 +1086,18 @@ FRESH = {
             " + Vb)",
             " + (Vb if l == 0 else 0))",
             "Vb missing at every l but",
+        ),
+        Slip(
+            "Rdelta's W is V, everything else right",
+            "Rdelta @ W.T",
+            "Rdelta @ V.T",
+            "Rdelta V^T in place of Rdelta W^T",
+        ),
+        Slip(
+            "Rgb is a mean over the points",
+            "Rdelta.sum(axis=0)",
+            "Rdelta.mean(axis=0)",
+            "the mean over the points for the biases",
         ),
     ],
     "03_maml": [
@@ -1187,6 +1205,25 @@ FRESH = {
             "v / len(batch.x_query)",
             "of the last task alone",
         ),
+        Slip(
+            "one inner step too many in the way back: it starts with the Hessian at theta_k",
+            "for s in reversed(range(inner_steps))",
+            "for s in reversed(range(inner_steps + 1))",
+            "one product too many, at theta_k",
+        ),
+        Slip(
+            "the query gradient at every step is added on the way back",
+            "v = v - inner_lr * model.hvp(thetas[s], x, y, v)",
+            "v = v - inner_lr * model.hvp(thetas[s], x, y, v)\n"
+            "            v = v + model.grad(thetas[s], x_query, y_query)",
+            "added on the way back",
+        ),
+        Slip(
+            "the inner gradient on support, the product on a mean of both sets' Hessians",
+            "model.hvp(thetas[s], x, y, v)",
+            "(model.hvp(thetas[s], x, y, v) + model.hvp(thetas[s], x_query, y_query, v)) / 2",
+            "the support and the query loss added",
+        ),
     ],
     "04_first_order_maml": [
         Slip(
@@ -1241,6 +1278,13 @@ FRESH = {
             "        each.append(adapted)\n"
             "    return np.mean([model.grad(a, x_query, y_query) for a in each], axis=0)",
             "query points of the last task",
+        ),
+        Slip(
+            "the query gradient minus that before adaptation",
+            "each.append(model.grad(adapted, x_query, y_query))",
+            "each.append(model.grad(adapted, x_query, y_query) - model.grad(theta, "
+            "x_query, y_query))",
+            "-1 times the query gradient at theta_0",
         ),
     ],
     "05_reptile": [
@@ -1326,6 +1370,23 @@ FRESH = {
             "/ inner_lr ** inner_steps",
             "alpha once for each step but one",
         ),
+        Slip(
+            "the mean of the gradients at theta_0 and theta_k",
+            "(theta - adapted) / inner_lr",
+            "(model.grad(theta, x, y) + model.grad(adapted, x, y)) / 2",
+            "0.5 times the support gradient at theta_0",
+        ),
+        Slip(
+            "momentum of one half in the descent",
+            "        adapted = theta\n",
+            "        adapted, step = theta, 0.0\n",
+            "momentum of 0.5",
+            (
+                "            adapted = adapted - inner_lr * model.grad(adapted, x, y)",
+                "            step = 0.5 * step + model.grad(adapted, x, y)\n"
+                "            adapted = adapted - inner_lr * step",
+            ),
+        ),
     ],
     "06_meta_sgd": [
         Slip(
@@ -1379,6 +1440,19 @@ FRESH = {
                 "        each.append(v * d)",
             ),
         ),
+        Slip(
+            "v is not multiplied by alpha, and the product is not with v: H q",
+            "model.hvp(thetas[s], x, y, alpha * v)",
+            "model.hvp(thetas[s], x, y, v)",
+            "alpha missing before the product",
+            ("each.append(total)", "each.append(alpha * total)"),
+        ),
+        Slip(
+            "the log of alpha is what is learned",
+            "each.append(total)",
+            "each.append(total * alpha)",
+            "alpha as one factor",
+        ),
     ],
     "08_own_layer": [
         Slip("the sign of 1 - 2s", "(1 - 2 * s)", "(2 * s - 1)", "the sign of"),
@@ -1416,6 +1490,18 @@ FRESH = {
         ),
         Slip(
             "the exponent's absolute value, for stability", "-beta * z", "-beta * np.abs(z)", "|z|"
+        ),
+        Slip(
+            "the chain rule's beta comes twice in s'",
+            "beta * s * (1 - s)",
+            "beta ** 2 * s * (1 - s)",
+            "f'' is wrong: it is multiplied by beta",
+        ),
+        Slip(
+            "f'' is the derivative of s + z s' with s' held",
+            "2 * slope + z * curvature",
+            "slope + slope",
+            "2 s' for f''",
         ),
     ],
     "09_solve_the_head": [
@@ -1469,6 +1555,19 @@ FRESH = {
             "F.T @ (C * F) + lam",
             "F_q.T @ F_q + lam",
             "F_q^T F_q",
+        ),
+        Slip(
+            "c is a column in A, and forgotten elsewhere",
+            "F.T @ (C * y)",
+            "F.T @ y",
+            "in front of both terms",
+            ("C * (y - F @ w) @ u.T - C * (F @ u)", "(y - F @ w) @ u.T - (F @ u)"),
+        ),
+        Slip(
+            "y_q's residual is weighted by the mean of c",
+            "g = 2 *",
+            "g = 2 * c.mean() *",
+            "the sum of c",
         ),
     ],
 }

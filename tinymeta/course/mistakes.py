@@ -358,6 +358,10 @@ NEXT_RH = {  # of an activation f, z, h = f(z) and Rz
     "f'(Rz) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(Rz),
     "f'(z) in place of f'(z) Rz": lambda f, z, h, Rz: f.slope(z),
 }
+OF_BIASES = {
+    "delta for Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta},
+    "delta added to Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta + Rdelta},
+}
 OTHER_OPERANDS = {
     f"{' '.join(pair)} in place of {term}" + f" in the term {TERMS[5]}" * (term not in TERMS): {
         "operands": {term: pair}
@@ -387,10 +391,7 @@ OF_PRODUCTS = (
     switch("next_Rh", NEXT_RH),
     switch("back", SLOPES, ", where Rdelta goes back"),
     switch("bias", BIASES),
-    {
-        "delta for Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta},
-        "delta added to Rdelta in the biases": {"of_biases": lambda delta, Rdelta: delta + Rdelta},
-    },
+    OF_BIASES,
     {
         "the slope f'(z) missing before delta V^T": {"sloped": ("Rdelta W^T",)},
         "the slope f'(z) missing before Rdelta W^T": {"sloped": ("delta V^T",)},
@@ -564,11 +565,12 @@ PLACES = {  # where the Hessian of step s is taken, among theta_0 ... theta_k
 
 def go_back(
     p, thetas, q, on=("support",), at="s", order=list, of="v", c=1.0, outside=False, rate=1.0,
-    kept=lambda v, q, p: v,
+    kept=lambda v, q, p: v, added=0,
 ):  # fmt: skip
     """Return v before each step that it goes back through, and after the last: v - H_s (alpha v).
     order: which steps, and in which order; of: what is multiplied; c: a factor on the product;
-    outside: alpha H_s v; kept: what the product is taken off, v."""
+    outside: alpha H_s v; kept: what the product is taken off, v; added: times the query gradient
+    at theta_s."""
     c = c(p) if callable(c) else c
     alpha = (rate(p) if callable(rate) else rate) * p.alpha
     vs, k = [q], len(thetas) - 1
@@ -585,6 +587,8 @@ def go_back(
         product = sum(inside if of == "H = 1" else p.model.hvp(here, *xy, inside) for xy in points)
         product = alpha * product if outside else product
         vs.append(kept(vs[-1], q, p) - c * product)
+        if added:
+            vs[-1] = vs[-1] + added * outer(p, here)
     return vs
 
 
@@ -663,6 +667,7 @@ def inner_mistakes(p, second_order):
         "the inner gradient divided by its length": dict(change=normalized),
         "the sign of the inner gradient alone": dict(change=lambda g, s, step: np.sign(g)),
         "momentum in the inner loop": dict(change=lambda g, s, step: 0.9 * step + g),
+        "momentum of 0.5 in the inner loop": dict(change=lambda g, s, step: 0.5 * step + g),
         "a rate that falls as 1/(s + 1)": dict(change=lambda g, s, step: g / (s + 1)),
         "every step longer: gradients summed": dict(change=lambda g, s, step: step + g),
         "the first half of the support points in the inner loop": dict(on=("half",)),
@@ -707,6 +712,8 @@ BACK = {
     "the last step's Jacobian alone": dict(order=lambda s: s[:1]),
     "the first step's Jacobian left out": dict(order=lambda s: s[:-1]),
     "one product too many, at theta": dict(order=lambda s: [*s, 0]),
+    "one product too many, at theta_k": dict(order=lambda s: [len(s), *s]),
+    "the query gradient at theta_s added on the way back: the loss of several steps": dict(added=1),
     "the last step's Jacobian left out": dict(order=lambda s: s[1:]),
     "every product with q, the query gradient, in place of v": dict(of="q"),
     "the Hessian times the inner gradient, in place of v": dict(of="g"),
