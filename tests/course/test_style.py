@@ -211,10 +211,12 @@ import runpy, sys
 from tinymeta.course import style
 from test_style import hard_to_read
 
-def save(figure, path, written=style.save):
+written = style.save
+
+def save(figure, path, *words):
     if found := hard_to_read(figure):
         sys.exit(f"hard to read in {path.name}: {found}")
-    written(figure, path)
+    written(figure, path, *words)
 
 style.save, sys.argv = save, sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
