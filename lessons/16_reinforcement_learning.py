@@ -290,8 +290,8 @@ def plot_estimators():
         bottom.set_title(f"spread of one estimate, {n} actions")
         style.label_ends(top, means)
         style.label_ends(bottom, spreads)
-    axes[0, 0].set_ylabel("derivative of the loss after a step")
-    axes[1, 0].set_ylabel("standard deviation")
+    axes[0, 0].set_ylabel("slope of the loss")
+    axes[1, 0].set_ylabel("deviation")
     return figure
 
 
