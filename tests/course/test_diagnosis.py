@@ -33,12 +33,26 @@ def explain(name, change, seed=0):
 
 @each_quick
 def test_wrong_answers_are_rejected_and_told_what_is_wrong(name):
-    """All that were ever tried: ten plausible ones, those that an earlier version had no name for,
-    and those that were written before the explanations were."""
-    for table in (WRONG, LISTED, OWN, FRESH):
+    """Ten plausible ones, those that an earlier version had no name for, and those that were
+    written before the explanations were."""
+    for table in (WRONG, LISTED, OWN):
         for slip in table.get(name, ()):
             right, says = wrong_answers.message(name, slip, 0)
             assert not right and slip.says in says, slip.name
+
+
+@pytest.mark.parametrize(
+    "name, every",
+    [
+        ("08_own_layer", 1),
+        ("09_solve_the_head", 4),
+        *(pytest.param(name, 1, marks=pytest.mark.slow) for name in EXERCISES),
+    ],
+)
+def test_so_are_those_that_were_written_afresh(name, every):
+    for slip in FRESH[name][::every]:
+        right, says = wrong_answers.message(name, slip, 0)
+        assert not right and slip.says in says, slip.name
 
 
 @pytest.mark.slow
@@ -489,6 +503,16 @@ def test_of_which_terms_a_gradient_through_the_head_is_made_is_said():
         "its terms are 1 times C y u^T, -3 times C F w u^T, 2 times C F u w^T where 1, -1 and -1 "
         "times belong"
     )
+
+
+def test_three_parts_of_a_gradient_through_the_head_are_found_only_if_all_cases_have_the_same():
+    cases = cases_of("09_solve_the_head")[1:3]
+    parts = [mistakes.parts_of_heads(case) for case in cases]
+    two = [2 * p["F u u^T"] - p["C C y w^T"] for p in parts]
+    says = diagnosis.three_parts([*zip(cases, two)])
+    assert says.startswith("it is 2 times F u u^T, -1 times C C y w^T; ")
+    other = 3 * parts[1]["F u u^T"] - parts[1]["C C y w^T"]
+    assert diagnosis.three_parts([*zip(cases, (two[0], other))]) is None
 
 
 def label_of(*labels):
