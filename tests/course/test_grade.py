@@ -218,7 +218,6 @@ def header(text, version=b"\x01\x00"):
         header("{'descr': '|S8', 'fortran_order': False, 'shape': (1,)}") + b"1" * 8,
         header("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,)}") + b"1" * 8,
         header("{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}", b"\x02\x00") + b"1" * 8,
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (1L,)}") + b"1" * 8,
     ],
 )  # fmt: skip
 def test_what_is_no_array_is_said_and_takes_no_memory(body):

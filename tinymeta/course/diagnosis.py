@@ -146,7 +146,7 @@ def computed(function):
     try:
         with np.errstate(all="ignore"):
             return np.asarray(function())
-    except (ValueError, ArithmeticError):
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError):
         return np.asarray(np.nan)
 
 

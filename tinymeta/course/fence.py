@@ -172,7 +172,8 @@ def explain_exception(answer, error):
         return f"it cannot be called here, in {where}: {error}"
     integers = [f"{name} = {v}" for name, v in frame.f_locals.items() if type(v) is int]
     where += f", where {', '.join(integers)}" if integers else ""
-    misfit = any(word in str(error) for word in ("shape", "broadcast", "mismatch", "dimension"))
+    words = "shape", "broadcast", "mismatch", "dimension", "size-1"
+    misfit = any(word in str(error) for word in words)
     shapes = shapes_in(line, frame) if misfit else ""
     likely = "Is something transposed, or of another layer (l - 1, l + 1)?"
     if isinstance(error, TypeError):
