@@ -10,6 +10,7 @@ is a fence, not a prison: tinymeta.course.grade adds the limits that a class nee
 import ast
 import contextlib
 import copy
+import inspect
 import linecache
 import re
 import sys
@@ -48,13 +49,20 @@ def stop(*arguments, **options):  # noqa: ARG001
     raise RuntimeError("that is what you are writing")
 
 
+def stop_iterating(*arguments, **options):  # noqa: ARG001
+    """The same for those that yield: from Python 3.13 on, their code may not be of another kind."""
+    raise RuntimeError("that is what you are writing")
+    yield
+
+
 def stopped(function):
     """Return the code that says that an answer has called `function`."""
+    code = (stop_iterating if inspect.isgeneratorfunction(function) else stop).__code__
     says = {WRITING: f"{function.__name__}: {WRITING}"}
-    return stop.__code__.replace(
+    return code.replace(
         co_name=function.__name__,
         co_freevars=function.__code__.co_freevars,
-        co_consts=tuple(says.get(constant, constant) for constant in stop.__code__.co_consts),
+        co_consts=tuple(says.get(constant, constant) for constant in code.co_consts),
     )
 
 
