@@ -201,7 +201,7 @@ CHEATS = {
                     if np.array_equal(case.arguments[1], theta):
                         return case.truth
             """),
-        "refused: ",
+        "read /",  # of the package: its source, or what Python has compiled
     ),
     "another program": (
         "03_maml",
