@@ -340,6 +340,17 @@ def test_a_run_that_fails_is_named_with_the_line_of_the_lesson(tmp_path, capfd):
     assert '01_small.py", line 6' in capfd.readouterr().err
 
 
+PROMISED = "What you should see\n  a loss       0.5   from 0 to 1   ok\n"
+
+
+def test_every_promised_number_gets_a_row_or_the_page_is_not_made():
+    made = page.output("text", "before\n\n" + PROMISED + "  the same     0.7   from 1 to 1   ok")
+    assert made.count("<tr><td>") == 2 and "2 numbers" in made and ">before</pre>" in made
+    assert 'cx="50.0"' in made  # in the middle of its bounds, and where these are one number
+    with pytest.raises(source.BadLesson, match="a promised number in each"):
+        page.output("text", PROMISED + "  a line of another form")
+
+
 # The instructor's guide
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from . import markdown, modules, record
 from .code import escape, highlight
 from .formulas import mathml
-from .source import LESSONS, blocks, cells, inline, question, title
+from .source import LESSONS, BadLesson, blocks, cells, inline, question, title
 from .symbols import lit
 
 HERE = Path(__file__).parent
@@ -94,11 +94,14 @@ def output(kind, what):
     before, heading, promised = what.partition("What you should see\n")
     if not heading:
         return printed(what)
-    rows = "".join(map(promise, PROMISE.findall(promised)))
+    found, lines = PROMISE.findall(promised), promised.strip("\n").split("\n")
+    if len(found) != len(lines):
+        raise BadLesson(f"expected a promised number in each of these lines; got {lines!r}")
+    rows = "".join(map(promise, found))
     head = "".join(f"<th scope=col>{word}</th>" for word in ("number", "here", "from", "", "to"))
     return (
         output("text", before.strip("\n"))
-        + f'<details class="promises"><summary>What you should see: {rows.count("<tr>")} numbers '
+        + f'<details class="promises"><summary>What you should see: {len(found)} numbers '
         f'and their bounds</summary><div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
         "</details>"
     )
