@@ -343,7 +343,7 @@ asked what the second does, so look there: at $λ$ after the first step, for the
 task, 5 points.
 
 A *dose* should tell whether $α λ$ is the cause: the first step stays as it was, and the second is
-taken at several rates $η$ (eta), on the same tasks, from the same places.
+taken at several rates $η$ (`beta` in the code, β in the figure), on the same tasks and places.
 *Predict, then look.* If $η λ$ is all that counts, what do the curves for several $η$ look like? And
 where does the loss begin to rise for a network with kinks instead of a parabola?
 """
