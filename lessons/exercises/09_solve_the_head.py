@@ -2,23 +2,24 @@
 """
 # Exercise 9: solve the head
 
-Before it: lesson 12. There a head w was solved for. Here some support points are believed more than
-others: point i has a weight c_i, and w is where
+Before it: lesson 12. There a head w was solved for, with all support points alike. Here some are
+believed more than others: point i has a weight c_i, which may be 0, and w is where
 
     sum over i of c_i |F_i w - y_i|^2  +  lam |w|^2
 
-is smallest. With C = the diagonal matrix of c, that is w = (F^T C F + lam I)^-1 F^T C y, of shape
-(D, d_out). The query loss is the mean of (F_q w - y_q)^2 over the query points and the outputs.
+is smallest; F_i is row i of F, and |...|^2 a sum of squares over all entries. With C = the diagonal
+matrix of c, that is w = A^-1 F^T C y, (D, d_out), where A = F^T C F + lam I. The query loss L is
+the mean of (F_q w - y_q)^2 over the Q query points and the d_out outputs.
 
-Return its gradient with respect to the support features F, (K, D): F moves w; F_q, y, c and lam are
-held.
+Return dL/dF, the gradient with respect to the support features, of shape (K, D). F moves, and w
+with it; y, c, lam, F_q and y_q do not.
 
     F (K, D), y (K, d_out), c (K,)      features, values and weights of the support points
-    lam                                 a number above 0
+    lam                                 a number above 0, the lesson's mu
     F_q (Q, D), y_q (Q, d_out)          features and values of the query points
 
-Lesson 12 has two formulas for w, this one and one with a K x K matrix. Differentiate this one:
-A = F^T C F + lam I is D x D, and np.linalg.solve(A, b) is A^-1 b.
+Lesson 12 solves with a K x K matrix and without weights; A here is D x D, and
+np.linalg.solve(A, b) is A^-1 b. Differentiate this w, on paper first.
 
     python 09_solve_the_head.py             checks your answer against numerical derivatives
     python 09_solve_the_head.py --hint 1    or 2, 3, 4, when you want one: the last is the formula

@@ -7,6 +7,7 @@ import pickle
 import re
 import runpy
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from running import ROOT, run
 from wrong_answers import SOLUTIONS, WRONG
 
 import tinymeta as tm
-from tinymeta import checks
+from tinymeta import checks, mlp
 from tinymeta.course import fence, grading, mistakes
 from tinymeta.course.problems import EXERCISES
 from tinymeta.extras import autopsy, ridge, variants
@@ -269,6 +270,19 @@ def test_another_right_formulation_passes(name, answer, capsys):
     assert grading.report(name, answer, 1), capsys.readouterr().out
 
 
+def test_a_network_can_have_the_activation_as_exercise_8_says(monkeypatch):
+    text = (ROOT / "lessons" / "exercises" / "08_own_layer.py").read_text(encoding="utf-8")
+    lines = text.partition("a network can have it:")[2].partition('"""')[0]
+    values = solution("08_own_layer")
+    monkeypatch.setattr(mlp, "ACTIVATIONS", mlp.ACTIVATIONS.copy())
+    exec(textwrap.dedent(lines), values)
+    model, rng = values["model"], np.random.default_rng(0)
+    theta, v = model.init(rng), rng.standard_normal(model.n_params)
+    x, y = rng.standard_normal((2, 5, 1))
+    by_steps = checks.complex_step(lambda t: model.grad(t, x, y), theta, v)
+    assert checks.relative_error(model.hvp(theta, x, y, v), by_steps) < 1e-12
+
+
 # What is asked for cannot be called
 
 early = tm.meta.maml_grad  # as a file has it that imports it
@@ -463,6 +477,14 @@ def test_what_is_small_in_the_whole_is_looked_at_in_exercise_8():
     assert grading.verdict(case, [got]) == (0.0, "")
     got[2] += 1e-7  # beside values of 3000
     assert grading.verdict(case, [got])[0] > 1e-8
+
+
+def test_an_answer_without_a_result_is_not_asked_for_those_of_each_task():
+    case = next(EXERCISES["05_reptile"].cases(1))
+    calls = []
+    assert len(case.related) > 1
+    assert len(grading.attempt(lambda *a: calls.append(a), case)) == len(calls) == 1
+    assert grading.verdict(case, [case.truth, *[0 * case.truth] * len(case.related)]) == (0.0, "")
 
 
 def test_an_unknown_exercise_and_a_missing_function_are_not_right(capsys):

@@ -1624,16 +1624,22 @@ def changed(name, folder):
 
 
 def known_numbers():
-    """Return a line for each known mistake, with a number of its result in one case, which a change
-    to the mistake changes."""
+    """Return a line for each case, with a number of its truth, and for each known mistake, with one
+    of its result in one case: a change to the problems or to a mistake changes them."""
+
+    def number_of(array):
+        return np.vdot(np.cos(np.arange(np.size(array))), np.ravel(array)).real
+
     lines = []
     for name in EXERCISES:
-        cases = [*EXERCISES[name].cases(0)]
+        for seed in (1, 0):
+            cases = [*EXERCISES[name].cases(seed)]
+            for case in cases:
+                number = number_of(case.truth)
+                lines.append(f"{name} | problem {seed}, {case.label} | {number:.6e}")
         case = cases[{"01_backward": 4, "02_hvp": 4, "09_solve_the_head": 0}.get(name, 1)]
         for phrase, compute in mistakes.KNOWN[name](case).items():
-            vector = np.ravel(compute())
-            number = abs(np.vdot(np.cos(np.arange(vector.size)), vector))
-            lines.append(f"{name} | {phrase} | {number:.6e}")
+            lines.append(f"{name} | {phrase} | {number_of(compute()):.6e}")
         for phrase, number in mistakes.QUANTITIES[name](case).items():
             lines.append(f"{name} | {phrase} | {number:.6e}")
     return lines

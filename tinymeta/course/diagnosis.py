@@ -67,7 +67,7 @@ def explain(cases, results, bound):
     if failed:
         what = [words for words in what if words not in (UNKNOWN, EVERY_LAYER)]
         case, why = failed[0]
-        if why.endswith("nan or infinite") and case.exercise == "08_own_layer":
+        if why.endswith("nan or infinite"):
             got = next(got for one, (got, *_) in zip(cases, results) if one is case)
             why += overflow(case, got)
         what.append(f"with {case.label}: {why}" if right or wrong else why)
@@ -76,7 +76,11 @@ def explain(cases, results, bound):
 
 
 def overflow(case, got):
-    """Return where a layer's result is nan or infinite, and what makes it so."""
+    """Return where a layer's result is nan or infinite, and what makes it so; or a weight of 0."""
+    if case.exercise == "09_solve_the_head" and not case.arguments[2].all():
+        return ": a weight c_i is 0 here; is something divided by it?"
+    if case.exercise != "08_own_layer":
+        return ""
     z = case.arguments[0]
     there = z[~np.isfinite(got).all(axis=0)]
     listed = ", ".join(f"{one:g}" for one in there)
