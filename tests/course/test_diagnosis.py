@@ -338,6 +338,9 @@ def test_of_no_few_gradients_nothing_is_said():
     assert diagnosis.sum_of(four, np.ones(9) * (np.arange(9) < 3)) == "a plus b plus c"
     assert diagnosis.sum_of(four, np.ones(9) * (np.arange(9) < 4)) is None
     assert diagnosis.sum_of([dict(zip("abcde", np.eye(9)))], np.eye(9)[0]) is None
+    assert diagnosis.sum_of(four, np.eye(9)[0] + 3e-9 * np.eye(9)[1]) == "a"
+    assert diagnosis.sum_of(four, np.eye(9)[0] + 1e-9j * np.eye(9)[0]) == "a"
+    assert diagnosis.sum_of(four, np.eye(9)[0] + 0.1j * np.eye(9)[0]) is None
 
 
 def test_by_what_the_second_order_term_alone_is_off_is_said():
@@ -395,6 +398,11 @@ def test_the_right_numbers_in_another_order_or_with_other_signs_are_recognised()
     assert says == "these are the right numbers, in another order"
     says = explain("01_backward", lambda case: abs(case.truth))
     assert says == "every entry has the right size, and some have the wrong sign"
+    two = cases_of("01_backward")[:2]
+    for change in (np.flip, np.abs):  # in one case of two, that is no observation
+        pairs = [(two[0], change(two[0].truth)), (two[1], np.cos(two[1].truth))]
+        assert diagnosis.same_numbers(pairs) is None
+        assert diagnosis.same_numbers(pairs[:1])
 
 
 # Parts and places
@@ -538,6 +546,7 @@ def label_of(*labels):
             ["2 steps, relu"],
             "wrong in 1 of 4 cases: 2 steps, relu",
         ),
+        (["1, a", "2, b"], ["1, b", "2, a"], "right in 2 of 4 cases: 1, a / 2, b"),
         ([], ["1 step, tanh"], ""),
         (["1 step, tanh"], [], ""),
     ],

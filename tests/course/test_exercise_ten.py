@@ -34,6 +34,13 @@ class OneFunction:
                            for i, a in enumerate(batch)))  # fmt: skip
 
 
+class Noise:
+    """Points that have nothing in common."""
+
+    def sample(self, rng, n_tasks, shots, query=None, grid=False):
+        return TaskBatch(*(rng.standard_normal((n_tasks, n, 1)) for n in (shots, shots, query, query)))
+
+
 class WithNan:
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
         batch = LINES.sample(rng, n_tasks, shots, query)
@@ -70,14 +77,19 @@ def test_a_hand_in_that_has_everything_has_nothing_missing():
     [
         ({"tasks": Replayed()}, "another seed draws others"),
         ({"tasks": Unseeded()}, "the same seed draws the same tasks"),
-        ({"tasks": OneFunction()}, "the tasks differ from each other"),
+        ({"tasks": OneFunction()}, "a task's own points say more than another task's"),
+        ({"tasks": Noise()}, "a task's own points say more than another task's"),
+        ({"tasks": (LINES, Noise())}, "a task's own points say more than another task's"),
+        ({"tasks": (Noise(), LINES)}, "a task's own points say more than another task's"),
+        ({"tasks": LINES.sample}, "make_tasks returns what has a method sample"),
         ({"theta": (-9.0, 0.0)}, "more than from a random initialisation"),
         ({"theta": (-9.0, 0.0)}, "and on most of the tasks"),
         ({"theta": (-9.0, 0.0)}, "better than the mean of the points"),
-        ({"drawn": figure(ylabel="")}, "a figure whose axes have labels, and something on them"),
-        ({"drawn": figure(xlabel="")}, "a figure whose axes have labels, and something on them"),
-        ({"drawn": figure(lines=False)}, "a figure whose axes have labels, and something on them"),
-        ({"drawn": "a figure"}, "a figure whose axes have labels, and something on them"),
+        ({"drawn": figure(ylabel="")}, "its axes have labels"),
+        ({"drawn": figure(xlabel="")}, "its axes have labels"),
+        ({"drawn": style.Figure()}, "its axes have labels"),
+        ({"drawn": figure(lines=False)}, "and something on them"),
+        ({"drawn": figure().axes[0]}, "plot returns a figure of matplotlib"),
         ({"text": "0 and 1"}, "an explanation of 80 words or more"),
         ({"text": "word " * 80}, "with a number in it"),
     ],
@@ -86,9 +98,57 @@ def test_what_is_missing_is_said(parts, missing):
     assert missing in found(**parts)
 
 
+def test_who_gives_back_no_pair_is_told_what_came():
+    *_, last = own_tasks.findings(lambda: LINES, lambda *a: MODEL, None, TEXT, 5, 0.05)
+    assert last == ("train returns a model and a theta", False, "it returns MLP")
+
+
+def test_a_label_may_be_the_figures_or_that_of_a_neighbour_on_the_same_axis():
+    drawn = style.Figure()
+    axes = drawn.subplots(2, 2, sharex=True, sharey=True)
+    for one in axes.flat:
+        image = one.imshow([[0, 1]])
+    assert "its axes have labels" in found(drawn=drawn)
+    axes[1, 0].set(xlabel="x", ylabel="y")
+    assert found(drawn=drawn) == []
+    bar = drawn.colorbar(image)
+    *_, of_labels, _, _, _ = own_tasks.is_told(drawn, TEXT)
+    assert of_labels == ("its axes have labels", False, "x of number 5, y of number 5")
+    bar.set_label("loss")
+    assert found(drawn=drawn) == []
+    alone = style.Figure()
+    for one in alone.subplots(1, 2):
+        one.plot([1, 2])
+    alone.supxlabel("x")
+    assert [number for _, _, number in own_tasks.is_told(alone, TEXT)][0] == (
+        "y of number 1, y of number 2"
+    )
+    alone.supylabel("y")
+    assert found(drawn=alone) == []
+
+
+@pytest.mark.parametrize("shots", [1, 5, 10])
+def test_tasks_are_told_from_noise_and_from_one_function(shots):
+    """By ten standard errors where three are asked for; months, which all tasks share, are no
+    hindrance."""
+
+    def errors(sample):
+        rng = np.random.default_rng(shots)
+        return own_tasks.standard_errors(sample(rng, 2000, shots, max(shots, 5)))
+
+    def by_the_month(rng, n_tasks, shots, query):
+        months = rng.permuted(np.tile(np.arange(12.0), (n_tasks, 1)), axis=1)[:, : shots + query]
+        y = 10 * np.sin(months) + rng.normal(0, 3, (n_tasks, 1))
+        x, y = months[..., None], y[..., None]
+        return TaskBatch(x[:, :shots], y[:, :shots], x[:, shots:], y[:, shots:])
+
+    assert errors(LINES.sample) > 10 and errors(by_the_month) > 10
+    assert abs(errors(Noise().sample)) < 3 and abs(errors(OneFunction().sample)) < 3
+
+
 def test_numbers_that_are_none_are_seen_before_anything_is_judged():
     finite = [f for f in own_tasks.are_tasks(WithNan(), 5) if "finite" in f[0]]
-    assert finite == [("30 tasks, all numbers finite", False, finite[0][2])]
+    assert finite == [("2000 tasks, all numbers finite", False, finite[0][2])]
 
 
 def test_an_initialisation_that_does_not_adapt_is_seen():
@@ -116,7 +176,7 @@ def test_the_report_counts_all_of_it_and_a_blank_is_blank(capsys):
     )
     assert not own_tasks.report(lambda: LINES, trained, lambda *a: figure(ylabel=""), **parts)
     out = capsys.readouterr().out
-    assert "NO\n" in out and out.endswith("10_own_tasks: not yet\n")
+    assert "NO   y of number 1\n" in out and out.endswith("10_own_tasks: not yet\n")
     with pytest.raises(SystemExit) as stopped:
         own_tasks.check(blank, blank, blank, **parts)
     assert stopped.value.code == 1
