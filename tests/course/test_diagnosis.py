@@ -166,7 +166,7 @@ def test_a_known_mistake_is_named_if_it_is_the_result_in_every_case(name):
             for case, vector in zip(cases, vectors)
         )
         named = any(f"{one}" in says for one in alike)
-        factor = says.startswith(("it is", "its sign", "every entry"))
+        factor = says.startswith(("it is", "its sign", "every entry", "where it is wrong, every"))
         assert right or named or factor, (phrase, says)
 
 
@@ -184,7 +184,7 @@ def test_noise_is_given_no_name(name):
     assert (
         says
         == {
-            "01_backward": diagnosis.EVERY_LAYER,
+            "01_backward": diagnosis.EVERY_LAYER.format("delta"),
             "09_solve_the_head": diagnosis.UNKNOWN,
         }[name]
     )
@@ -203,6 +203,28 @@ def test_a_name_has_to_fit_all_cases_that_are_wrong():
     assert says.startswith(
         f"where it is wrong, this is {phrase}; right with 2, 5, 6 outputs, wrong"
     )
+
+
+def test_a_multiple_of_a_mistake_is_no_name_if_the_mistake_would_show_where_all_is_right():
+    cases = cases_of("01_backward")
+    phrase = "the gradient with the slope f'(z) missing"
+    known = [mistakes.KNOWN["01_backward"](case)[phrase]() for case in cases]
+    says = grading.explain(cases, [[3 * one] for one in known])
+    assert says == f"this is {phrase}, and it is 3 times what it should be"
+    partly = [
+        [case.truth if i == 0 else 3 * one] for i, (case, one) in enumerate(zip(cases, known))
+    ]
+    assert phrase not in grading.explain(cases, partly)
+
+
+def test_zeros_are_said_to_be_everywhere_only_if_they_are():
+    cases = cases_of("05_reptile", 1)[:2]
+    nothing = [[0 * case.truth] for case in cases]
+    assert grading.explain(cases, nothing).startswith("every entry is 0: is theta itself moved")
+    says = grading.explain(cases, [[cases[0].truth], nothing[1]])
+    assert says.startswith("where it is wrong, every entry is 0: is theta itself moved")
+    says = grading.explain(cases, [[2.5 * cases[0].truth], nothing[1]])
+    assert "every entry" not in says
 
 
 def test_two_mistakes_at_once_are_named_in_exercise_1():
@@ -281,7 +303,7 @@ def test_a_multiple_is_one_in_all_entries():
     assert diagnosis.multiple(vector, np.ones(2)) is None
 
 
-@pytest.mark.parametrize("error, digits", [(3e-8, 7), (2e-5, 4)])
+@pytest.mark.parametrize("error, digits", [(3e-8, 7), (2e-5, 4), (3e-3, 2)])
 def test_a_difference_quotient_is_told_from_a_mistake(error, digits):
     rng = np.random.default_rng(0)
     says = explain(
@@ -339,6 +361,15 @@ def test_of_no_few_gradients_nothing_is_said():
     assert diagnosis.sum_of(four, np.ones(9) * (np.arange(9) < 4)) is None
     assert diagnosis.sum_of([dict(zip("abcde", np.eye(9)))], np.eye(9)[0]) is None
     assert diagnosis.sum_of(four, np.eye(9)[0] + 3e-9 * np.eye(9)[1]) == "a"
+    assert diagnosis.sum_of([dict(zip("ab", np.eye(4)))], np.eye(4)[0]) == "a"
+    assert diagnosis.sum_of([dict(zip("ab", np.eye(3)))], np.eye(3)[0]) is None
+    assert (
+        diagnosis.sum_of(
+            [{"b": np.eye(9)[1], "c": np.eye(9)[0] - np.eye(9)[1]}, {"z": np.eye(9)[0]}],
+            np.eye(9)[0],
+        )
+        == "z"
+    )
     assert diagnosis.sum_of(four, np.eye(9)[0] + 1e-9j * np.eye(9)[0]) == "a"
     assert diagnosis.sum_of(four, np.eye(9)[0] + 0.1j * np.eye(9)[0]) is None
 
@@ -351,6 +382,18 @@ def test_by_what_the_second_order_term_alone_is_off_is_said():
     assert explain_two("03_maml", change).startswith(
         "this is MAML but for its second-order term: it is multiplied by the number of tasks"
     )
+
+
+def test_a_second_order_term_is_looked_for_where_there_is_one():
+    case, without_steps = (cases_of("03_maml", 1)[i] for i in (0, 3))
+    query = mistakes.rows(mistakes.problem_of(case), "first-order MAML").mean(axis=0)
+    got = query - 3 * (case.truth - query)
+    nothing = mistakes.rows(mistakes.problem_of(without_steps), "first-order MAML").mean(axis=0)
+    pairs = [(case, got), (without_steps._replace(truth=nothing), nothing)]
+    says = "this is MAML but for its second-order term: its sign is wrong and it is 3 times what"
+    assert diagnosis.second_order_part([], pairs).startswith(says)
+    assert diagnosis.second_order_part([], pairs[1:]) is None
+    assert diagnosis.second_order_part([], [(case, np.cos(got)), *pairs[1:]]) is None
 
 
 @pytest.mark.parametrize("name, right", [("03_maml", "MAML"), ("05_reptile", "Reptile")])
@@ -368,7 +411,7 @@ MIX = "of one task alone this is {}, but not of 5 together: they mix, or not all
     "factors, of_mean, says",
     [
         ([1] * 5, 2.5, MIX.format("Reptile")),
-        ([-1] * 5, 0.7, MIX.format("something else")),
+        ([-1] * 5, 0.7, MIX.format("Reptile").replace("this is Reptile", "its sign is wrong")),
         (
             [1, 2, 3, 4, 5],
             1.0,
@@ -383,6 +426,49 @@ def test_what_an_answer_is_of_each_task_alone_is_not_called_unknown(factors, of_
     alone = right * np.reshape(factors, (-1, 1))
     got = alone.mean(axis=0) if of_mean == 1.0 else np.cos(np.arange(len(case.truth)))
     assert grading.explain([case], [[got, *alone]]) == says
+
+
+def of_each_task(index):
+    """Return a case of exercise 5 with several tasks, and Reptile of each of them."""
+    case = cases_of("05_reptile", 1)[index]
+    return case, [*mistakes.rows(mistakes.problem_of(case), "Reptile")]
+
+
+def test_how_often_each_task_counts_is_said():
+    weights = np.array([1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2])
+    wrong = [
+        (case, weights[-len(alone) :] @ alone, alone) for case, alone in map(of_each_task, (1, 2))
+    ]
+    says = diagnosis.of_tasks([], wrong)
+    assert len(wrong[1][2]) == 4 and says == (
+        "of one task alone this is Reptile, but not of 5 together: they count 0.0625, 0.0625, "
+        "0.125, 0.25, 0.5 times, where each should count 1/5"
+    )
+    halves = [(case, 2 * got, [one / 2 for one in alone]) for case, got, alone in wrong]
+    assert diagnosis.of_tasks([], halves).startswith(
+        "of one task alone it is 0.5 times what it should be: by the 2 that a square leaves in its "
+        "derivative?, but not of 5 together: they count 0.25, "
+    )
+    case, _, alone = wrong[1]  # in another case they mix
+    mixed = [wrong[0], (case, np.cos(np.arange(len(case.truth))), alone)]
+    assert diagnosis.of_tasks([], mixed) == MIX.format("Reptile")
+
+
+def test_of_tasks_that_are_wrong_alone_the_first_cases_factors_are_listed():
+    wrong = []
+    for case, alone in map(of_each_task, (2, 1)):
+        alone = [(i + 1) * one for i, one in enumerate(alone)]
+        wrong.append((case, np.mean(alone, axis=0), alone))
+    assert "another one each time (1, 2, 3, 4): is each" in diagnosis.of_tasks([], wrong)
+    noise = np.cos(np.arange(wrong[1][1].size))
+    mixed = [wrong[0], (wrong[1][0], noise, wrong[1][2])]
+    assert diagnosis.of_tasks([], mixed).startswith(
+        "of one task alone it is 1, 2, 3, 4, ... times what it should be, but not of 4 together: "
+    )
+    one_is_noise = [noise, *wrong[1][2][1:]]
+    beside = [wrong[0], (wrong[1][0], np.mean(one_is_noise, axis=0), one_is_noise)]
+    assert diagnosis.of_tasks([], beside) is None
+    assert diagnosis.of_tasks([], [(wrong[0][0], wrong[0][1], ())]) is None
 
 
 def test_where_a_task_alone_has_no_result_nothing_is_said_of_it():
@@ -401,8 +487,8 @@ def test_the_right_numbers_in_another_order_or_with_other_signs_are_recognised()
     two = cases_of("01_backward")[:2]
     for change in (np.flip, np.abs):  # in one case of two, that is no observation
         pairs = [(two[0], change(two[0].truth)), (two[1], np.cos(two[1].truth))]
-        assert diagnosis.same_numbers(pairs) is None
-        assert diagnosis.same_numbers(pairs[:1])
+        assert diagnosis.same_numbers([], pairs) is None
+        assert diagnosis.same_numbers([], pairs[:1])
 
 
 # Parts and places
@@ -441,7 +527,27 @@ def test_the_wrong_parts_are_listed_and_by_what_all_of_them_are_off():
     says = located("01_backward", lambda layer, kind, part, n: part * (kind == "b" or layer > 0))
     assert says.endswith(first.format(0) + ": they are 0")
     says = located("01_backward", lambda layer, kind, part, n: part + 1)
-    assert says == diagnosis.EVERY_LAYER
+    assert says == diagnosis.EVERY_LAYER.format("delta")
+    says = located("02_hvp", lambda layer, kind, part, n: part + 1)
+    assert says == diagnosis.EVERY_LAYER.format("Rdelta")
+    # what is right in more layers of one case is described there
+    says = located("01_backward", lambda layer, kind, part, n: part + (layer > 0 or n < 3))
+    assert says.startswith(
+        "wrong in gW of l = 1, 2 and gb of l = 1, 2 and right elsewhere (with tanh"
+    )
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        (lambda layer, kind, part, n: part * (kind == "b"), "every gW is 0: is it written, as in "
+         "`gW[...] = a`?"),
+        (lambda layer, kind, part, n: (part + 1) * (kind == "W"), "every gb is 0: is it written, "
+         "as in `gb[...] = a`?; besides, wrong in gW of l = 0, 1, 2"),
+    ],
+)  # fmt: skip
+def test_parts_that_are_0_everywhere_may_not_have_been_written(change, says):
+    assert located("01_backward", change) == says
 
 
 def test_which_of_an_activations_three_functions_is_wrong_is_said():
@@ -457,6 +563,26 @@ def test_which_of_an_activations_three_functions_is_wrong_is_said():
         return got
 
     assert explain("08_own_layer", noise) == "f is right, f' is wrong, f'' is wrong: it is 0"
+
+
+def test_where_an_activation_is_wrong_is_said():
+    says = explain(
+        "08_own_layer",
+        lambda case: case.truth + (case.truth.dtype.kind == "c") * abs(case.truth) ** 0.3,
+    )
+    assert says.endswith(", wrong with complex z") and (
+        "where z is complex: do abs, .real, conj or np.maximum lose its imaginary part?; right"
+        in says
+    )
+    says = explain("08_own_layer", lambda case: np.where(abs(case.truth) < 1e3, case.truth, 7.0))
+    assert says.startswith(
+        "f is wrong at z = 3000 (large z, beta 1.7), f' is right, f'' is right; "
+    )
+    says = explain(
+        "08_own_layer",
+        lambda case: case.truth + np.cos(np.arange(case.truth.size)).reshape(case.truth.shape),
+    )
+    assert says == "f is wrong, f' is wrong, f'' is wrong"
 
 
 def test_of_what_a_wrong_derivative_of_an_activation_is_made_is_said():
@@ -502,14 +628,30 @@ def test_two_mistakes_at_once_and_one_in_one_layer_are_named(name, says, change)
     assert says in explain(name, lambda case: change(*case.arguments))
 
 
+def test_where_an_inverse_is_made_of_rounding_the_other_cases_are_looked_at():
+    case = cases_of("09_solve_the_head")[1]  # three points, five features
+
+    def noise_there(elsewhere):
+        return explain(
+            "09_solve_the_head",
+            lambda one: np.cos(one.truth) if one.label == case.label else elsewhere(one),
+        )
+
+    assert noise_there(lambda one: one.truth).startswith(diagnosis.UNKNOWN)
+    says = noise_there(lambda one: mistakes.head(*one.arguments, lam_by=0.0))
+    assert says == (
+        "with as many points as features or more, this is the gradient in F with lam forgotten in A"
+    )
+
+
 def test_of_which_terms_a_gradient_through_the_head_is_made_is_said():
     def change(case):
         parts = {"C y u^T": 1.0, "C F w u^T": 3.0, "C F u w^T": -2.0}
         return mistakes.head(*case.arguments, factors=parts)
 
     assert explain("09_solve_the_head", change) == (
-        "its terms are 1 times C y u^T, -3 times C F w u^T, 2 times C F u w^T where 1, -1 and -1 "
-        "times belong"
+        "it is C y u^T, -3 times C F w u^T, 2 times C F u w^T; C y u^T, -1 times C F w u^T and -1 "
+        "times C F u w^T belong"
     )
 
 
@@ -517,10 +659,12 @@ def test_three_parts_of_a_gradient_through_the_head_are_found_only_if_all_cases_
     cases = cases_of("09_solve_the_head")[1:3]
     parts = [mistakes.parts_of_heads(case) for case in cases]
     two = [2 * p["F u u^T"] - p["C C y w^T"] for p in parts]
-    says = diagnosis.three_parts([*zip(cases, two)])
+    says = diagnosis.three_parts([], [*zip(cases, two)])
     assert says.startswith("it is 2 times F u u^T, -1 times C C y w^T; ")
     other = 3 * parts[1]["F u u^T"] - parts[1]["C C y w^T"]
-    assert diagnosis.three_parts([*zip(cases, (two[0], other))]) is None
+    assert diagnosis.three_parts([], [*zip(cases, (two[0], other))]) is None
+    four = [one + p["F w w^T"] + p["y w^T"] for one, p in zip(two, parts)]
+    assert diagnosis.three_parts([], [*zip(cases, four)]) is None
 
 
 def label_of(*labels):

@@ -38,7 +38,9 @@ class Noise:
     """Points that have nothing in common."""
 
     def sample(self, rng, n_tasks, shots, query=None, grid=False):
-        return TaskBatch(*(rng.standard_normal((n_tasks, n, 1)) for n in (shots, shots, query, query)))
+        return TaskBatch(
+            *(rng.standard_normal((n_tasks, n, 1)) for n in (shots, shots, query, query))
+        )
 
 
 class WithNan:

@@ -16,8 +16,9 @@ from . import mistakes
 
 TOLERANCE = 1e-8  # the largest relative error between a result and a known mistake
 ROUNDED = 1e-4  # below it, an answer is right but for its precision
+ROUGH = 1e-2  # and what else may be one is nearly right
 UNKNOWN = "none of the mistakes known here"
-EVERY_LAYER = "every layer is wrong, from the last one on: so is delta at the output, or all of it"
+EVERY_LAYER = "every layer is wrong, from the last one on: so is {} at the output, or all of it"
 OF_A_SQUARE = "that a square leaves in its derivative"
 
 
@@ -65,7 +66,7 @@ def explain(cases, results, bound):
             wrong.append((case, got, alone))
     what = [name(right, wrong)] if wrong else []
     if failed:
-        what = [words for words in what if words not in (UNKNOWN, EVERY_LAYER)]
+        what = [words for words in what if not words.startswith((UNKNOWN, EVERY_LAYER[:20]))]
         case, why = failed[0]
         if why.endswith("nan or infinite"):
             got = next(got for one, (got, *_) in zip(cases, results) if one is case)
@@ -93,29 +94,16 @@ def overflow(case, got):
 def name(right, wrong):
     """Return what is wrong with results, given the cases that are `right` and, for those that are
     not, (case, result, results on its related arguments)."""
-    pairs = [(case, got) for case, got, _ in wrong]
-    if not any(got.any() for _, got in pairs):
-        return nothing_written(pairs[0][0])
-    errors = [error_of(case, got) for case, got in pairs]
+    errors = [error_of(case, got) for case, got, _ in wrong]
+    if not any(got.any() for _, got, _ in wrong):
+        return ("where it is wrong, " if right else "") + nothing_written(wrong[0][0])
     if max(errors) < ROUNDED:
-        return (
-            f"it is right to about {int(-np.log10(max(errors)))} digits, but not to rounding: is "
-            "it a difference quotient, or in float32?"
-        )
-    attempts = known_mistake, new_theta, second_order_part, combination, rare_mistake
-    for attempt in (*attempts, without_singular):
-        found = attempt(right, pairs)
+        return nearly_right(errors)
+    for attempt in ATTEMPTS[wrong[0][0].exercise]:
+        found = attempt(right, wrong)
         if found:
             return found
-    return (
-        of_tasks(wrong)
-        or same_numbers(pairs)
-        or locate(pairs)
-        or rows(pairs)
-        or terms(pairs)
-        or three_parts(pairs)
-        or UNKNOWN
-    )
+    return UNKNOWN
 
 
 def nothing_written(case):
@@ -128,6 +116,20 @@ def nothing_written(case):
     if case.exercise == "05_reptile":
         return "every entry is 0: is theta itself moved by the descent, so that no way is left?"
     return "every entry is 0"
+
+
+def nearly_right(errors):
+    return (
+        f"it is right to about {int(-np.log10(max(errors)))} digits, but not to rounding: is "
+        "it a difference quotient, or in float32?"
+    )
+
+
+def roughly_right(right, wrong):
+    """Return the same where an answer is nothing that is known, and off by less than a hundredth
+    in every case."""
+    errors = [error_of(case, got) for case, got, *_ in wrong]
+    return nearly_right(errors) if max(errors) < ROUGH else None
 
 
 # What it is: a known mistake, or a multiple of one
@@ -158,7 +160,7 @@ def factors_of(pairs, known_of, only=None):
     """Return {phrase: factors} of the known results that those in `pairs` (case, result) are
     multiples of, in each case: of all of known_of(case), or of those whose phrase is in `only`."""
     survivors = {}
-    for i, (case, got) in enumerate(pairs):
+    for i, (case, got, *_) in enumerate(pairs):
         known, factors = known_of(case), {}
         for phrase in survivors if i else only or known:
             if phrase in known:
@@ -201,14 +203,16 @@ def known_mistake(right, pairs):
     said = exactly(right, known_of, found)
     if said:
         return said
-    numbers = [numbers_of(case) for case, _ in pairs]
+    numbers = [numbers_of(case) for case, *_ in pairs]
     truth = next(iter(known_of(pairs[0][0])))
+    alike = {}  # what is said of the factors: the phrases
     for phrase, factors in found.items():
-        words = describe_factor(factors, numbers)
-        if phrase == truth:
-            return words
         if does_not_show(phrase, known_of, right):
-            return f"this is {phrase}, and {words}"
+            alike.setdefault(describe_factor(factors, numbers), []).append(phrase)
+    for words, phrases in alike.items():
+        if truth in phrases:
+            return words
+        return f"this is {' or, which is the same here, '.join(phrases[:2])}, and {words}"
     return None
 
 
@@ -229,8 +233,6 @@ def rare_mistake(right, pairs):
 def without_singular(right, pairs):
     """Return the known mistake that an answer to exercise 9 makes where there are as many points as
     features: with fewer, an A that lacks its lam has no inverse, and rounding decides."""
-    if pairs[0][0].exercise != "09_solve_the_head":
-        return None
     tall = [pair for pair in pairs if np.subtract(*pair[0].arguments[0].shape) >= 0]
     said = known_mistake(right, tall) if 0 < len(tall) < len(pairs) else None
     return said and f"with as many points as features or more, {said}"
@@ -248,12 +250,11 @@ def describe_factor(factors, numbers):
     """
     kept = [(f, n) for f, n in zip(factors, numbers) if not np.isnan(f)]
     signs = {f < 0 for f, _ in kept}
+    words = ["its sign is wrong" + " in some cases" * (len(signs) > 1)] if True in signs else []
     sizes = np.array([abs(f) for f, _ in kept])
-    words = [{False: "", True: "its sign is wrong"}.get(min(signs)) if len(signs) == 1 else
-             "its sign is wrong in some cases"]  # fmt: skip
     if abs(sizes - 1).max() >= TOLERANCE:
         words.append(describe_size(sizes, [n for _, n in kept]))
-    return " and ".join(filter(None, words))
+    return " and ".join(words)
 
 
 def describe_size(sizes, numbers):
@@ -300,8 +301,8 @@ def describe_size(sizes, numbers):
     for times, over in itertools.permutations(columns, 2):
         if abs(sizes * columns[over] / columns[times] - 1).max() < TOLERANCE:
             return f"it is multiplied by {times}, and divided by {over}"
-    listed = ", ".join(f"{size:.4g}" for size in sizes)
-    return f"it is {listed} times what it should be"
+    listed = ", ".join(f"{size:.4g}" for size in sizes[:4])
+    return f"it is {listed}{', ...' * (len(sizes) > 4)} times what it should be"
 
 
 # Exercises 3 to 6: made of other gradients
@@ -309,9 +310,7 @@ def describe_size(sizes, numbers):
 
 def new_theta(right, pairs):
     """Return what is said of theta minus a rate times a gradient, or None."""
-    if pairs[0][0].exercise not in mistakes.ANSWERS:
-        return None
-    steps = [(case, case.arguments[1] - got) for case, got in pairs]
+    steps = [(case, case.arguments[1] - got) for case, got, *_ in pairs]
     if not any(step.any() for _, step in steps):
         return "this is theta itself"
     exercise = pairs[0][0].exercise
@@ -331,29 +330,32 @@ def new_theta(right, pairs):
 
 def second_order_part(right, pairs):
     """Return by what the second-order term of MAML is off, if nothing else is; or None."""
-    if pairs[0][0].exercise != "03_maml":
-        return None
-    problems = [mistakes.problem_of(case) for case, _ in pairs]
+    problems = [mistakes.problem_of(case) for case, *_ in pairs]
     query = [mistakes.rows(p, "first-order MAML").mean(axis=0) for p in problems]
-    factors = [multiple(got - q, case.truth - q) for q, (case, got) in zip(query, pairs)]
+    factors = [multiple(got - q, case.truth - q) for q, (case, got, *_) in zip(query, pairs)]
     if None in factors or np.isnan(factors).all():
         return None
-    numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
+    numbers = [mistakes.QUANTITIES[case.exercise](case) for case, *_ in pairs]
     return "this is MAML but for its second-order term: " + describe_factor(factors, numbers)
 
 
 def combination(right, pairs):
     """Return of which vectors results are sums, or None if of no few, or of other ones in other
     cases; those of no step and one do not count where there are more, as many vectors are one."""
-    if pairs[0][0].exercise not in mistakes.BASES:
-        return None
     if pairs[0][0].exercise in mistakes.ANSWERS:
         pairs = [pair for pair in pairs if pair[0].arguments[-1] > 1] or pairs
-    sums = [sum_of(mistakes.BASES[case.exercise](case), got) for case, got in pairs]
+    sums = [sum_of(mistakes.BASES[case.exercise](case), got) for case, got, *_ in pairs]
     kinds = {one and re.sub(r"[-+.\de]+ times |_\d+", "", one) for one in sums}
     if len(kinds) > 1 or None in kinds:
         return None
     return f"this is {sums[0]} (with {pairs[0][0].label})"
+
+
+def fitted(vectors, got):
+    """Return the factors (n,) of vectors whose sum is `got`, or None if none is."""
+    columns = np.stack([np.ravel(vector) for vector in vectors], axis=1)
+    factors = np.linalg.lstsq(columns, got.ravel(), rcond=None)[0]
+    return factors if relative_error(columns @ factors, got.ravel()) < TOLERANCE else None
 
 
 def sum_of(bases, got):
@@ -361,59 +363,58 @@ def sum_of(bases, got):
     fewest, at most three; or None."""
     sums = []
     for basis in bases:
-        vectors = np.stack([*basis.values()], axis=1)
-        parts = np.linalg.lstsq(vectors, got, rcond=None)[0]
-        used = abs(parts) * np.linalg.norm(vectors, axis=0) > 1e-6 * np.linalg.norm(got)
-        few = used.sum() <= 3 and 2 * len(basis) <= len(got)
-        real = abs(parts.imag).max() <= TOLERANCE * abs(parts).max()
-        if few and real and relative_error(vectors @ parts, got) < TOLERANCE:
-            sums.append([(part, what) for part, what, u in zip(parts.real, basis, used) if u])
-    if not sums:
-        return None
-    return " plus ".join(
-        what if abs(part - 1) < TOLERANCE else f"{part:.4g} times {what}"
-        for part, what in min(sums, key=len)
-    )
+        factors = fitted(basis.values(), got) if 2 * len(basis) <= got.size else None
+        if factors is None or abs(factors.imag).max() > TOLERANCE * abs(factors).max():
+            continue
+        sizes = [np.linalg.norm(f * vector) for f, vector in zip(factors, basis.values())]
+        used = [*zip(factors.real, basis, sizes > 1e-6 * np.linalg.norm(got))]
+        sums.append([(factor, phrase) for factor, phrase, is_used in used if is_used])
+    few = [one for one in sums if 0 < len(one) <= 3]
+    return " plus ".join(map(times, *zip(*min(few, key=len)))) if few else None
 
 
-def of_tasks(wrong):
+def times(factor, phrase):
+    return phrase if abs(factor - 1) < TOLERANCE else f"{factor:.4g} times {phrase}"
+
+
+def of_tasks(right, wrong):
     """Return what an answer is of one task alone, if it is something else of several, or if it is
     another multiple of each; None if it is not."""
     several = [(case, got, alone) for case, got, alone in wrong if alone]
     if not several or any(no_result(one, c.truth) for c, _, alone in several for one in alone):
         return None
-    cases, arrays = [], []
+    singles = []
     for case, _, alone in several:
         for arguments, one in zip(case.related, alone):
-            single = case._replace(arguments=arguments, related=())
+            single = case._replace(arguments=arguments)
             truth = computed(next(iter(mistakes.KNOWN[case.exercise](single).values())))
-            cases.append(single._replace(truth=truth))
-            arrays.append(one)
-    phrase = mistakes.ANSWERS[cases[0].exercise][1]
-    mix = any(relative_error(np.mean(alone, axis=0), got) > TOLERANCE for _, got, alone in several)
-    if mix and all(relative_error(one, c.truth) < TOLERANCE for one, c in zip(arrays, cases)):
-        what = phrase
-    elif mix:
-        known_of = mistakes.KNOWN[cases[0].exercise]
-        what = exactly((), known_of, factors_of([*zip(cases, arrays)], known_of))
-        what = what.removeprefix("this is ") if what else "something else"
-    elif None not in (factors := [multiple(one, c.truth) for one, c in zip(arrays, cases)]):
-        listed = ", ".join(f"{factor:.4g}" for factor in factors[: len(several[0][2])])
+            singles.append((single._replace(truth=truth), one))
+    case, got, alone = several[0]
+    if all(relative_error(np.mean(each, axis=0), got) < TOLERANCE for _, got, each in several):
+        factors = [multiple(one, single.truth) for single, one in singles]
+        if None in factors:
+            return None
+        of_first = ", ".join(f"{factor:.4g}" for factor in factors[: len(alone)])
         return (
-            f"of each task alone this is a multiple of {phrase}, another one each time ({listed}): "
-            "is each divided by its own length, or weighted?"
+            f"of each task alone this is a multiple of {mistakes.ANSWERS[case.exercise][1]}, "
+            f"another one each time ({of_first}): is each divided by its own length, or weighted?"
         )
+    if all(relative_error(one, single.truth) < TOLERANCE for single, one in singles):
+        what = f"this is {mistakes.ANSWERS[case.exercise][1]}"
     else:
-        return None
-    return (
-        f"of one task alone this is {what}, but not of {len(several[0][2])} together: they mix, or "
-        "not all are there"
-    )
+        what = known_mistake((), singles) or "this is something else"
+    counts = [fitted(each, got) for _, got, each in several]
+    if any(count is None for count in counts):
+        why = "they mix, or not all are there"
+    else:
+        why = f"they count {', '.join(f'{n + 0.0:.4g}' for n in np.round(counts[0], 9))} times, "
+        why += f"where each should count 1/{len(alone)}"
+    return f"of one task alone {what}, but not of {len(alone)} together: {why}"
 
 
-def same_numbers(pairs):
+def same_numbers(right, pairs):
     """Return what is said of the right numbers in another order, or with other signs; or None."""
-    flat = [(got.ravel(), case.truth.ravel()) for case, got in pairs]
+    flat = [(got.ravel(), case.truth.ravel()) for case, got, *_ in pairs]
     if all(relative_error(abs(got), abs(truth)) < TOLERANCE for got, truth in flat):
         return "every entry has the right size, and some have the wrong sign"
     if all(relative_error(np.sort(got), np.sort(truth)) < TOLERANCE for got, truth in flat):
@@ -424,48 +425,46 @@ def same_numbers(pairs):
 # Exercises 1 and 2: which parts
 
 
-def locate(pairs):
-    """Return which parts of a result in theta's layout are wrong, the first wrong layer going back
-    from the output, and by what they are off if it is the same for all of them; None if the result
-    is not in theta's layout."""
-    if pairs[0][0].exercise not in ("01_backward", "02_hvp"):
-        return None
-    found, factors = [], []
-    for case, got in pairs:
+def locate(right, pairs):
+    """Return which parts of a result in theta's layout are wrong, in the first case in which not
+    all are; the first wrong layer going back from the output; and by what they are off if it is the
+    same in every case."""
+    is_gradient = pairs[0][0].exercise == "01_backward"
+    letters = ("gW", "gb") if is_gradient else ("RgW", "Rgb")
+    found, factors, parts = [], [], ([], [])
+    for case, got, *_ in pairs:
         model = case.arguments[0]
-        errors = block_errors(model, got, case.truth)
-        wrong = [not error < TOLERANCE for error in errors.values()]
-        masks = np.concatenate(
-            [np.full(part.size, bad)
-             for part, bad in zip((p for two in model.unpack(got) for p in two), wrong)]
-        )  # fmt: skip
-        found.append(wrong)
-        factors.append(multiple(got[masks], case.truth[masks]) if got[masks].any() else 0.0)
-    if all(all(wrong) for wrong in found):
-        return EVERY_LAYER
-    case, wrong = pairs[0][0], found[0]
-    letters = ("gW", "gb") if case.exercise == "01_backward" else ("RgW", "Rgb")
-    layers = {
-        letter: [number for number, bad in enumerate(wrong[i::2]) if bad]
-        for i, letter in enumerate(letters)
+        wrong = np.array([*block_errors(model, got, case.truth).values()]) > TOLERANCE
+        two = model.unpack(got)
+        mask = np.repeat(wrong, [part.size for pair in two for part in pair])
+        found.append((case, wrong.reshape(-1, 2)))
+        factors.append(multiple(got[mask], case.truth[mask]) if got[mask].any() else 0.0)
+        for of_kind, ours in zip(parts, zip(*two)):
+            of_kind.extend(ours)
+    case, wrong = min(found, key=lambda one: one[1].all())
+    if wrong.all() and all(any(part.any() for part in of_kind) for of_kind in parts):
+        return EVERY_LAYER.format("delta" if is_gradient else "Rdelta")
+    listed = {
+        letter: f"{letter} of l = {', '.join(map(str, np.flatnonzero(wrong[:, kind])))}"
+        for kind, letter in enumerate(letters)
+        if wrong[:, kind].any()
     }
-    where = " and ".join(
-        f"{letter} of l = {', '.join(map(str, numbers))}"
-        for letter, numbers in layers.items()
-        if numbers
-    )
-    first = max(max(numbers, default=0) for numbers in layers.values())
+    for letter, of_kind in zip(letters, parts):
+        if not any(part.any() for part in of_kind):
+            del listed[letter]
+            besides = f"; besides, wrong in {' and '.join(listed.values())}" if listed else ""
+            return f"every {letter} is 0: is it written, as in `{letter}[...] = a`?{besides}"
+    first = np.flatnonzero(wrong.any(axis=1))[-1]
     text = (
-        f"wrong in {where} and right elsewhere (with {case.label}); going back from the output, "
-        f"l = {first} is the first that is wrong"
+        f"wrong in {' and '.join(listed.values())} and right elsewhere (with {case.label}); going "
+        f"back from the output, l = {first} is the first that is wrong"
     )
     if all(factor == 0.0 for factor in factors):
-        stopped = first + 1 < len(wrong) // 2 and all(wrong[: 2 * first + 2])
-        text += ": they are 0" + (
-            "; does the loop end too early, or does `return` stand inside it?" if stopped else ""
-        )
+        text += ": they are 0"
+        if wrong[: first + 1].all():
+            text += "; does the loop end too early, or does `return` stand inside it?"
     elif None not in factors:
-        numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in pairs]
+        numbers = [mistakes.QUANTITIES[case.exercise](case) for case, *_ in pairs]
         text += ": " + describe_factor(factors, numbers)
     return text
 
@@ -473,80 +472,74 @@ def locate(pairs):
 # Exercises 8 and 9
 
 
-def rows(pairs):
-    """Return which of f, f' and f'' are wrong, and by what factor; None if it is no activation."""
-    if pairs[0][0].exercise != "08_own_layer":
-        return None
+def rows(right, pairs):
+    """Return which of f, f' and f'' are wrong, and by what factor."""
     said = []
     for i, what in enumerate(("f", "f'", "f''")):
-        wrong = [(c, g[i]) for c, g in pairs if not relative_error(g[i], c.truth[i]) < TOLERANCE]
-        if not wrong:
-            said.append(f"{what} is right")
-            continue
-        factors = [multiple(got, case.truth[i]) if got.any() else None for case, got in wrong]
-        numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in wrong]
-        how = "" if None in factors else f": {describe_factor(factors, numbers)}"
-        if not any(got.any() for _, got in wrong):
-            how = ": it is 0"
-        elif None in factors:
-            case, got = max(wrong, key=lambda pair: pair[1].size)
-            basis = {k: part.ravel() for k, part in mistakes.bases_of_layers(case).items()}
-            parts = sum_of([basis], got.ravel())
-            how = (
-                f": with s = 1 / (1 + exp(-beta z)), it is {parts} ({case.label})" if parts else ""
-            )
-        said.append(f"{what} is wrong{how}")
+        wrong = [
+            (case, got[i])
+            for case, got, *_ in pairs
+            if not relative_error(got[i], case.truth[i]) < TOLERANCE
+        ]
+        said.append(f"{what} is wrong{how(wrong, i)}" if wrong else f"{what} is right")
+    everywhere = {case.arguments[0].dtype.kind for case, *_ in pairs}
+    if everywhere == {"c"} and right and "c" not in {case.truth.dtype.kind for case in right}:
+        said.append(
+            "where z is complex: do abs, .real, conj or np.maximum lose its imaginary part?"
+        )
     return ", ".join(said)
 
 
-def terms(pairs):
-    """Return of which terms results of exercise 9 are sums, or None if of none."""
-    if pairs[0][0].exercise != "09_solve_the_head":
-        return None
-    said = []
-    for case, got in pairs:
-        parts = {
-            term: mistakes.head(
-                *case.arguments, factors=dict.fromkeys(mistakes.HEAD_TERMS, 0.0) | {term: 1.0}
-            )
-            for term in mistakes.HEAD_TERMS
-        }
-        vectors = np.stack([part.ravel() for part in parts.values()], axis=1)
-        factors = np.linalg.lstsq(vectors, got.ravel(), rcond=None)[0]
-        if relative_error(vectors @ factors, got.ravel()) > TOLERANCE:
-            return None
-        said.append(factors)
-    signs = np.sign([1, -1, -1])
-    return (
-        "its terms are "
-        + ", ".join(
-            f"{round(factor * sign, 10):.4g} times {term}"
-            for factor, sign, term in zip(said[0], signs, parts)
-        )
-        + " where 1, -1 and -1 times belong"
-    )
+def how(wrong, i):
+    """Return by what f, f' or f'' (i = 0, 1, 2) is off in the cases (case, its result) in which it
+    is wrong; "" if that is not known."""
+    if not any(got.any() for _, got in wrong):
+        return ": it is 0"
+    factors = [multiple(got, case.truth[i]) if got.any() else None for case, got in wrong]
+    if None not in factors:
+        numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in wrong]
+        return f": {describe_factor(factors, numbers)}"
+    case, got = max(wrong, key=lambda pair: pair[1].size)
+    parts = sum_of([mistakes.bases_of_layers(case)], got)
+    if parts:
+        return f": with s = 1 / (1 + exp(-beta z)), it is {parts} ({case.label})"
+    off = abs(got - case.truth[i]) > TOLERANCE * abs(case.truth[i]).max()
+    if off.all():
+        return ""
+    return f" at z = {', '.join(f'{z:g}' for z in case.arguments[0][off][:4])} ({case.label})"
 
 
-def three_parts(pairs):
+def three_parts(right, pairs):
     """Return of which three parts at most, such as F w u^T, results of exercise 9 are the sum, the
     same of them in every case; or None."""
-    if pairs[0][0].exercise != "09_solve_the_head":
-        return None
-    parts = [mistakes.parts_of_heads(case) for case, _ in pairs]
+    parts = [mistakes.parts_of_heads(case) for case, *_ in pairs]
     for few in itertools.chain(*(itertools.combinations(parts[0], n) for n in (1, 2, 3))):
-        said = None
-        for (_, got), found in zip(pairs, parts):
-            vectors = np.stack([found[phrase].ravel() for phrase in few], axis=1)
-            factors = np.linalg.lstsq(vectors, got.ravel(), rcond=None)[0]
-            now = tuple(np.round(factors, 6))
-            off = relative_error(vectors @ factors, got.ravel()) > TOLERANCE
-            if off or (said and said != now):
+        said = set()
+        for (_, got, *_), found in zip(pairs, parts):
+            factors = fitted([found[phrase] for phrase in few], got)
+            said.add(None if factors is None else tuple(np.round(factors, 6) + 0.0))
+            if len(said) > 1 or None in said:
                 break
-            said = now
         else:
-            listed = ", ".join(f"{factor:.4g} times {what}" for factor, what in zip(said, few))
+            (factors,) = said
+            listed = ", ".join(map(times, factors, few))
             return f"it is {listed}; C y u^T, -1 times C F w u^T and -1 times C F u w^T belong"
     return None
+
+
+OF_PASSES = (known_mistake, combination, rare_mistake, roughly_right, same_numbers, locate)
+OF_TASKS = (
+    known_mistake, new_theta, combination, rare_mistake, roughly_right, of_tasks, same_numbers,
+)  # fmt: skip
+ATTEMPTS = dict.fromkeys(("01_backward", "02_hvp"), OF_PASSES)
+ATTEMPTS |= dict.fromkeys(mistakes.ANSWERS, OF_TASKS)
+ATTEMPTS |= {
+    "03_maml": (known_mistake, new_theta, second_order_part, *OF_TASKS[2:]),
+    "08_own_layer": (known_mistake, rare_mistake, roughly_right, same_numbers, rows),
+    "09_solve_the_head": (
+        known_mistake, rare_mistake, without_singular, roughly_right, same_numbers, three_parts,
+    ),
+}  # fmt: skip
 
 
 # Where it is right

@@ -141,12 +141,13 @@ def run(name, answer, arguments):
         for argument in arguments
     ]
     try:
-        with np.errstate(all="ignore"), up(name):
+        with np.errstate(all="ignore"), warnings.catch_warnings(), up(name):
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a mean of nothing, say
             got = answer(*given)
     except NotImplementedError:
         raise Blank from None
     except (Exception, SystemExit) as error:
-        return explain_exception(answer, error)
+        return explain_exception(name, answer, error)
     if got is None:
         return "it returns None; is there a `return` at its end?"
     try:
@@ -168,28 +169,46 @@ def run(name, answer, arguments):
     return array
 
 
-def explain_exception(answer, error):
-    """Return the line of the student's file at which the answer stopped, the error, and what was
-    there: whole numbers (which layer was it?) and the shapes of arrays."""
+def explain_exception(name, answer, error):
+    """Return the line of the student's file at which the answer to the exercise `name` stopped, the
+    error, and what was there: whole numbers (which layer was it?) and the shapes of arrays."""
     source = getattr(getattr(answer, "__code__", None), "co_filename", None)
     frames = [*traceback.walk_tb(error.__traceback__)]
     frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]
-    line = linecache.getline(frame.f_code.co_filename, number).strip()
+    file = frame.f_code.co_filename
+    line = linecache.getline(file, number).strip()
     where = f"line {number}, `{line}`" if line else f"line {number}"
-    if "that is what you are writing" in str(error):
+    if WRITING in str(error):
         return f"it cannot be called here, in {where}: {error}"
-    integers = [f"{name} = {v}" for name, v in frame.f_locals.items() if type(v) is int]
+    integers = [
+        f"{key} = {v}" for key, v in frame.f_locals.items() if type(v) is int and key.strip("_")
+    ]
     where += f", where {', '.join(integers)}" if integers else ""
-    words = "shape", "broadcast", "mismatch", "dimension", "size-1"
-    misfit = any(word in str(error) for word in words)
-    shapes = shapes_in(line, frame) if misfit else ""
-    likely = "Is something transposed, or of another layer (l - 1, l + 1)?"
+    words = "shape", "broadcast", "mismatch", "dimension", "size-1", "square"
+    shapes = shapes_in(line, frame) if any(word in str(error) for word in words) else ""
+    likely = likely_cause(name, error, line, shapes, "".join(linecache.getlines(file)))
+    return f"it stops with {type(error).__name__} in {where}: {error}{shapes}{likely}"
+
+
+def likely_cause(name, error, line, shapes, source):
+    """Return a question on what may have stopped an answer, after its arrays' shapes; or ""."""
+    if isinstance(error, IndexError) and "len(batch)" in source:
+        return ". Is it len(batch)? A batch is four arrays; len(batch.x_support) counts its tasks."
+    if isinstance(error, TypeError) and "slope[" in line and "NoneType" in str(error):
+        return (
+            ". tape.slope is there after backprop, and not for the last layer; "
+            "model.activation_fn.slope(z) is there always."
+        )
+    if not shapes:
+        return ""
     if isinstance(error, TypeError):
-        likely = "Does a function that takes one number get an array? Those of np take arrays."
-    elif re.search(r"\(\d+,\)", shapes) and re.search(r"\(\d+, \d+\)", shapes):
-        likely = "An array (n,) lies along the last axis; is a column, a[:, None], meant?"
-    likely = f"{shapes}. {likely}" if misfit else ""
-    return f"it stops with {type(error).__name__} in {where}: {error}{likely}"
+        return ". Does a function that takes one number get an array? Those of np take arrays."
+    if "expected shape" in str(error):  # of a method of the library
+        return ". Are the arguments in their order: theta, x, y, v?"
+    if re.search(r"\(\d+,\)", shapes) and re.search(r"\(\d+, \d+\)", shapes):
+        return ". An array (n,) lies along the last axis; is a column, a[:, None], meant?"
+    layers = ", or of another layer (l - 1, l + 1)" if name in WITHHELD else ""
+    return f". Is something transposed{layers}?"
 
 
 def shapes_in(line, frame):
@@ -198,15 +217,15 @@ def shapes_in(line, frame):
         tree = ast.parse(line)
     except SyntaxError:  # the head of a loop, or a part of a statement
         return ""
-    found = {}
-    for node in ast.walk(tree):
+    found, inside = {}, set()
+    for node in ast.walk(tree):  # what is around a node comes before it
         calls = any(isinstance(part, ast.Call) for part in ast.walk(node))
         if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and not calls:
             words = ast.unparse(node)
             with contextlib.suppress(Exception):  # a name that this line was to define
                 value = eval(words, frame.f_globals, frame.f_locals)
-                if isinstance(value, np.ndarray) and value.ndim:
+                if isinstance(value, np.ndarray) and value.ndim and node not in inside:
                     found[words] = value.shape
-    longest = [words for words in found if not any(words in o and words != o for o in found)]
-    listed = ", ".join(f"{words} {found[words]}" for words in longest[:5])
+                    inside |= {*ast.walk(node)}
+    listed = ", ".join(f"{words} {shape}" for words, shape in [*found.items()][:5])
     return f"; there {listed}" if listed else ""

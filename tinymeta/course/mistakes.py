@@ -889,6 +889,11 @@ def forward_in_one_vector(p):
     return outer(p, thetas[-1]) * d
 
 
+def averaged(vs, gs, thetas, p):  # noqa: ARG001
+    """Return the pairs (v, g), last step first, each the mean over the tasks."""
+    return [(v.mean(axis=0), g.mean(axis=0)) for v, g in zip(vs, gs)]
+
+
 def pooled(p):
     """Return the problem whose one task has the points of all tasks."""
     batch = TaskBatch(*(points.reshape(1, -1, points.shape[-1]) for points in p.batch))
@@ -926,7 +931,8 @@ def known_meta_gradients(case):
     }
     for other, name in ANSWERS.values():
         if other != result:
-            computed[name] = functools.cache(functools.partial(rows, p, other))
+            words = f"{name}, the gradient in theta" if result == "rates" else name
+            computed[words] = functools.cache(functools.partial(rows, p, other))
     if result == "first-order MAML":  # of which a part is left
         for phrase, back in BACK.items():
             computed[f"MAML, its second order not deleted, with {phrase}"] = functools.cache(
@@ -950,6 +956,10 @@ def known_meta_gradients(case):
     )
     computed["theta_k itself, the adapted parameters"] = functools.cache(lambda: descend(p)[0][-1])
     known = {phrase: lambda r=r: r().mean(axis=0) for phrase, r in computed.items()}
+    if result == "Reptile":
+        known["theta - theta_k / alpha, without brackets"] = lambda: (
+            p.theta - (descend(p)[0][-1] / p.alpha).mean(axis=0)
+        )
     if len(p.batch[0]) > 1:
         first = itertools.islice(computed.items(), 6)
         known |= {f"{phrase} of the first task alone": lambda r=r: r()[0] for phrase, r in first}
@@ -960,6 +970,17 @@ def known_meta_gradients(case):
         known[f"{right} with the tasks in a chain: each starts where the one before it ended"] = (
             lambda: chain(p, lambda one, start: rows(one, result, start=start)).mean(axis=0)
         )
+        known[f"{right} with the median over the tasks for the mean"] = lambda: np.median(
+            computed[right](), axis=0
+        )
+        if result == "rates":
+            known[f"{right} with v and g averaged over the tasks before they are multiplied"] = (
+                lambda: rows(p, result, pair=averaged).mean(axis=0)
+            )
+        elif result == "first-order MAML":
+            known[f"{right} with the query gradients at the mean of the tasks' theta_k"] = lambda: (
+                outer(p, descend(p)[0][-1].mean(axis=0)).mean(axis=0)
+            )
         known[f"{right} with the points of all tasks as those of one task"] = lambda: rows(
             pooled(p), result
         ).mean(axis=0)
@@ -1063,7 +1084,9 @@ LAYER_CURVATURES = {
     "2 s - 1 for 1 - 2 s: the sign of s''": lambda z, s, ds, b: 2 * ds - z * b * ds * (1 - 2 * s),
     "1 - 2 s missing in s''": lambda z, s, ds, b: 2 * ds + z * b * ds,
     "beta missing in s' and s'', in f''": lambda z, s, ds, b: 2 * ds / b + z * ds / b * (1 - 2 * s),
-    "one beta for beta squared in s''": lambda z, s, ds, b: 2 * ds / b + z * ds * (1 - 2 * s),
+    "one beta missing in all of f'', in s' and in s''": lambda z, s, ds, b: (
+        2 * ds / b + z * ds * (1 - 2 * s)
+    ),
     "s'' for f''": lambda z, s, ds, b: b * ds * (1 - 2 * s),
     "0 for f''": lambda z, s, ds, b: 0 * z,
     "the second derivative with respect to beta for f''": lambda z, s, ds, b: (
@@ -1164,61 +1187,71 @@ def head(
     return first @ u.T - n["C F u w^T"] * C_Fu * (F @ u) @ v.T
 
 
-HEAD = {
-    "A taken for a constant": {"factors": {"C F w u^T": 0.0, "C F u w^T": 0.0}},
-    "c forgotten in A": {"in_A": 0.0},
-    "c forgotten in F^T C y": {"in_y": 0.0},
-    "c forgotten in front of both terms": {"outside": (0.0, 0.0, 0.0)},
-    "c forgotten before y - F w": {"outside": (0.0, 0.0, 1.0)},
-    "c before y alone, in C y - F w": {"outside": (1.0, 0.0, 1.0)},
-    "c before y alone": {"outside": (1.0, 0.0, 0.0)},
-    "c forgotten before F u w^T": {"outside": (1.0, 1.0, 0.0)},
-    "c forgotten everywhere": {"c_of": np.ones_like},
-    "the mean of c for c": {"c_of": lambda c: np.full_like(c, c.mean())},
-    "c divided by its sum": {"c_of": lambda c: c / c.sum()},
-    "c divided by its mean": {"c_of": lambda c: c / c.mean()},
-    "1 / c for c": {"c_of": lambda c: 1 / c},
-    "c squared in A": {"in_A": 2.0},
-    "c squared in F^T C y": {"in_y": 2.0},
-    "c squared in front of both terms": {"outside": (2.0, 2.0, 2.0)},
-    "the root of c for c everywhere": {"c_of": np.sqrt},
-    "c squared everywhere": {"c_of": np.square},
-    "lam squared in A": {"lam_by": lambda lam, K: lam},
-    "1 / lam for lam in A": {"lam_by": lambda lam, K: 1 / lam**2},
-    "lam times the number of support points in A": {"lam_by": lambda lam, K: K},
-    "lam divided by the number of support points in A": {"lam_by": lambda lam, K: 1 / K},
-    "lam doubled in A": {"lam_by": 2.0},
-    "lam halved in A": {"lam_by": 0.5},
-    "c forgotten in A for u alone": {"in_A_of_u": 0.0},
-    "c forgotten in A for w alone": {"in_A": 0.0, "in_A_of_u": 1.0},
-    "lam forgotten in A": {"lam_by": 0.0},
-    "lam forgotten in A for u alone": {"lam_of_u": 0.0},
-    "lam added to every entry of A, not to its diagonal": {
-        "eye": lambda size: np.ones((size,) * 2)
-    },
-    "the support points in place of the query points in g": {"on_support": True},
-    "F_q^T F_q for F^T C F in A": {"of_query": True},
-    "1 / A, entry by entry, for A^-1": {"solve": lambda A, b: (1 / A) @ b},
-    "A itself for A^-1": {"solve": lambda A, b: A @ b},
-    "the diagonal of A alone": {"solve": lambda A, b: b / np.diag(A)[:, None]},
-    "a minus before lam in A": {"lam_by": -1.0},
-    "y_q forgotten in the residual": {"of_y_q": 0.0},
-    "F_q w + y_q, a plus for the minus": {"of_y_q": -1.0},
-    "A^-1 twice in u": {"A_once": 2},
-    "u = F_q^T g, without A^-1": {"A_once": 0},
-    "w = F^T C y, without A^-1": {"w_before": True},
-    "u and w exchanged": {"swap": True},
-    "a mean over the points alone in g": {"mean": len},
-    "c squared before y - F w": {"outside": (2.0, 2.0, 1.0)},
-    "c squared before F u w^T": {"outside": (1.0, 1.0, 2.0)},
-    "c squared before y alone": {"outside": (2.0, 1.0, 1.0)},
-    "c squared before F w alone": {"outside": (1.0, 2.0, 1.0)},
-    "a sum in the place of the mean in g": {"mean": lambda y_q: 1},
-} | {
-    f"the term {term} {words}": {"factors": {term: factor}}
-    for term in HEAD_TERMS
-    for factor, words in FACTORS.items()
-}
+HEAD = (
+    {
+        "A taken for a constant": {"factors": {"C F w u^T": 0.0, "C F u w^T": 0.0}},
+        "c forgotten in A": {"in_A": 0.0},
+        "c forgotten in F^T C y": {"in_y": 0.0},
+        "c forgotten in front of both terms": {"outside": (0.0, 0.0, 0.0)},
+        "c forgotten before y - F w": {"outside": (0.0, 0.0, 1.0)},
+        "c before y alone, in C y - F w": {"outside": (1.0, 0.0, 1.0)},
+        "c before y alone": {"outside": (1.0, 0.0, 0.0)},
+        "c forgotten before F u w^T": {"outside": (1.0, 1.0, 0.0)},
+        "c forgotten everywhere": {"c_of": np.ones_like},
+        "the mean of c for c": {"c_of": lambda c: np.full_like(c, c.mean())},
+        "c divided by its sum": {"c_of": lambda c: c / c.sum()},
+        "c divided by its mean": {"c_of": lambda c: c / c.mean()},
+        "1 / c for c": {"c_of": lambda c: 1 / c},
+        "c squared in A": {"in_A": 2.0},
+        "c squared in F^T C y": {"in_y": 2.0},
+        "c squared in front of both terms": {"outside": (2.0, 2.0, 2.0)},
+        "the root of c in front of both terms: that is the gradient in sqrt(c) F": {
+            "outside": (0.5, 0.5, 0.5)
+        },
+        "the root of c for c everywhere": {"c_of": np.sqrt},
+        "c squared everywhere": {"c_of": np.square},
+        "lam squared in A": {"lam_by": lambda lam, K: lam},
+        "1 / lam for lam in A": {"lam_by": lambda lam, K: 1 / lam**2},
+        "lam times the number of support points in A": {"lam_by": lambda lam, K: K},
+        "lam divided by the number of support points in A": {"lam_by": lambda lam, K: 1 / K},
+        "lam doubled in A": {"lam_by": 2.0},
+        "lam halved in A": {"lam_by": 0.5},
+        "c forgotten in A for u alone": {"in_A_of_u": 0.0},
+        "c forgotten in A for w alone": {"in_A": 0.0, "in_A_of_u": 1.0},
+        "lam forgotten in A": {"lam_by": 0.0},
+        "lam forgotten in A for u alone": {"lam_of_u": 0.0},
+        "lam added to every entry of A, not to its diagonal": {
+            "eye": lambda size: np.ones((size,) * 2)
+        },
+        "the support points in place of the query points in g": {"on_support": True},
+        "F_q^T F_q for F^T C F in A": {"of_query": True},
+        "1 / A, entry by entry, for A^-1": {"solve": lambda A, b: (1 / A) @ b},
+        "A itself for A^-1": {"solve": lambda A, b: A @ b},
+        "the diagonal of A alone": {"solve": lambda A, b: b / np.diag(A)[:, None]},
+        "a minus before lam in A": {"lam_by": -1.0},
+        "y_q forgotten in the residual": {"of_y_q": 0.0},
+        "F_q w + y_q, a plus for the minus": {"of_y_q": -1.0},
+        "A^-1 twice in u": {"A_once": 2},
+        "u = F_q^T g, without A^-1": {"A_once": 0},
+        "w = F^T C y, without A^-1": {"w_before": True},
+        "u and w exchanged": {"swap": True},
+        "a mean over the points alone in g": {"mean": len},
+        "c squared before y - F w": {"outside": (2.0, 2.0, 1.0)},
+        "c squared before F u w^T": {"outside": (1.0, 1.0, 2.0)},
+        "c squared before y alone": {"outside": (2.0, 1.0, 1.0)},
+        "c squared before F w alone": {"outside": (1.0, 2.0, 1.0)},
+        "a sum in the place of the mean in g": {"mean": lambda y_q: 1},
+    }
+    | {
+        f"the term {term} {words}": {"factors": {term: factor}}
+        for term in HEAD_TERMS
+        for factor, words in FACTORS.items()
+    }
+    | {
+        f"the term C (y - F w) u^T {words}": {"factors": {"C y u^T": factor, "C F w u^T": factor}}
+        for factor, words in FACTORS.items()
+    }
+)
 
 
 OF_HEADS = tuple(
