@@ -343,7 +343,7 @@ asked what the second does, so look there: at $λ$ after the first step, for the
 task, 5 points.
 
 A *dose* should tell whether $α λ$ is the cause: the first step stays as it was, and the second is
-taken at several rates $η$ (`beta` in the code, β in the figure), on the same tasks and places.
+taken at several rates $η$, on the same tasks and places.
 *Predict, then look.* If $η λ$ is all that counts, what do the curves for several $η$ look like? And
 where does the loss begin to rise for a network with kinks instead of a parabola?
 """
@@ -362,10 +362,10 @@ def curvature(theta, x, y):
 
 def second_step(theta, alpha, x, y, doses):
     """Return, for one network, λ of each task after one step at α and after two, and whether a
-    second step at each of the rates β raises the support loss: (2 + doses, T)."""
+    second step at each of the rates η raises the support loss: (2 + doses, T)."""
     once, twice = (adapt(model, theta, x, y, alpha, steps) for steps in (1, 2))
     loss, grad = model.loss_and_grad(once, x, y)
-    raised = [model.loss(once - np.float32(beta) * grad, x, y) > loss for beta in doses]
+    raised = [model.loss(once - np.float32(eta) * grad, x, y) > loss for eta in doses]
     return np.array([curvature(once, x, y), curvature(twice, x, y), *raised])
 
 
@@ -395,21 +395,21 @@ def share_by_dose(dose, raised, edges=EDGES, least=10):
 
 
 shares = {
-    f"β = {beta}, trained at {alpha}": np.array([
-        share_by_dose(beta * network[0], network[2 + i] > 0) for network in measured[name]
+    f"η = {eta}, trained at {alpha}": np.array([
+        share_by_dose(eta * network[0], network[2 + i] > 0) for network in measured[name]
     ])
     for name, (alpha, doses) in DOSES.items()
-    for i, beta in enumerate(doses)
+    for i, eta in enumerate(doses)
 }  # fmt: skip
 pooled = [
-    (beta * measured[name][:, 0], measured[name][:, 2 + i] > 0)
+    (eta * measured[name][:, 0], measured[name][:, 2 + i] > 0)
     for name, (_, doses) in DOSES.items()
-    for i, beta in enumerate(doses)
+    for i, eta in enumerate(doses)
 ]
 
 
 def shares_between(low, high):
-    """Return the lowest and the highest share of raised losses, over the pairs of α and β."""
+    """Return the lowest and the highest share of raised losses, over the pairs of α and η."""
     found = [share_by_dose(*pair, edges=(low, high), least=30)[0] for pair in pooled]
     found = [share for share in found if np.isfinite(share)] or [np.nan]
     return min(found), max(found)
@@ -418,22 +418,22 @@ def shares_between(low, high):
 (_, below), (beyond, beyond_most), (far, far_most) = (
     shares_between(*ends) for ends in ((0, 1.9), (2, 3), (4, np.inf))
 )
-print("\nShare of second steps that raise the support loss, by beta lambda (5 points):")
+print("\nShare of second steps that raise the support loss, by eta lambda (5 points):")
 print(f"{'':32s}" + "".join(f"{f'{a:g}-{b:g}':>9s}" for a, b in zip(EDGES, EDGES[1:])))
 for name, by_network in shares.items():
     cells = (f"{s:9.0%}" if np.isfinite(s) else f"{'-':>9s}" for s in by_network.mean(axis=0))
-    print(f"  {name.replace('β', 'beta'):30s}" + "".join(cells))
+    print(f"  {name.replace('η', 'eta'):30s}" + "".join(cells))
 lesson.save(
     figures.plot_bands(
         MIDDLES,
         shares,
         "Second steps that raise the support loss, 5 points",
-        "β λ, the rate times the curvature after the first step",
+        "η λ, the rate times the curvature after the first step",
         "share of tasks",
         top=1,
     ),  # fmt: skip
     "dose",
-    f"Below beta lambda = 1.9 the second step raises the support loss on at most {below:.1%} "
+    f"Below eta lambda = 1.9 the second step raises the support loss on at most {below:.1%} "
     f"of the tasks, from 2 to 3 on {beyond:.0%} to {beyond_most:.0%}, above 4 on "
     f"{far:.0%} to {far_most:.0%}, for {len(pooled)} pairs of a network and a rate.",
 )
@@ -747,10 +747,10 @@ lesson.expect("alpha lambda above 2: share for 0.01, 5 points", above["MAML, tex
 lower = "alpha lambda above 2: share that is lower after the next step"
 lesson.expect(lower, flatter, 0.5, 0.95)
 lesson.expect("curvature at alpha 0.001, over that at 0.01", ratio, 4, 10)
-lesson.expect("beta lambda below 1.9: share raised, at most", below, 0, 0.03)
-lesson.expect("beta lambda from 2 to 3: share raised, at least", beyond, 0.04, 0.4)
-lesson.expect("beta lambda from 2 to 3: share raised, at most", beyond_most, 0.25, 0.75)
-lesson.expect("beta lambda above 4: share raised, at least", far, 0.3, 0.9)
+lesson.expect("eta lambda below 1.9: share raised, at most", below, 0, 0.03)
+lesson.expect("eta lambda from 2 to 3: share raised, at least", beyond, 0.04, 0.4)
+lesson.expect("eta lambda from 2 to 3: share raised, at most", beyond_most, 0.25, 0.75)
+lesson.expect("eta lambda above 4: share raised, at least", far, 0.3, 0.9)
 lesson.expect("at 0.01: descents diverged", uncapped[3], 0, 60)
 lesson.expect("capped at 0.01: descents diverged", capped[3], 0, 1)
 lesson.expect("capped at 0.01: mean loss", capped[0], 0.3, 0.5)

@@ -9,6 +9,7 @@ from test_exercises import EACH, solution
 from wrong_answers import FRESH, LISTED, OWN, PARTLY, TABLES, WRONG
 
 from tinymeta.course import diagnosis, grading, mistakes
+from tinymeta.course.mistakes import backward, head, hvp, layer, tasks
 from tinymeta.course.problems import EXERCISES
 
 QUICK = ("08_own_layer", "09_solve_the_head")  # whose cases cost nothing
@@ -200,9 +201,7 @@ def test_a_name_has_to_fit_all_cases_that_are_wrong():
     assert phrase not in grading.explain(cases, mixed)
     partly = [[one if i == 0 else case.truth] for i, (case, one) in enumerate(zip(cases, known))]
     says = grading.explain(cases, partly)
-    assert says.startswith(
-        f"where it is wrong, this is {phrase}; right with 2, 5, 6 outputs, wrong"
-    )
+    assert says.startswith(f"where it is wrong, this is {phrase}; wrong in 1 of 8 cases: tanh, ")
 
 
 def test_a_multiple_of_a_mistake_is_no_name_if_the_mistake_would_show_where_all_is_right():
@@ -229,9 +228,9 @@ def test_zeros_are_said_to_be_everywhere_only_if_they_are():
 
 def test_two_mistakes_at_once_are_named_in_exercise_1():
     def both(case):
-        return mistakes.gradient(
+        return backward.gradient(
             *case.arguments,
-            slope=mistakes.SLOPES["f(z) in place of the slope f'(z)"],
+            slope=backward.SLOPES["f(z) in place of the slope f'(z)"],
             bias=lambda delta: delta.mean(axis=0),
         )
 
@@ -325,9 +324,9 @@ def explain_two(name, change):
 
 def test_of_what_gradients_a_result_is_the_sum_is_said():
     def change(case):
-        p = mistakes.problem_of(case)
-        t = mistakes.descend(p)[0]
-        more = 0.5 * mistakes.outer(p, t[-1]) + 3 * mistakes.outer(p, t[0])
+        p = tasks.problem_of(case)
+        t = tasks.descend(p)[0]
+        more = 0.5 * tasks.outer(p, t[-1]) + 3 * tasks.outer(p, t[0])
         return case.truth + more.mean(axis=0)
 
     says = explain_two("05_reptile", change)
@@ -339,7 +338,7 @@ def test_of_what_gradients_a_result_is_the_sum_is_said():
 
 def test_a_sum_that_is_another_one_in_another_case_is_none():
     cases = [cases_of("05_reptile", 1)[i] for i in (1, 2, 0)]  # of 2, 5 and 1 steps
-    parts = [[*mistakes.bases(case)][0] for case in cases]
+    parts = [[*tasks.bases(case)][0] for case in cases]
     leaked = [part["Reptile"] + 2 * part["the query gradient at theta_k"] for part in parts]
     other = [part["Reptile"] + 2 * part["theta"] for part in parts]
     said = diagnosis.combination([], [*zip(cases, leaked)])
@@ -376,7 +375,7 @@ def test_of_no_few_gradients_nothing_is_said():
 
 def test_by_what_the_second_order_term_alone_is_off_is_said():
     def change(case):
-        query = mistakes.rows(mistakes.problem_of(case), "first-order MAML").mean(axis=0)
+        query = tasks.rows(tasks.problem_of(case), "first-order MAML").mean(axis=0)
         return query + len(case.arguments[2][0]) * (case.truth - query)
 
     assert explain_two("03_maml", change).startswith(
@@ -386,9 +385,9 @@ def test_by_what_the_second_order_term_alone_is_off_is_said():
 
 def test_a_second_order_term_is_looked_for_where_there_is_one():
     case, without_steps = (cases_of("03_maml", 1)[i] for i in (0, 3))
-    query = mistakes.rows(mistakes.problem_of(case), "first-order MAML").mean(axis=0)
+    query = tasks.rows(tasks.problem_of(case), "first-order MAML").mean(axis=0)
     got = query - 3 * (case.truth - query)
-    nothing = mistakes.rows(mistakes.problem_of(without_steps), "first-order MAML").mean(axis=0)
+    nothing = tasks.rows(tasks.problem_of(without_steps), "first-order MAML").mean(axis=0)
     pairs = [(case, got), (without_steps._replace(truth=nothing), nothing)]
     says = "this is MAML but for its second-order term: its sign is wrong and it is 3 times what"
     assert diagnosis.second_order_part([], pairs).startswith(says)
@@ -422,7 +421,7 @@ MIX = "of one task alone this is {}, but not of 5 together: they mix, or not all
 )
 def test_what_an_answer_is_of_each_task_alone_is_not_called_unknown(factors, of_mean, says):
     case = cases_of("05_reptile", 1)[1]
-    right = mistakes.rows(mistakes.problem_of(case), "Reptile")
+    right = tasks.rows(tasks.problem_of(case), "Reptile")
     alone = right * np.reshape(factors, (-1, 1))
     got = alone.mean(axis=0) if of_mean == 1.0 else np.cos(np.arange(len(case.truth)))
     assert grading.explain([case], [[got, *alone]]) == says
@@ -431,7 +430,7 @@ def test_what_an_answer_is_of_each_task_alone_is_not_called_unknown(factors, of_
 def of_each_task(index):
     """Return a case of exercise 5 with several tasks, and Reptile of each of them."""
     case = cases_of("05_reptile", 1)[index]
-    return case, [*mistakes.rows(mistakes.problem_of(case), "Reptile")]
+    return case, [*tasks.rows(tasks.problem_of(case), "Reptile")]
 
 
 def test_how_often_each_task_counts_is_said():
@@ -501,9 +500,9 @@ def located(name, change):
     def changed(case):
         got, model = case.truth.copy(), case.arguments[0]
         pairs = model.unpack(got)
-        for layer, pair in enumerate(pairs):
+        for number, pair in enumerate(pairs):
             for kind, part in zip("Wb", pair):
-                part[...] = change(layer, kind, part, len(pairs))
+                part[...] = change(number, kind, part, len(pairs))
         return got
 
     return explain(name, changed)
@@ -588,7 +587,7 @@ def test_where_an_activation_is_wrong_is_said():
 def test_of_what_a_wrong_derivative_of_an_activation_is_made_is_said():
     def change(case):
         z, beta = case.arguments
-        got, s = case.truth.copy(), mistakes.sigmoid_of(beta * z)
+        got, s = case.truth.copy(), layer.sigmoid_of(beta * z)
         got[1] = 3 * s - z * z * beta * s * (1 - s)
         return got
 
@@ -604,23 +603,23 @@ def test_of_what_a_wrong_derivative_of_an_activation_is_made_is_said():
         pytest.param(
             "02_hvp",
             "with the term h V missing, and the term Rh W missing",
-            lambda *a: mistakes.product(*a, factors={"h V": 0.0, "Rh W": 0.0}),
+            lambda *a: hvp.product(*a, factors={"h V": 0.0, "Rh W": 0.0}),
             marks=pytest.mark.slow,
         ),
         (
             "02_hvp",
             "with the term Vb missing at l = 1",
-            lambda *a: mistakes.product(*a, factors={("Vb", "l = 1"): 0.0}),
+            lambda *a: hvp.product(*a, factors={("Vb", "l = 1"): 0.0}),
         ),
         (
             "01_backward",
             "with the slope f'(z) missing, at l = 0",
-            lambda *a: mistakes.gradient(*a, slope=lambda f, z, h: 1.0, at="l = 0"),
+            lambda *a: backward.gradient(*a, slope=lambda f, z, h: 1.0, at="l = 0"),
         ),
         (
             "09_solve_the_head",
             "with c forgotten in A, and lam squared in A",
-            lambda *a: mistakes.head(*a, in_A=0.0, lam_by=lambda lam, K: lam),
+            lambda *a: head.head(*a, in_A=0.0, lam_by=lambda lam, K: lam),
         ),
     ],
 )
@@ -638,7 +637,7 @@ def test_where_an_inverse_is_made_of_rounding_the_other_cases_are_looked_at():
         )
 
     assert noise_there(lambda one: one.truth).startswith(diagnosis.UNKNOWN)
-    says = noise_there(lambda one: mistakes.head(*one.arguments, lam_by=0.0))
+    says = noise_there(lambda one: head.head(*one.arguments, lam_by=0.0))
     assert says == (
         "with as many points as features or more, this is the gradient in F with lam forgotten in A"
     )
@@ -647,7 +646,7 @@ def test_where_an_inverse_is_made_of_rounding_the_other_cases_are_looked_at():
 def test_of_which_terms_a_gradient_through_the_head_is_made_is_said():
     def change(case):
         parts = {"C y u^T": 1.0, "C F w u^T": 3.0, "C F u w^T": -2.0}
-        return mistakes.head(*case.arguments, factors=parts)
+        return head.head(*case.arguments, factors=parts)
 
     assert explain("09_solve_the_head", change) == (
         "it is C y u^T, -3 times C F w u^T, 2 times C F u w^T; C y u^T, -1 times C F w u^T and -1 "
@@ -657,7 +656,7 @@ def test_of_which_terms_a_gradient_through_the_head_is_made_is_said():
 
 def test_three_parts_of_a_gradient_through_the_head_are_found_only_if_all_cases_have_the_same():
     cases = cases_of("09_solve_the_head")[1:3]
-    parts = [mistakes.parts_of_heads(case) for case in cases]
+    parts = [head.parts_of_heads(case) for case in cases]
     two = [2 * p["F u u^T"] - p["C C y w^T"] for p in parts]
     says = diagnosis.three_parts([], [*zip(cases, two)])
     assert says.startswith("it is 2 times F u u^T, -1 times C C y w^T; ")

@@ -16,7 +16,8 @@ from wrong_answers import SOLUTIONS, WRONG
 
 import tinymeta as tm
 from tinymeta import checks, mlp
-from tinymeta.course import fence, grading, mistakes
+from tinymeta.course import fence, grading
+from tinymeta.course.mistakes import tasks
 from tinymeta.course.problems import EXERCISES
 from tinymeta.extras import autopsy, ridge, variants
 
@@ -309,8 +310,8 @@ CHEATS = [
     ("04_first_order_maml", "fomaml_grad", lambda *a: tm.fomaml_grad(*a)[1]),
     ("05_reptile", "reptile_grad", lambda *a: tm.reptile_grad(*a)[1]),
     ("06_meta_sgd", "MetaSGDModel", lambda m, *a: variants.MetaSGDModel(m)),
-    ("06_meta_sgd", "descend", lambda m, t, r, b, k: mistakes.descend(
-        mistakes.Problem(m, t, b, r, k))),
+    ("06_meta_sgd", "descend", lambda m, t, r, b, k: tasks.descend(
+        tasks.Problem(m, t, b, r, k))),
     ("03_maml", "examine", lambda *a: autopsy.examine(early, *a)),
     ("09_solve_the_head", "head_gradients", lambda F, y, c, lam, *q: ridge.head_gradients(
         F, q[0], y, q[1], lam)),

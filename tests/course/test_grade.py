@@ -107,7 +107,7 @@ def test_what_came_before_the_end_counts_and_the_end_is_told():
     assert judge(ONE, *right[:3], stopped="stopped after 20 s") == (3, 8, "stopped after 20 s")
     zeros = npy(np.zeros_like(grade.cases_of(ONE)[0][0].truth))
     points, _, message = judge(ONE, zeros, *right[1:3], stopped="stopped after 20 s")
-    assert points == 2 and message.startswith("every entry is 0")
+    assert points == 2 and message.startswith("where it is wrong, every entry is 0")
     assert message.endswith("; stopped after 20 s")
     assert judge(ONE) == (0, 8, "it ended before it had returned a result")
     assert judge(ONE, *right, stopped="it crashed")[:2] == (8, 8)

@@ -11,8 +11,22 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 
-from tinymeta.course.style import BLACK, BLUE, GREEN, METHODS, ORANGE, PINK
+from tinymeta.course.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    INK,
+    METHODS,
+    ORANGE,
+    PINK,
+    label_ends,
+    new_figure,
+    plot_line,
+    save,
+    use,
+)  # fmt: skip
 
 COLOURS = {"black": BLACK, "blue": BLUE, "orange": ORANGE, "green": GREEN, "pink": PINK}
 WHITE, GREY = "#FFFFFF", "#666666"  # grey is the colour of labels such as "true sine"
@@ -104,13 +118,34 @@ def test_a_line_has_a_contrast_of_at_least_3_on_white(name):
     assert contrast(COLOURS[name]) >= 3  # pink is the closest, 3.06
 
 
-def test_labels_have_the_contrast_of_large_type_and_three_of_small_type():
-    """Check labels, which have the colours of their lines: black, blue and grey reach 4.5; orange,
-    green and pink are above 3, enough for the large type of slides. In small type their place at
-    the end of the line helps."""
-    ratios = {name: contrast(colour) for name, colour in {**COLOURS, "grey": GREY}.items()}
-    assert all(ratio >= 3 for ratio in ratios.values())
-    assert {name for name, ratio in ratios.items() if ratio >= 4.5} == {"black", "blue", "grey"}
+def test_text_in_a_curves_colour_has_the_contrast_of_small_type():
+    """Black, blue and grey have it; orange, green and pink have a darker one for text."""
+    colours = {**COLOURS, "grey": GREY}
+    ratios = {name: contrast(INK.get(colour, colour)) for name, colour in colours.items()}
+    assert all(ratio >= 4.5 for ratio in ratios.values())
+    assert all(contrast(colour) < 4.5 for colour in INK)
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_text_is_nearest_to_the_colour_of_its_own_curve(eyes):
+    for colour, dark in INK.items():
+        nearest = min(COLOURS.values(), key=lambda one: distance(one, dark, eyes))
+        assert nearest == colour
+
+
+def test_a_saved_figure_has_its_text_in_the_darker_colours(tmp_path):
+    figure, ax = new_figure()
+    label_ends(ax, [plot_line(ax, np.arange(3), np.arange(3.0), "Reptile", **METHODS["Reptile"])])
+    title = ax.set_title("black", color="0.1")
+    for file_format in ("png", "svg"):
+        with rc_context():
+            use(slides=None if file_format == "png" else file_format)
+            save(figure, tmp_path / f"figure.{file_format}")
+            use()
+        (label,) = ax.texts
+        assert (label.get_color(), ax.lines[0].get_color()) == (INK[GREEN], GREEN)
+        assert title.get_color() == "0.1"
+        label.set_color(GREEN)
 
 
 def test_contrast_agrees_with_the_guidelines_examples():

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..checks import block_errors, relative_error
 from . import mistakes
+from .mistakes import head, layer, tasks
 
 TOLERANCE = 1e-8  # the largest relative error between a result and a known mistake
 ROUNDED = 1e-4  # below it, an answer is right but for its precision
@@ -66,7 +67,8 @@ def explain(cases, results, bound):
             wrong.append((case, got, alone))
     what = [name(right, wrong)] if wrong else []
     if failed:
-        what = [words for words in what if not words.startswith((UNKNOWN, EVERY_LAYER[:20]))]
+        vague = (UNKNOWN, EVERY_LAYER[:20], *(["wrong in"] if len(failed) >= len(wrong) else []))
+        what = [words for words in what if not words.startswith(vague)]
         case, why = failed[0]
         if why.endswith("nan or infinite"):
             got = next(got for one, (got, *_) in zip(cases, results) if one is case)
@@ -129,7 +131,19 @@ def roughly_right(right, wrong):
     """Return the same where an answer is nothing that is known, and off by less than a hundredth
     in every case."""
     errors = [error_of(case, got) for case, got, *_ in wrong]
-    return nearly_right(errors) if max(errors) < ROUGH else None
+    if max(errors) < ROUGH:
+        return nearly_right(errors)
+    factors = [np.vdot(case.truth, got).real / (np.vdot(case.truth, case.truth).real or 1)
+               for case, got, *_ in wrong]  # fmt: skip
+    factor = np.mean(factors)
+    errors = [relative_error(got, factor * case.truth) for case, got, *_ in wrong]
+    if not max(errors) < ROUGH:
+        return None
+    digits = int(-np.log10(max(errors)))
+    return (
+        f"to about {digits} digits it is {factor:.2g} times what it should be: is it a difference "
+        "quotient, with another mistake?"
+    )
 
 
 # What it is: a known mistake, or a multiple of one
@@ -225,7 +239,7 @@ def rare_mistake(right, pairs):
     """Return the mistake in one layer, or the two at once, that an answer makes; or None."""
     exercise = pairs[0][0].exercise
     known_of = mistakes.RARE[exercise]
-    if exercise in mistakes.ANSWERS:  # two steps tell most mistakes apart, and are quick
+    if exercise in tasks.ANSWERS:  # two steps tell most mistakes apart, and are quick
         pairs = sorted(pairs, key=lambda pair: abs(pair[0].arguments[-1] - 2))
     return exactly(right, known_of, factors_of(pairs, known_of))
 
@@ -274,6 +288,8 @@ def describe_size(sizes, numbers):
     if same:
         rate = same[0].startswith("alpha")
         why = "once too often, or not divided by it?" if rate else "a sum for a mean?"
+        if same[0] == "alpha squared":
+            why = "multiplied by alpha where it is to be divided?"
         return f"it is multiplied by {' or '.join(same[:2])}: {why}"
     if over:
         why = ": a mean for a sum?" if over[0].startswith("the number") else ""
@@ -314,9 +330,7 @@ def new_theta(right, pairs):
     if not any(step.any() for _, step in steps):
         return "this is theta itself"
     exercise = pairs[0][0].exercise
-    wanted = dict.fromkeys(
-        (mistakes.ANSWERS[exercise][1], *dict(mistakes.ANSWERS.values()).values())
-    )
+    wanted = dict.fromkeys((tasks.ANSWERS[exercise][1], *dict(tasks.ANSWERS.values()).values()))
     found = factors_of(steps, mistakes.KNOWN[exercise], wanted)
     if not found:
         return None
@@ -330,8 +344,8 @@ def new_theta(right, pairs):
 
 def second_order_part(right, pairs):
     """Return by what the second-order term of MAML is off, if nothing else is; or None."""
-    problems = [mistakes.problem_of(case) for case, *_ in pairs]
-    query = [mistakes.rows(p, "first-order MAML").mean(axis=0) for p in problems]
+    problems = [tasks.problem_of(case) for case, *_ in pairs]
+    query = [tasks.rows(p, "first-order MAML").mean(axis=0) for p in problems]
     factors = [multiple(got - q, case.truth - q) for q, (case, got, *_) in zip(query, pairs)]
     if None in factors or np.isnan(factors).all():
         return None
@@ -342,7 +356,7 @@ def second_order_part(right, pairs):
 def combination(right, pairs):
     """Return of which vectors results are sums, or None if of no few, or of other ones in other
     cases; those of no step and one do not count where there are more, as many vectors are one."""
-    if pairs[0][0].exercise in mistakes.ANSWERS:
+    if pairs[0][0].exercise in tasks.ANSWERS:
         pairs = [pair for pair in pairs if pair[0].arguments[-1] > 1] or pairs
     sums = [sum_of(mistakes.BASES[case.exercise](case), got) for case, got, *_ in pairs]
     kinds = {one and re.sub(r"[-+.\de]+ times |_\d+", "", one) for one in sums}
@@ -396,11 +410,11 @@ def of_tasks(right, wrong):
             return None
         of_first = ", ".join(f"{factor:.4g}" for factor in factors[: len(alone)])
         return (
-            f"of each task alone this is a multiple of {mistakes.ANSWERS[case.exercise][1]}, "
+            f"of each task alone this is a multiple of {tasks.ANSWERS[case.exercise][1]}, "
             f"another one each time ({of_first}): is each divided by its own length, or weighted?"
         )
     if all(relative_error(one, single.truth) < TOLERANCE for single, one in singles):
-        what = f"this is {mistakes.ANSWERS[case.exercise][1]}"
+        what = f"this is {tasks.ANSWERS[case.exercise][1]}"
     else:
         what = known_mistake((), singles) or "this is something else"
     counts = [fitted(each, got) for _, got, each in several]
@@ -419,6 +433,8 @@ def same_numbers(right, pairs):
         return "every entry has the right size, and some have the wrong sign"
     if all(relative_error(np.sort(got), np.sort(truth)) < TOLERANCE for got, truth in flat):
         return "these are the right numbers, in another order"
+    if all(relative_error(got, np.cumsum(truth)) < TOLERANCE for got, truth in flat):
+        return "these are running sums of the right numbers: is something not set to 0 each time?"
     return None
 
 
@@ -431,11 +447,12 @@ def locate(right, pairs):
     same in every case."""
     is_gradient = pairs[0][0].exercise == "01_backward"
     letters = ("gW", "gb") if is_gradient else ("RgW", "Rgb")
-    found, factors, parts = [], [], ([], [])
+    found, factors, firsts, parts = [], [], [], ([], [])
     for case, got, *_ in pairs:
         model = case.arguments[0]
         wrong = np.array([*block_errors(model, got, case.truth).values()]) > TOLERANCE
         two = model.unpack(got)
+        firsts.append(two[0])
         mask = np.repeat(wrong, [part.size for pair in two for part in pair])
         found.append((case, wrong.reshape(-1, 2)))
         factors.append(multiple(got[mask], case.truth[mask]) if got[mask].any() else 0.0)
@@ -443,7 +460,9 @@ def locate(right, pairs):
             of_kind.extend(ours)
     case, wrong = min(found, key=lambda one: one[1].all())
     if wrong.all() and all(any(part.any() for part in of_kind) for of_kind in parts):
-        return EVERY_LAYER.format("delta" if is_gradient else "Rdelta")
+        ends = not any(part.any() for pair in firsts for part in pair)
+        early = "; that of l = 0 is 0: does the loop end too early?" if ends else ""
+        return EVERY_LAYER.format("delta" if is_gradient else "Rdelta") + early
     listed = {
         letter: f"{letter} of l = {', '.join(map(str, np.flatnonzero(wrong[:, kind])))}"
         for kind, letter in enumerate(letters)
@@ -500,19 +519,23 @@ def how(wrong, i):
         numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in wrong]
         return f": {describe_factor(factors, numbers)}"
     case, got = max(wrong, key=lambda pair: pair[1].size)
-    parts = sum_of([mistakes.bases_of_layers(case)], got)
+    parts = sum_of([layer.bases_of_layers(case)], got)
     if parts:
         return f": with s = 1 / (1 + exp(-beta z)), it is {parts} ({case.label})"
+    z = case.arguments[0]
     off = abs(got - case.truth[i]) > TOLERANCE * abs(case.truth[i]).max()
+    for side, there in {"<": z.real < 0, ">": z.real > 0}.items():
+        if not off.all() and np.array_equal(off, there):
+            return f" where z.real {side} 0, and nowhere else ({case.label})"
     if off.all():
         return ""
-    return f" at z = {', '.join(f'{z:g}' for z in case.arguments[0][off][:4])} ({case.label})"
+    return f" at z = {', '.join(f'{one:g}' for one in z[off][:4])} ({case.label})"
 
 
 def three_parts(right, pairs):
     """Return of which three parts at most, such as F w u^T, results of exercise 9 are the sum, the
     same of them in every case; or None."""
-    parts = [mistakes.parts_of_heads(case) for case, *_ in pairs]
+    parts = [head.parts_of_heads(case) for case, *_ in pairs]
     for few in itertools.chain(*(itertools.combinations(parts[0], n) for n in (1, 2, 3))):
         said = set()
         for (_, got, *_), found in zip(pairs, parts):
@@ -532,7 +555,7 @@ OF_TASKS = (
     known_mistake, new_theta, combination, rare_mistake, roughly_right, of_tasks, same_numbers,
 )  # fmt: skip
 ATTEMPTS = dict.fromkeys(("01_backward", "02_hvp"), OF_PASSES)
-ATTEMPTS |= dict.fromkeys(mistakes.ANSWERS, OF_TASKS)
+ATTEMPTS |= dict.fromkeys(tasks.ANSWERS, OF_TASKS)
 ATTEMPTS |= {
     "03_maml": (known_mistake, new_theta, second_order_part, *OF_TASKS[2:]),
     "08_own_layer": (known_mistake, rare_mistake, roughly_right, same_numbers, rows),

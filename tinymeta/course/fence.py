@@ -103,8 +103,8 @@ def functions_of(module):
 def out_of_reach(name):
     """Return the functions that an answer to the exercise `name` must not call."""
     modules = [meta, autopsy, ridge, variants]
-    graders = [f"tinymeta.course.{name}" for name in ("diagnosis", "mistakes", "problems")]
-    modules += [sys.modules[module] for module in graders if module in sys.modules]
+    graders = tuple(f"tinymeta.course.{name}" for name in ("diagnosis", "mistakes", "problems"))
+    modules += [module for name, module in [*sys.modules.items()] if name.startswith(graders)]
     functions = [f for module in modules for f in functions_of(module)]
     return {*functions, *OF_CHECKS, *(getattr(MLP, method) for method in WITHHELD.get(name, ()))}
 
@@ -186,27 +186,38 @@ def explain_exception(name, answer, error):
     where += f", where {', '.join(integers)}" if integers else ""
     words = "shape", "broadcast", "mismatch", "dimension", "size-1", "square"
     shapes = shapes_in(line, frame) if any(word in str(error) for word in words) else ""
-    likely = likely_cause(name, error, line, shapes, "".join(linecache.getlines(file)))
+    likely = likely_cause(name, error, line, shapes, "".join(linecache.getlines(file)), frame)
     return f"it stops with {type(error).__name__} in {where}: {error}{shapes}{likely}"
 
 
-def likely_cause(name, error, line, shapes, source):
+def likely_cause(name, error, line, shapes, source, frame):
     """Return a question on what may have stopped an answer, after its arrays' shapes; or ""."""
+    words = str(error)
     if isinstance(error, IndexError) and "len(batch)" in source:
         return ". Is it len(batch)? A batch is four arrays; len(batch.x_support) counts its tasks."
-    if isinstance(error, TypeError) and "slope[" in line and "NoneType" in str(error):
+    if isinstance(error, TypeError) and "slope[" in line and "NoneType" in words:
         return (
             ". tape.slope is there after backprop, and not for the last layer; "
             "model.activation_fn.slope(z) is there always."
         )
+    if "array of object" in words:
+        bare = [k for k, v in frame.f_locals.items() if inspect.isbuiltin(v) or inspect.ismethod(v)]
+        return f". {bare[0]} is a method: are its brackets missing?" if bare else ""
     if not shapes:
         return ""
     if isinstance(error, TypeError):
         return ". Does a function that takes one number get an array? Those of np take arrays."
-    if "expected shape" in str(error):  # of a method of the library
+    if words.startswith("y: expected shape") and ", as x is " in words:
+        return ". Are x and y of the same set? A batch is x, y, x_query, y_query, in this order."
+    if "expected shape" in words:  # of a method of the library
         return ". Are the arguments in their order: theta, x, y, v?"
-    if re.search(r"\(\d+,\)", shapes) and re.search(r"\(\d+, \d+\)", shapes):
+    if "must be square" in words:
+        return ". solve(A, b) is A^-1 b: are they in this order?"
+    met = {len(re.findall(r"\d+", one)) for one in re.findall(r"\([\d, ]+\)", words)}
+    if met == {1, 2}:
         return ". An array (n,) lies along the last axis; is a column, a[:, None], meant?"
+    if met == {2} and "eye(" in line:
+        return ". Has np.eye the size of the matrix beside it?"
     layers = ", or of another layer (l - 1, l + 1)" if name in WITHHELD else ""
     return f". Is something transposed{layers}?"
 

@@ -4,11 +4,11 @@ been learned? A person judges the rest."""
 import sys
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from .. import _validate
 from ..evaluation import adaptation_curve
 from . import notebook
+from .style import Figure
 
 NEW_TASKS, STEPS, WORDS = 200, 5, 80
 

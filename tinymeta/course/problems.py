@@ -33,11 +33,12 @@ class Case(NamedTuple):
 LOSSES = {"mse": "squared error", "cross_entropy": "cross-entropy"}
 
 
-def network(seed, depth, activation, criterion):
-    """Return a random generator, a model of `depth` layers with widths that all differ, and a theta
-    (P,)."""
+def network(seed, depth, activation, criterion, square=False):
+    """Return a random generator, a model of `depth` layers with widths that all differ, or whose
+    second one is as wide as the first, and a theta (P,)."""
     rng = np.random.default_rng([7, *seed])
     widths = rng.permutation([2, 3, 4, 5, 6]).tolist()[: depth + 1]
+    widths[2] = widths[1] if square else widths[2]
     model = MLP(widths, activation, criterion)
     return rng, model, 2 * model.init(rng)  # out of tanh's linear middle, where f'' is nearly 0
 
@@ -48,9 +49,9 @@ def targets(rng, model, *shape):
     return np.eye(model.sizes[-1])[y.argmax(-1)] if model.criterion == "cross_entropy" else y
 
 
-def problem(seed, activation="tanh", criterion="mse", tasks=None, depth=None):
+def problem(seed, activation="tanh", criterion="mse", tasks=None, depth=None, square=False):
     """Return a model, a theta (P,) and a TaskBatch of random data; seed is a sequence of ints."""
-    rng, model, theta = network(seed, depth or 3 + seed[0] % 2, activation, criterion)
+    rng, model, theta = network(seed, depth or 3 + seed[0] % 2, activation, criterion, square)
     shots, query = rng.permutation([7, 8, 9])[:2].tolist()
     shape = tasks or int(rng.integers(4, 6)), shots + query
     x, y = rng.standard_normal((*shape, model.sizes[0])), targets(rng, model, *shape)
@@ -66,7 +67,8 @@ def network_cases(seed):
     """Yield (label, arguments of exercise 1) for each activation and loss."""
     for i, (activation, criterion) in enumerate(NETWORKS):
         depth = 3 - (i + seed) % 2 + (i == 2)  # the first has three layers, on an even seed
-        model, theta, (x, y, *_) = problem((seed, i), activation, criterion, 1, depth)
+        square = i == 5  # in one network W fits where W^T belongs
+        model, theta, (x, y, *_) = problem((seed, i), activation, criterion, 1, depth, square)
         label = f"{activation}, {LOSSES[criterion]}, {depth} layers, {count(y.shape[-1], 'output')}"
         yield label, (model, theta, x[0], y[0])
 

@@ -23,14 +23,17 @@ if "ipykernel" not in sys.modules and os.environ.get("MPLBACKEND", "").startswit
 
 import numpy as np
 from matplotlib import cycler, rc_context, rcParams
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from . import png
 
 # Okabe & Ito (2008)
 BLACK, BLUE, ORANGE, GREEN, PINK = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 GREY = "#666666"
+INK = {ORANGE: "#C35600", GREEN: "#008852", PINK: "#9C6484"}  # the same for text: 4.5 on white
 DASH_DOTS = (0, (5, 1.5, 1, 1.5, 1, 1.5))
 CYCLE = cycler(
     color=[BLUE, ORANGE, GREEN, PINK, BLACK], linestyle=["-", "--", "-.", DASH_DOTS, ":"]
@@ -110,8 +113,15 @@ class ShownFigure(Figure):
         return as_png(self)
 
 
+def ink(figure):
+    """Give texts in the colour of a curve the darker one that has enough contrast on white."""
+    for text in figure.findobj(Text):
+        text.set_color(INK.get(to_hex(text.get_color()).upper(), text.get_color()))
+
+
 def as_png(figure):
     """Return the bytes of a figure's PNG file."""
+    ink(figure)
     with io.BytesIO() as file:
         figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
         file.seek(0)
@@ -149,6 +159,7 @@ def save(figure, path, name="", sentence=""):
     if kind == "png":
         data = as_png(figure)
     else:
+        ink(figure)
         figure.savefig(file, format=kind, metadata=NO_DATE[kind])
         data = file.getvalue()
     if kind == "svg":
@@ -173,6 +184,7 @@ def save_animation(figure, draw, frames, path):
     from matplotlib.animation import PillowWriter
 
     writer = PillowWriter(fps=8)
+    ink(figure)
     figure.draw_without_rendering()  # computes the layout, once for all pictures
     figure.set_layout_engine("none")
     with writer.saving(figure, path, dpi=75):
