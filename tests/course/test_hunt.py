@@ -399,6 +399,17 @@ def test_the_largest_input_is_an_input():
     assert hunt.as_input(largest) == {**hunt.INPUT, **largest, "sizes": (10,) * 5}
 
 
+@pytest.mark.parametrize("name", hunt.RANGES)
+def test_the_ends_of_a_range_are_in_it_and_their_neighbours_are_not(name):
+    least, most = {
+        "n_tasks": (1, 5), "shots": (1, 10), "query": (1, 10), "inner_steps": (0, 8)
+    }[name]  # fmt: skip
+    assert [hunt.as_input({name: number})[name] for number in (least, most)] == [least, most]
+    for outside in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=f"^{name}: expected "):
+            hunt.as_input({name: outside})
+
+
 def test_a_message_is_short():
     answer = ("f''", {"compare": "x" * 10_000}, 0.1)
     assert len(hunt.judge({"A": answer})["A"][2]) == 400
