@@ -1642,7 +1642,8 @@ def known_numbers():
             number = number_of(diagnosis.computed(compute))
             if np.isfinite(number):  # W in the place of W^T fits in one network alone
                 lines.append(f"{name} | {phrase} | {number:.6e}")
-        rare = list(mistakes.RARE[name](cases[{"01_backward": 2, "02_hvp": 2, "09_solve_the_head": 0}.get(name, 1)]).items())
+        deep = cases[2] if name in ("01_backward", "02_hvp") else case
+        rare = [*mistakes.RARE[name](deep).items()]
         numbers = np.array([number_of(diagnosis.computed(compute)) for _, compute in rare[::7]])
         numbers = numbers[np.isfinite(numbers)]
         bounded = (numbers / (1 + abs(numbers))).sum()  # what diverges does not hide the others
