@@ -3,6 +3,8 @@ wrong ones are told what is wrong."""
 
 import ast
 import copy
+import inspect
+import linecache
 import pickle
 import re
 import runpy
@@ -381,6 +383,73 @@ BAD = {  # what an answer does: what is said
 def test_an_answer_that_is_no_answer_gets_a_clear_line(name, says):
     error, said = grading.judge(BAD[says], next(EXERCISES[name].cases(1)))
     assert not error < 1e-10 and says in said
+
+
+def crashed(name, body):
+    """Return what is said of an answer to an exercise with this body, where it stops."""
+    case = next(EXERCISES[name].cases(1))
+    arguments = ", ".join(inspect.signature(solution(name)[EXERCISES[name].answer]).parameters)
+    source = f"import numpy as np\ndef answer({arguments}):\n" + textwrap.indent(body, "    ")
+    linecache.cache["crash.py"] = len(source), None, source.splitlines(keepends=True), "crash.py"
+    values = {}
+    exec(compile(source, "crash.py", "exec"), values)
+    return grading.judge(values["answer"], case)[1]
+
+
+ORDER = "Are the arguments in their order: theta, x, y, v?"
+LAYERS = "Is something transposed, or of another layer (l - 1, l + 1)?"
+CRASHES = [  # exercise, what the answer does, the end of what is said
+    ("03_maml", "x, y, *_ = next(zip(*batch))\nv = 2 * theta\nmodel.hvp(theta, v, x, y)", ORDER),
+    ("03_maml", "x, y, *_ = next(zip(*batch))\nmodel.grad(theta, y, x)", ORDER),
+    (
+        "03_maml",
+        "x, *_ = next(zip(*batch))\nmodel.predict(theta, x[:, 0])",
+        "a column of points is x[:, None]; there theta (63,), x[:, 0] (7,)",
+    ),
+    (
+        "03_maml",
+        "x, xq, y, yq = next(zip(*batch))\nmodel.grad(theta, x, y)",
+        "Are x and y of the same set? A batch is x, y, x_query, y_query, in this order.",
+    ),
+    (
+        "03_maml",
+        "start = theta.copy\nmodel.grad(start, *batch[:2])",
+        "start is a method: are its brackets missing?",
+    ),
+    (
+        "03_maml",
+        "for t in range(len(batch)):\n    batch.x_query[t + 9]",
+        "Is it len(batch)? A batch is four arrays; len(batch.x_support) counts its tasks.",
+    ),
+    ("03_maml", "steps = [len(batch)]\nsteps[inner_steps]", "list index out of range"),
+    (
+        "01_backward",
+        "tape = model.forward(theta, x)\ntape.slope[0] * 2",
+        "model.activation_fn.slope(z) is there always.",
+    ),
+    ("01_backward", "x @ x", f"there x (9, 5). {LAYERS}"),
+    ("01_backward", "x[:, 0] * x", "is a column, a[:, None], meant?"),
+    ("01_backward", "x[:, 0] += theta", LAYERS),
+    (
+        "09_solve_the_head",
+        "F.T @ F + np.eye(len(F))",
+        "Has np.eye the size of the matrix beside it?",
+    ),
+    ("09_solve_the_head", "np.linalg.solve(F, F.T)", "A^-1 b: are they in this order?"),
+    ("09_solve_the_head", "np.linalg.inv(F)", "there F (6, 4). Is something transposed?"),
+    (
+        "09_solve_the_head",
+        "w, w2 = F[0], F[1]\nF @ w2[1:]",
+        "there F (6, 4), w2[1:] (3,). Is something transposed?",
+    ),
+    ("08_own_layer", "import math\nmath.exp(z + np.ones(2))", "Those of np take arrays."),
+    ("08_own_layer", "_ = 0\nk = 3\n1 / _", "where k = 3: division by zero"),
+]
+
+
+@pytest.mark.parametrize("name, body, says", CRASHES)
+def test_where_an_answer_stops_a_question_is_asked_that_fits(name, body, says):
+    assert crashed(name, body).endswith(says)
 
 
 def test_of_zeros_nothing_else_is_said():

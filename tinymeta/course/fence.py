@@ -193,7 +193,7 @@ def explain_exception(name, answer, error):
 def likely_cause(name, error, line, shapes, source, frame):
     """Return a question on what may have stopped an answer, after its arrays' shapes; or ""."""
     words = str(error)
-    if isinstance(error, IndexError) and "len(batch)" in source:
+    if isinstance(error, IndexError) and "for axis 0" in words and "len(batch)" in source:
         return ". Is it len(batch)? A batch is four arrays; len(batch.x_support) counts its tasks."
     if isinstance(error, TypeError) and "slope[" in line and "NoneType" in words:
         return (
@@ -209,9 +209,15 @@ def likely_cause(name, error, line, shapes, source, frame):
         return ". Does a function that takes one number get an array? Those of np take arrays."
     if words.startswith("y: expected shape") and ", as x is " in words:
         return ". Are x and y of the same set? A batch is x, y, x_query, y_query, in this order."
-    if "expected shape" in words:  # of a method of the library
-        return ". Are the arguments in their order: theta, x, y, v?"
-    if "must be square" in words:
+    if "expected shape" in words:  # of a method of the library, which may ask for a column itself
+        got = re.search(r"got (\([\d, ]+\))", words)
+        alone = got and shapes.count(got[1]) == 1
+        return (
+            ""
+            if "column" in words and alone
+            else ". Are the arguments in their order: theta, x, y, v?"
+        )
+    if "must be square" in words and "solve(" in line:
         return ". solve(A, b) is A^-1 b: are they in this order?"
     met = {len(re.findall(r"\d+", one)) for one in re.findall(r"\([\d, ]+\)", words)}
     if met == {1, 2}:
