@@ -378,8 +378,9 @@ EXERCISES = {
         "features_grad",
         head_cases,
         (
-            "As in lesson 12: call A = F^T C F + lam I, (D, D), so that A w = F^T C y. Let F "
-            "change by dF, and write down what becomes of both sides; c, y and lam do not move.",
+            "Start from A w = F^T C y, with A = F^T C F + lam I: no inverse needs to be "
+            "differentiated. Let F change by dF, and write down what becomes of both sides; c, y "
+            "and lam do not move.",
             "dA w + A dw = dF^T C y, with dA = dF^T C F + F^T C dF. Solve for dw. Then dL = the "
             "sum over all entries of g_w dw, with g_w = F_q^T g and g the loss's gradient with "
             "respect to the outputs F_q w, a mean over points and outputs.",
