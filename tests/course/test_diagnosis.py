@@ -257,6 +257,7 @@ FACTORS = {  # factors in two cases with 5 and 4 points, rates 0.1 and 0.2: what
         0.5,
     ): "it is 0.5 times what it should be: by the 2 that a square leaves in its derivative?",
     (0.5, 0.4): "it is divided by 10 where the number of points belongs",
+    (4.5, 3.6): "it is divided by 1.111 where the number of points belongs",
     (10, 8): "it is multiplied by the number of points, and by 2",
     (0.4, 0.5): "it is 2 times as large, and divided by the number of points",
     (7, 11): "it is 7, 11 times what it should be",
@@ -278,7 +279,7 @@ def test_a_factor_is_put_into_words(factors):
 def test_a_factor_may_be_the_ratio_of_two_numbers():
     numbers = [{"the query points": q, "the support points": k} for q, k in ((7, 9), (8, 7))]
     assert diagnosis.describe_factor([7 / 9, 8 / 7], numbers) == (
-        "it is multiplied by the query points, and divided by the support points"
+        "it is divided by the support points where a division by the query points belongs"
     )
     says = explain("09_solve_the_head", lambda case: case.truth / np.linalg.norm(case.truth))
     assert says == "it is divided by its length"
@@ -312,6 +313,19 @@ def test_a_difference_quotient_is_told_from_a_mistake(error, digits):
         f"it is right to about {digits} digits, but not to rounding: is it a difference quotient, "
         "or in float32?"
     )
+
+
+def test_a_rough_answer_with_a_factor_is_told_so():
+    rng = np.random.default_rng(0)
+
+    def rough(case):
+        return -2.5 * case.truth * (1 + 3e-3 * rng.choice([-1, 1], case.truth.shape))
+
+    assert explain("02_hvp", rough) == (
+        "to about 2 digits it is -2.5 times what it should be: is it a difference quotient, with "
+        "another mistake?"
+    )
+    assert "digits" not in explain("02_hvp", lambda case: case.truth + abs(case.truth) ** 0.3)
 
 
 # Sums of other gradients, new thetas, and tasks that mix: of two steps and of none
@@ -481,6 +495,10 @@ def test_where_a_task_alone_has_no_result_nothing_is_said_of_it():
 def test_the_right_numbers_in_another_order_or_with_other_signs_are_recognised():
     says = explain("01_backward", lambda case: case.truth[::-1])
     assert says == "these are the right numbers, in another order"
+    says = explain(
+        "09_solve_the_head", lambda case: np.cumsum(case.truth).reshape(case.truth.shape)
+    )
+    assert says.startswith("these are running sums of the right numbers: is something not set to 0")
     says = explain("01_backward", lambda case: abs(case.truth))
     assert says == "every entry has the right size, and some have the wrong sign"
     two = cases_of("01_backward")[:2]
@@ -582,6 +600,13 @@ def test_where_an_activation_is_wrong_is_said():
         lambda case: case.truth + np.cos(np.arange(case.truth.size)).reshape(case.truth.shape),
     )
     assert says == "f is wrong, f' is wrong, f'' is wrong"
+
+
+def test_where_beta_is_not_1_one_may_be_missing():
+    says = explain(
+        "08_own_layer", lambda case: case.truth + (case.arguments[1] != 1) * abs(case.truth) ** 0.3
+    )
+    assert "f'' is wrong, where beta is not 1: is one missing, or one too many?; right with" in says
 
 
 def test_of_what_a_wrong_derivative_of_an_activation_is_made_is_said():
@@ -716,6 +741,8 @@ def test_results_that_are_none_are_reported_with_the_case():
         (np.zeros((2, 3)), "it returns an array of shape (2, 3), expected (6, 4)"),
         (1j * np.zeros((6, 4)), "it returns complex numbers (6, 4), expected real ones, of shape "
          "(6, 4)"),
+        (np.array(1.5), "it returns an array of shape (), expected (6, 4); does a mean or a sum "
+         "lack its axis?"),
         (np.full((6, 4), np.inf), "24 of its 24 numbers are nan or infinite"),
         (np.zeros((6, 4)), "every entry is 0"),
         ("it returns None", "it returns None"),

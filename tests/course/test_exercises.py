@@ -172,6 +172,16 @@ def test_nothing_that_is_written_in_is_right_in_every_case():
     assert len(pairs) == 8
 
 
+@pytest.mark.parametrize("seed", [1, 2, 26])  # of the last two, some networks had dead layers
+def test_no_part_of_a_gradient_is_zero_and_one_W_is_square(seed):
+    squares = 0
+    for case in EXERCISES["01_backward"].cases(seed):
+        pairs = case.arguments[0].unpack(case.truth)
+        assert all(part.any() for pair in pairs for part in pair), case.label
+        squares += sum(W.shape[0] == W.shape[1] for W, _ in pairs[1:])
+    assert squares == 1
+
+
 def test_related_arguments_are_each_task_alone_and_none_of_a_single_one():
     related = {len(case.arguments[2].x_support): len(case.related)
                for case in EXERCISES["03_maml"].cases(1)}  # fmt: skip
@@ -443,6 +453,21 @@ CRASHES = [  # exercise, what the answer does, the end of what is said
         "there F (6, 4), w2[1:] (3,). Is something transposed?",
     ),
     ("08_own_layer", "import math\nmath.exp(z + np.ones(2))", "Those of np take arrays."),
+    (
+        "03_maml",
+        "for x, y in zip(*batch):\n    pass",
+        "zip(*batch) gives one task at a time: x, y, x_query, y_query.",
+    ),
+    (
+        "08_own_layer",
+        "if np.append(z, z) > 0:\n    return z",
+        "np.where(condition, a, b) chooses entry by entry.",
+    ),
+    (
+        "01_backward",
+        "x @ x[:, :2]",
+        f"matmul: size 9 is different from 5; there x (9, 5), x[:, :2] (9, 2). {LAYERS}",
+    ),
     ("08_own_layer", "_ = 0\nk = 3\n1 / _", "where k = 3: division by zero"),
 ]
 
@@ -470,6 +495,18 @@ def test_writing_into_an_argument_is_noticed(name):
 
     says = grading.judge(writing, next(EXERCISES[name].cases(1)))[1]
     assert says.startswith("it writes into its argument ")
+
+
+def test_the_line_that_writes_into_an_argument_is_named():
+    says = crashed(
+        "05_reptile", "start = theta\nfor _ in range(2):\n    start -= 0.1\nreturn start"
+    )
+    assert says == (
+        "it writes into its argument theta, which others use too, in line 5, `start -= 0.1`; did "
+        "you mean a copy (`a = a - b` for `a -= b`)?"
+    )
+    once = "if not hasattr(model, 'was'):\n    model.was = theta[...] = 1\nreturn theta"
+    assert "others use too; did you" in crashed("05_reptile", once)
 
 
 def test_a_shared_batch_is_looked_at_as_well():
@@ -539,6 +576,20 @@ def test_an_answer_may_be_off_by_rounding_alone(error, right):
 
     says = grading.judge(nearly, next(EXERCISES["05_reptile"].cases(1)))[1]
     assert (says == "") is right
+
+
+@pytest.mark.parametrize("cut", [7, 10, 20])
+def test_a_limit_of_swish_that_is_taken_too_early_is_rejected(cut):
+    def early(z, beta):
+        limits = np.zeros((3, *z.shape), complex)
+        limits[:2] = np.where(z.real > 0, [z, 1 + 0 * z], 0)
+        far = abs(beta * z.real) > cut
+        found = np.where(far, limits, solution("08_own_layer")["swish"](z, beta))
+        return found if z.dtype.kind == "c" else found.real
+
+    for seed in (0, 1, 2):
+        errors = [grading.judge(early, case)[0] for case in EXERCISES["08_own_layer"].cases(seed)]
+        assert max(errors) > 1e-9
 
 
 def test_what_is_small_in_the_whole_is_looked_at_in_exercise_8():

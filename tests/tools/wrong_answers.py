@@ -1233,7 +1233,7 @@ FRESH = {
             "        for _ in range(inner_steps):\n"
             "            v = v - inner_lr * v\n"
             "        each.append(v)",
-            "v itself in place of H v",
+            "v - alpha v left over from the way back",
         ),
         Slip(
             "adapted = theta stands before the loop over the tasks",

@@ -31,7 +31,8 @@ def no_result(got, truth):
     if got.dtype.kind == "c" != truth.dtype.kind:
         return f"it returns complex numbers {got.shape}, expected real ones, of shape {shape}"
     if got.shape != shape:
-        return f"it returns an array of shape {got.shape}, expected {shape}"
+        axis = "" if got.ndim else "; does a mean or a sum lack its axis?"
+        return f"it returns an array of shape {got.shape}, expected {shape}{axis}"
     if not np.isfinite(got).all():
         return f"{np.sum(~np.isfinite(got))} of its {got.size} numbers are nan or infinite"
     return ""
@@ -316,7 +317,7 @@ def describe_size(sizes, numbers):
             return f"it is {sizes[0] * n[0]:.4g} times as large, and divided by {phrase}"
     for times, over in itertools.permutations(columns, 2):
         if abs(sizes * columns[over] / columns[times] - 1).max() < TOLERANCE:
-            return f"it is multiplied by {times}, and divided by {over}"
+            return f"it is divided by {over} where a division by {times} belongs"
     listed = ", ".join(f"{size:.4g}" for size in sizes[:4])
     return f"it is {listed}{', ...' * (len(sizes) > 4)} times what it should be"
 
@@ -506,6 +507,8 @@ def rows(right, pairs):
         said.append(
             "where z is complex: do abs, .real, conj or np.maximum lose its imaginary part?"
         )
+    if right and {case.arguments[1] == 1 for case in right} == {True}:
+        said.append("where beta is not 1: is one missing, or one too many?")
     return ", ".join(said)
 
 

@@ -161,22 +161,45 @@ def run(name, answer, arguments):
     names = getattr(getattr(answer, "__code__", None), "co_varnames", ())
     for i, (before, after) in enumerate(zip(arguments, given)):
         if not is_unchanged(before, after):
-            name = names[i] if i < len(names) else f"number {i + 1}"
+            which = names[i] if i < len(names) else f"number {i + 1}"
             return (
-                f"it writes into its argument {name}, which others use too; did you mean a copy "
-                "(`a = a - b` for `a -= b`)?"
+                f"it writes into its argument {which}, which others use too"
+                f"{where_written(name, answer, given)}; did you mean a copy (`a = a - b` for "
+                "`a -= b`)?"
             )
     return array
+
+
+def where_written(name, answer, given):
+    """Return ", in line ..." of the first write into an argument, by a run in which they cannot be
+    written; "" if it does not show."""
+    for argument in given:
+        for array in argument if isinstance(argument, tuple) else (argument,):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+    try:
+        with np.errstate(all="ignore"), up(name):
+            answer(*given)
+    except (Exception, SystemExit) as error:
+        if "read-only" in str(error):
+            _, number, line = place(answer, error)
+            return f", in line {number}, `{line}`" if line else f", in line {number}"
+    return ""
+
+
+def place(answer, error):
+    """Return the frame, the number and the text of the line of the student's file at which the
+    answer stopped."""
+    source = getattr(getattr(answer, "__code__", None), "co_filename", None)
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]
+    return frame, number, linecache.getline(frame.f_code.co_filename, number).strip()
 
 
 def explain_exception(name, answer, error):
     """Return the line of the student's file at which the answer to the exercise `name` stopped, the
     error, and what was there: whole numbers (which layer was it?) and the shapes of arrays."""
-    source = getattr(getattr(answer, "__code__", None), "co_filename", None)
-    frames = [*traceback.walk_tb(error.__traceback__)]
-    frame, number = ([f for f in frames if f[0].f_code.co_filename == source] or frames)[-1]
-    file = frame.f_code.co_filename
-    line = linecache.getline(file, number).strip()
+    frame, number, line = place(answer, error)
     where = f"line {number}, `{line}`" if line else f"line {number}"
     if WRITING in str(error):
         return f"it cannot be called here, in {where}: {error}"
@@ -186,13 +209,14 @@ def explain_exception(name, answer, error):
     where += f", where {', '.join(integers)}" if integers else ""
     words = "shape", "broadcast", "mismatch", "dimension", "size-1", "square"
     shapes = shapes_in(line, frame) if any(word in str(error) for word in words) else ""
-    likely = likely_cause(name, error, line, shapes, "".join(linecache.getlines(file)), frame)
-    return f"it stops with {type(error).__name__} in {where}: {error}{shapes}{likely}"
+    likely = likely_cause(name, error, line, shapes, frame)
+    says = re.sub(r"^matmul: .*\((size .*)\)$", r"matmul: \1", str(error))
+    return f"it stops with {type(error).__name__} in {where}: {says}{shapes}{likely}"
 
 
-def likely_cause(name, error, line, shapes, source, frame):
+def likely_cause(name, error, line, shapes, frame):
     """Return a question on what may have stopped an answer, after its arrays' shapes; or ""."""
-    words = str(error)
+    words, source = str(error), "".join(linecache.getlines(frame.f_code.co_filename))
     if isinstance(error, IndexError) and "for axis 0" in words and "len(batch)" in source:
         return ". Is it len(batch)? A batch is four arrays; len(batch.x_support) counts its tasks."
     if isinstance(error, TypeError) and "slope[" in line and "NoneType" in words:
@@ -200,6 +224,10 @@ def likely_cause(name, error, line, shapes, source, frame):
             ". tape.slope is there after backprop, and not for the last layer; "
             "model.activation_fn.slope(z) is there always."
         )
+    if "to unpack" in words and "batch" in line:
+        return ". zip(*batch) gives one task at a time: x, y, x_query, y_query."
+    if "truth value of an array" in words:
+        return ". np.where(condition, a, b) chooses entry by entry."
     if "array of object" in words:
         bare = [k for k, v in frame.f_locals.items() if inspect.isbuiltin(v) or inspect.ismethod(v)]
         return f". {bare[0]} is a method: are its brackets missing?" if bare else ""

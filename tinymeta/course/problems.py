@@ -68,7 +68,13 @@ def network_cases(seed):
     for i, (activation, criterion) in enumerate(NETWORKS):
         depth = 3 - (i + seed) % 2 + (i == 2)  # the first has three layers, on an even seed
         square = i == 5  # in one network W fits where W^T belongs
-        model, theta, (x, y, *_) = problem((seed, i), activation, criterion, 1, depth, square)
+        for again in itertools.count():  # until in each layer some ReLU is not 0
+            data = problem(
+                (seed, i, *[again] * (again > 0)), activation, criterion, 1, depth, square
+            )
+            model, theta, (x, y, *_) = data
+            if all(h.any() for h in model.forward(theta, x[0]).inputs):
+                break
         label = f"{activation}, {LOSSES[criterion]}, {depth} layers, {count(y.shape[-1], 'output')}"
         yield label, (model, theta, x[0], y[0])
 
@@ -212,10 +218,11 @@ def layer_cases(seed):
         "a layer's z": 2 * rng.standard_normal((7, 4)),
         # the nearest pole is at pi i / beta
         "complex z": rng.standard_normal((3, 2, 5)) + 0.6j * rng.uniform(-1, 1, (3, 2, 5)),
+        "z up to 30": np.array([-30.0, -15.0, -9.0, -5.0, -2.0, 2.0, 5.0, 9.0, 15.0, 30.0]),
         "large z": np.array([-3000.0, -40.0, 0.0, 0.3, 40.0, 3000.0]),
     }
     one, other = rng.permutation([0.4, 0.7, 1.3, 1.7]).tolist()[:2]
-    betas = one, other, one, other  # each with one that more than one kind has
+    betas = one, other, one, one, other  # each with one that more than one kind has
     kinds = [*zip(kinds.items(), betas), (("a layer's z", kinds["a layer's z"]), 1.0)]
     for (kind, z), beta in kinds:
         truth = with_derivatives(lambda z, beta=beta: swish(z, beta), z, 1 / beta)

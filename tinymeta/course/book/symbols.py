@@ -108,7 +108,7 @@ LESSONS = {
     "09": {
         "b": "phase",
         "α": "alpha TEXT RELEASED",
-        "η": "beta doses",
+        "η": "eta doses",
         "λ": "lam lam_after curvature",
     },
     "10": {

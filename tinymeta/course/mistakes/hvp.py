@@ -42,6 +42,9 @@ STARTS = {  # Rdelta at the output, of the loss, the output, y, delta there and 
     "Rdelta at the output divided by the number of points once more": (
         lambda L, z, y, delta, R: L.hvp(z, y, R) / len(y)
     ),
+    "2 Rout / K for Rdelta at the output, as with one output": lambda L, z, y, delta, R: (
+        2 * R / len(y)
+    ),
     "Rdelta at the output taken twice": lambda L, z, y, delta, R: 2 * L.hvp(z, y, R),
     "Rdelta at the output halved": lambda L, z, y, delta, R: L.hvp(z, y, R) / 2,
     "the output in place of Rout in the loss's second derivative": lambda L, z, y, delta, R: L.hvp(
@@ -77,18 +80,14 @@ CURVATURES = {  # of an activation f, of its z and of h = f(z)
         f.slope(z) * (1 - f.slope(z))
     ),
     "f'(z) in place of f''(z)": lambda f, z, h: f.slope(z),
-    "f'(z) once too often in the term f''(z) Rz (delta W^T)": lambda f, z, h: (
-        f.curvature(z) * f.slope(z)
-    ),
+    "one f'(z) too many in the term f''(z) Rz (delta W^T): is Rh there for Rz, or the delta of the "
+    "layer before for delta W^T?": lambda f, z, h: f.curvature(z) * f.slope(z),
     "f''(h) in place of f''(z)": lambda f, z, h: f.curvature(h),
     "f'' squared in place of f''": lambda f, z, h: f.curvature(z) ** 2,
     "sigmoid's f'' in every network": lambda f, z, h: h * (1 - h) * (1 - 2 * h),
 }
 BENDS = {  # delta W^T, Rz and Rh of the layer before, its delta and its z: f'' times ...
-    "delta of the layer before, which has its f'(z) already, in place of delta W^T in the term "
-    "f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, z: Rz * delta,
     "f''(z) (delta W^T) without its Rz": lambda back, Rz, Rh, delta, z: back,
-    "Rh in place of Rz in the term f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, z: Rh * back,
     "z in place of Rz in the term f''(z) Rz (delta W^T)": lambda back, Rz, Rh, delta, z: z * back,
     "f''(z) Rz without its delta W^T": lambda back, Rz, Rh, delta, z: Rz,
 }

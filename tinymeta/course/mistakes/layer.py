@@ -90,6 +90,14 @@ def known_layers(case, mistakes=one_each):
     """Return the known results of exercise 8."""
     z, beta = case.arguments
     known = mistakes("(f, f', f'')", functools.partial(layer, z, beta), OF_LAYERS)
+    for where, curvature in {
+        "s' = beta s (1 - s)": "one beta missing in all of f'', in s' and in s''",
+        "s' and in s''": "beta missing in s' and s'', in f''",
+    }.items():
+        known[f"(f, f', f'') with the beta missing in {where}"] = lambda curvature=curvature: layer(
+            z, beta, slope=LAYER_SLOPES["beta missing in s', in f'"],
+            curvature=LAYER_CURVATURES[curvature],
+        )  # fmt: skip
     known["(f, f', f'') of exp(beta z) in place of exp(-beta z)"] = lambda: layer(z, -beta)
     known["(f, f', f'') with beta missing in the exponent alone"] = lambda: layer(
         z, beta, s_of=lambda bz: sigmoid_of(bz / beta)

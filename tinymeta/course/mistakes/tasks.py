@@ -228,7 +228,7 @@ OUTER = {
 BACK = {
     "every Hessian at theta, the start": dict(at="start"),
     "each Hessian one step late, at theta_s+1": dict(at="late"),
-    "every Hessian at theta_k, the end": dict(at="end"),
+    "every Hessian at theta_k, the end (does `-=` change what a list holds?)": dict(at="end"),
     "the steps taken back in the wrong order, first step first": dict(order=lambda s: s[::-1]),
     "the first step's Jacobian alone": dict(order=lambda s: s[-1:]),
     "the last step's Jacobian alone": dict(order=lambda s: s[:1]),
@@ -304,7 +304,7 @@ OF_STEPS = {  # of Reptile: which gradients are summed
     ],
 }  # fmt: skip
 OF_RATES = {  # of the gradient in alpha: pairs (v, g) from vs and gs, the last step's first
-    "v one step off: propagated back before it is multiplied by g": lambda v, g, t, p: zip(
+    "v one step off: taken back before it meets g (exchange the lines?)": lambda v, g, t, p: zip(
         v[1:], g
     ),
     "every v equal to q, which is first order": lambda v, g, t, p: ((v[0], one) for one in g),
@@ -411,6 +411,32 @@ def forward_in_one_vector(p):
     return outer(p, thetas[-1]) * d
 
 
+def forward_in_columns(p):
+    """Return q J, where J <- J - diag(g) - (H J) alpha has the rates along its columns."""
+    thetas, grads = descend(p)
+    q, found = outer(p, thetas[-1]), []
+    for task, one in enumerate(p.batch.split_tasks(1)):
+        J, eye = np.zeros((len(p.theta),) * 2), np.eye(len(p.theta))
+        for theta, g in zip(thetas, grads):
+            H = p.model.hvp(theta[task], one.x_support[0], one.y_support[0], eye)
+            J = J - np.diag(g[task]) - p.alpha * (H @ J)
+        found.append(q[task] @ J)
+    return np.stack(found)
+
+
+def one_rate_each_step(p):
+    """Return a vector of 0 with -v g in entry s, the gradient in the rate alpha[s] of step s."""
+    thetas, grads = [p.theta + np.zeros((len(p.batch[0]), 1))], []
+    for s in range(p.steps):
+        grads.append(p.model.grad(thetas[-1], *p.points("support")))
+        thetas.append(thetas[-1] - p.alpha[s] * grads[-1])
+    v, found = outer(p, thetas[-1]), np.zeros_like(thetas[0])
+    for s in reversed(range(p.steps)):
+        found[:, s] = -(v * grads[s]).sum(axis=-1)
+        v = v - p.alpha[s] * p.model.hvp(thetas[s], *p.points("support"), v)
+    return found
+
+
 def averaged(vs, gs, thetas, p):  # noqa: ARG001
     """Return the pairs (v, g), last step first, each the mean over the tasks."""
     return [(v.mean(axis=0), g.mean(axis=0)) for v, g in zip(vs, gs)]
@@ -454,6 +480,10 @@ def of_each_task(p, result, right):
     if result == "first-order MAML":  # of which a part is left
         for phrase, back in BACK.items():
             words = f"MAML, its second order not deleted, with {phrase}"
+            if phrase == "v itself in place of H v":
+                words = (
+                    f"{right} with v - alpha v left over from the way back, which goes as a whole"
+                )
             found[words] = functools.partial(rows, p, "MAML", back=back)
     for phrase, on, at in (
         ("the query gradient before adaptation", "query", 0),
@@ -464,6 +494,10 @@ def of_each_task(p, result, right):
     if result == "rates":
         words = f"{right} with one vector forward for a Jacobian, d <- d - g - alpha H d"
         found[words] = lambda: forward_in_one_vector(p)
+        words = f"{right} with alpha along the wrong axis of a Jacobian: alpha[:, None] * (H J)"
+        found[words] = lambda: forward_in_columns(p)
+        words = f"{right} with alpha[s] for the rate of step s: alpha has one for each parameter"
+        found[words] = lambda: one_rate_each_step(p)
     if result == "Reptile":
         found["theta - theta_k / alpha, without brackets"] = lambda: (
             p.theta - descend(p)[0][-1] / p.alpha
