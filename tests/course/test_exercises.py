@@ -206,8 +206,14 @@ def test_a_solution_passes_on_any_problem(name, seed, capsys):
 
 
 @pytest.mark.slow
-def test_the_solution_of_exercise_10_has_everything(capsys):
-    assert grading.grade("10_own_tasks", solution("10_own_tasks"), [1]), capsys.readouterr().out
+def test_the_solution_of_exercise_10_has_everything_and_its_text_the_numbers_of_the_run(capsys):
+    values = solution("10_own_tasks")
+    assert grading.grade("10_own_tasks", values, [1]), capsys.readouterr().out
+    printed = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    numbers = [number for line in printed for number in re.findall(r"\d+\.\d+|\d+%", line)]
+    assert len(numbers) == 14 and set(numbers) <= set(
+        re.findall(r"\d+\.\d+|\d+%", values["EXPLANATION"])
+    )
 
 
 def complex_step(f, theta):

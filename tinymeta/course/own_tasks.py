@@ -117,13 +117,15 @@ def is_told(figure, explanation):
 def findings(make_tasks, train, plot, explanation, shots, inner_lr):
     """Yield (what is checked, whether it holds, a number or a reason) of a hand-in."""
     tasks, rng = make_tasks(), np.random.default_rng(0)
-    training, new = tasks if type(tasks) is tuple and len(tasks) == 2 else (tasks, tasks)
-    for one in (training, new) if tasks is not new else (new,):
+    two = isinstance(tasks, (tuple, list)) and len(tasks) == 2
+    training, new = tasks if two else (tasks, tasks)
+    for which, one in {"training: ": training, "held out: ": new}.items() if two else [("", new)]:
         if not hasattr(one, "sample"):
             got = f"it returns {type(one).__name__}"
-            yield "make_tasks returns what has a method sample", False, got
+            yield f"{which}make_tasks returns what has a method sample", False, got
             return
-        yield from are_tasks(one, shots)
+        for what, holds, number in are_tasks(one, shots):
+            yield which + what, holds, number
     learned = train(training, rng)
     if not (isinstance(learned, (tuple, list)) and len(learned) == 2):
         got = type(learned).__name__
