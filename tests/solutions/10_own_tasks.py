@@ -34,7 +34,7 @@ def plot(tasks, model, theta, rng):
         "random": adaptation_curve(model, model.init(rng), batch, INNER_LR, 5),
     }
     mean = np.mean((batch.y_query - batch.y_support.mean(axis=1, keepdims=True)) ** 2, axis=(1, 2))
-    figure = style.Figure(figsize=(5, 3))
+    figure = style.Figure(figsize=(5, 3), layout="constrained")
     axes = figure.subplots()
     for label, curve in curves.items():
         axes.semilogy(curve.mean(axis=-1), label=label)
