@@ -591,6 +591,14 @@ def test_where_an_activation_is_wrong_is_said():
         "where z is complex: do abs, .real, conj or np.maximum lose its imaginary part?; right"
         in says
     )
+    says = explain("08_own_layer", lambda case: case.truth + (case.arguments[0].real < 0))
+    assert says.startswith(
+        "f is wrong where z.real < 0, and nowhere else (complex z, beta 0.7), f' "
+    )
+    says = explain("08_own_layer", lambda case: case.truth + (case.arguments[0].real > 0))
+    assert says.startswith(
+        "f is wrong where z.real > 0, and nowhere else (complex z, beta 0.7), f' "
+    )
     says = explain("08_own_layer", lambda case: np.where(abs(case.truth) < 1e3, case.truth, 7.0))
     assert says.startswith(
         "f is wrong at z = 3000 (large z, beta 1.7), f' is right, f'' is right; "

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinymeta import MLP, FunctionTasks, TaskBatch
+from tinymeta import MLP, FunctionTasks, TaskBatch, adaptation_curve
 from tinymeta.course import own_tasks, style
 
 MODEL = MLP([1, 1])
@@ -104,6 +104,20 @@ def test_what_is_missing_is_said(parts, missing):
 def test_who_gives_back_no_pair_is_told_what_came():
     *_, last = own_tasks.findings(lambda: LINES, lambda *a: MODEL, None, TEXT, 5, 0.05)
     assert last == ("train returns a model and a theta", False, "it returns MLP")
+
+
+def test_the_theta_that_comes_back_must_be_the_models():
+    findings = own_tasks.findings(lambda: LINES, lambda *a: (MODEL, [1, 2, 3]), None, TEXT, 5, 0.05)
+    with pytest.raises(ValueError, match="^theta: expected "):
+        list(findings)
+
+
+def test_the_losses_before_and_after_are_those_of_the_adaptation_curve():
+    theta = np.array([2.5, 0.0])
+    batch = LINES.sample(np.random.default_rng(2), own_tasks.NEW_TASKS, 5, query=5)
+    curve = adaptation_curve(MODEL, theta, batch, 0.05, own_tasks.STEPS).mean(axis=-1)
+    (_, _, number), *_ = own_tasks.has_learned(LINES, MODEL, theta, 5, 0.05)
+    assert number == f"{curve[0]:.3g} -> {curve[-1]:.3g} at rate 0.05"
 
 
 def test_a_label_may_be_the_figures_or_that_of_a_neighbour_on_the_same_axis():

@@ -444,6 +444,11 @@ CRASHES = [  # exercise, what the answer does, the end of what is said
         "model.activation_fn.slope(z) is there always.",
     ),
     ("01_backward", "x @ x", f"there x (9, 5). {LAYERS}"),
+    (
+        "01_backward",
+        "a = b = c = d = e = f = x\na + b + c + d + e @ f",
+        f"there d (9, 5), e (9, 5), f (9, 5), c (9, 5), a (9, 5). {LAYERS}",
+    ),
     ("01_backward", "x[:, 0] * x", "is a column, a[:, None], meant?"),
     ("01_backward", "x[:, 0] += theta", LAYERS),
     (

@@ -39,6 +39,8 @@ EQUIVALENT = {  # (function or "", parts of the change or its line): why no test
     ("displace", "1 -> 2", "FINE - 1"): "the frame of a letter is empty",
     ("", "1 -> 2", "reshape("): "NumPy finds any negative length of a shape",
     ("choose", "1 -> 2"): "a deck laid out twice is drawn from once",
+    ("exercise_of", "0 -> -1"): "all cases are of one exercise",
+    ("rare_mistake", "- 2 -> pair[0].arguments[-1] + 2"): "the order of the cases is for speed",
     ("", "FINE = 14, 40"): "a setting, which the tests read",
     ("", "REACH = "): "a setting, which the tests read",
     ("", "frozen"): "a precaution",

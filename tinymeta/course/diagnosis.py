@@ -99,24 +99,29 @@ def name(right, wrong):
     not, (case, result, results on its related arguments)."""
     errors = [error_of(case, got) for case, got, _ in wrong]
     if not any(got.any() for _, got, _ in wrong):
-        return ("where it is wrong, " if right else "") + nothing_written(wrong[0][0])
+        return ("where it is wrong, " if right else "") + nothing_written(exercise_of(wrong))
     if max(errors) < ROUNDED:
         return nearly_right(errors)
-    for attempt in ATTEMPTS[wrong[0][0].exercise]:
+    for attempt in ATTEMPTS[exercise_of(wrong)]:
         found = attempt(right, wrong)
         if found:
             return found
     return UNKNOWN
 
 
-def nothing_written(case):
+def exercise_of(pairs):
+    """Return the exercise to which cases belong, with their results."""
+    return pairs[0][0].exercise
+
+
+def nothing_written(exercise):
     """Return what is said of zeros."""
-    if case.exercise in ("01_backward", "02_hvp"):
+    if exercise in ("01_backward", "02_hvp"):
         return (
             "every entry is 0: nothing has been written into the views (`gW[...] = a` writes, "
             "`gW = a` only gives the name to something else)"
         )
-    if case.exercise == "05_reptile":
+    if exercise == "05_reptile":
         return "every entry is 0: is theta itself moved by the descent, so that no way is left?"
     return "every entry is 0"
 
@@ -212,7 +217,7 @@ def exactly(right, known_of, found):
 
 def known_mistake(right, pairs):
     """Return the known mistake that an answer makes, or None."""
-    exercise = pairs[0][0].exercise
+    exercise = exercise_of(pairs)
     known_of = mistakes.KNOWN[exercise]
     found = factors_of(pairs, known_of)
     said = exactly(right, known_of, found)
@@ -238,7 +243,7 @@ def numbers_of(case):
 
 def rare_mistake(right, pairs):
     """Return the mistake in one layer, or the two at once, that an answer makes; or None."""
-    exercise = pairs[0][0].exercise
+    exercise = exercise_of(pairs)
     known_of = mistakes.RARE[exercise]
     if exercise in tasks.ANSWERS:  # two steps tell most mistakes apart, and are quick
         pairs = sorted(pairs, key=lambda pair: abs(pair[0].arguments[-1] - 2))
@@ -330,7 +335,7 @@ def new_theta(right, pairs):
     steps = [(case, case.arguments[1] - got) for case, got, *_ in pairs]
     if not any(step.any() for _, step in steps):
         return "this is theta itself"
-    exercise = pairs[0][0].exercise
+    exercise = exercise_of(pairs)
     wanted = dict.fromkeys((tasks.ANSWERS[exercise][1], *dict(tasks.ANSWERS.values()).values()))
     found = factors_of(steps, mistakes.KNOWN[exercise], wanted)
     if not found:
@@ -357,7 +362,7 @@ def second_order_part(right, pairs):
 def combination(right, pairs):
     """Return of which vectors results are sums, or None if of no few, or of other ones in other
     cases; those of no step and one do not count where there are more, as many vectors are one."""
-    if pairs[0][0].exercise in tasks.ANSWERS:
+    if exercise_of(pairs) in tasks.ANSWERS:
         pairs = [pair for pair in pairs if pair[0].arguments[-1] > 1] or pairs
     sums = [sum_of(mistakes.BASES[case.exercise](case), got) for case, got, *_ in pairs]
     kinds = {one and re.sub(r"[-+.\de]+ times |_\d+", "", one) for one in sums}
@@ -446,7 +451,7 @@ def locate(right, pairs):
     """Return which parts of a result in theta's layout are wrong, in the first case in which not
     all are; the first wrong layer going back from the output; and by what they are off if it is the
     same in every case."""
-    is_gradient = pairs[0][0].exercise == "01_backward"
+    is_gradient = exercise_of(pairs) == "01_backward"
     letters = ("gW", "gb") if is_gradient else ("RgW", "Rgb")
     found, factors, firsts, parts = [], [], [], ([], [])
     for case, got, *_ in pairs:
