@@ -622,12 +622,14 @@ def test_of_what_a_wrong_derivative_of_an_activation_is_made_is_said():
         z, beta = case.arguments
         got, s = case.truth.copy(), layer.sigmoid_of(beta * z)
         got[1] = 3 * s - z * z * beta * s * (1 - s)
+        got[2] = s / beta - 0.5 * beta * z * s + 1.23 * beta * s * (1 - s)
         return got
 
-    assert (
-        "f' is wrong: with s = 1 / (1 + exp(-beta z)), it is 3 times s plus -1 times z^2 s' ("
-        in (explain("08_own_layer", change))
-    )
+    says = explain("08_own_layer", change)
+    with_s = "is wrong: with s = 1 / (1 + exp(-beta z)), it is"
+    assert f"f' {with_s} 3 times s plus -1 times z^2 s' (complex z, beta 0.7)" in says
+    assert f"f'' {with_s} 1 / beta times s plus " in says
+    assert "-0.5 beta times z s" in says and "1.23 times s'" in says
 
 
 @pytest.mark.parametrize(

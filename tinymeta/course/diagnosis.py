@@ -378,9 +378,9 @@ def fitted(vectors, got):
     return factors if relative_error(columns @ factors, got.ravel()) < TOLERANCE else None
 
 
-def sum_of(bases, got):
+def sum_of(bases, got, beta=None):
     """Return of which vectors {phrase: vector} of one of the bases a result is the sum, by the
-    fewest, at most three; or None."""
+    fewest, at most three; or None. A factor may be written with a beta."""
     sums = []
     for basis in bases:
         factors = fitted(basis.values(), got) if 2 * len(basis) <= got.size else None
@@ -390,11 +390,17 @@ def sum_of(bases, got):
         used = [*zip(factors.real, basis, sizes > 1e-6 * np.linalg.norm(got))]
         sums.append([(factor, phrase) for factor, phrase, is_used in used if is_used])
     few = [one for one in sums if 0 < len(one) <= 3]
-    return " plus ".join(map(times, *zip(*min(few, key=len)))) if few else None
+    return " plus ".join(times(*one, beta) for one in min(few, key=len)) if few else None
 
 
-def times(factor, phrase):
-    return phrase if abs(factor - 1) < TOLERANCE else f"{factor:.4g} times {phrase}"
+def times(factor, phrase, beta=None):
+    """Return in words a factor times what a phrase names."""
+    units = {" beta": beta, " / beta": 1 / beta} if beta else {}
+    for unit, size in ({"": 1} | units).items():
+        n = round(2 * factor / size) / 2
+        if n and abs(factor - n * size) < TOLERANCE:
+            return phrase if n == 1 and not unit else f"{n:g}{unit} times {phrase}"
+    return f"{factor:.4g} times {phrase}"
 
 
 def of_tasks(right, wrong):
@@ -527,7 +533,7 @@ def how(wrong, i):
         numbers = [mistakes.QUANTITIES[case.exercise](case) for case, _ in wrong]
         return f": {describe_factor(factors, numbers)}"
     case, got = max(wrong, key=lambda pair: pair[1].size)
-    parts = sum_of([layer.bases_of_layers(case)], got)
+    parts = sum_of([layer.bases_of_layers(case)], got, case.arguments[1])
     if parts:
         return f": with s = 1 / (1 + exp(-beta z)), it is {parts} ({case.label})"
     z = case.arguments[0]
