@@ -462,7 +462,7 @@ def locate(right, pairs):
     found, factors, firsts, parts = [], [], [], ([], [])
     for case, got, *_ in pairs:
         model = case.arguments[0]
-        wrong = np.array([*block_errors(model, got, case.truth).values()]) > TOLERANCE
+        wrong = np.array([*block_errors(model, got, case.truth).values()]) >= TOLERANCE
         two = model.unpack(got)
         firsts.append(two[0])
         mask = np.repeat(wrong, [part.size for pair in two for part in pair])
@@ -482,7 +482,7 @@ def locate(right, pairs):
     }
     for letter, of_kind in zip(letters, parts):
         if not any(part.any() for part in of_kind):
-            del listed[letter]
+            listed.pop(letter, None)
             besides = f"; besides, wrong in {' and '.join(listed.values())}" if listed else ""
             return f"every {letter} is 0: is it written, as in `{letter}[...] = a`?{besides}"
     first = np.flatnonzero(wrong.any(axis=1))[-1]
