@@ -350,6 +350,16 @@ def test_of_what_gradients_a_result_is_the_sum_is_said():
     )
 
 
+def test_another_meta_gradient_may_be_a_part_of_a_sum():
+    def change(case):
+        exact = tasks.rows(tasks.problem_of(case), "MAML").mean(axis=0)
+        return case.truth + 2 * exact
+
+    assert explain_two("05_reptile", change).startswith(
+        "this is Reptile plus 2 times MAML (with 2 "
+    )
+
+
 def test_a_sum_that_is_another_one_in_another_case_is_none():
     cases = [cases_of("05_reptile", 1)[i] for i in (1, 2, 0)]  # of 2, 5 and 1 steps
     parts = [[*tasks.bases(case)][0] for case in cases]

@@ -15,7 +15,7 @@ from running import results, run
 from wrong_answers import SOLUTIONS
 
 from tinymeta import checks, course, meta_loss
-from tinymeta.course import hunt, hunt_bugs, hunt_key
+from tinymeta.course import grading, hunt, hunt_bugs, hunt_key
 from tinymeta.extras import autopsy
 
 ROOT = SOLUTIONS.parents[1]
@@ -457,6 +457,12 @@ def test_a_blank_is_called_blank(blank, capsys):
     assert capsys.readouterr().out == "07_bug_hunt: still blank: fill in ANSWERS\n"
 
 
+def test_the_exercises_own_report_is_that_of_the_hunt(capsys):
+    assert not grading.grade("07_bug_hunt", {"ANSWERS": 3}, [1])
+    said = capsys.readouterr().out
+    assert not hunt.check(3) and capsys.readouterr().out == said != ""
+
+
 def test_what_is_no_dict_is_said_once(capsys):
     assert hunt.check([1]) is False
     assert capsys.readouterr().out.count("ANSWERS: expected a dict; got [1]") == 1
@@ -543,12 +549,14 @@ def test_what_cannot_be_read_is_refused_with_its_line(source, says):
 
 @pytest.mark.slow
 def test_the_teachers_command_prints_the_key_and_the_table(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["hunt_key.py", "oak"])
     monkeypatch.delitem(sys.modules, "tinymeta.course.hunt_key")  # to be run anew, as a command
-    runpy.run_module("tinymeta.course.hunt_key", run_name="__main__")
-    printed = capsys.readouterr().out
-    assert all(f"\n{letter}  {name}\n" in printed for letter, name in hunt.key("oak").items())
-    assert hunt_key.table() in printed
+    for words in (["oak"], []):
+        monkeypatch.setattr(sys, "argv", ["hunt_key.py", *words])
+        runpy.run_module("tinymeta.course.hunt_key", run_name="__main__")
+        printed = capsys.readouterr().out
+        key = hunt.key(*words or [hunt.WORD])
+        assert all(f"\n{letter}  {name}\n" in printed for letter, name in key.items())
+        assert hunt_key.table() in printed
 
 
 def test_the_table_has_a_row_for_each_and_0_where_it_hides(monkeypatch):

@@ -28,8 +28,8 @@ def standard_errors(batch):
     """Return by how many standard errors the nearest point of another task says less about a point
     than the nearest of its own, where both are near: about 0 if the points are noise, and if all
     tasks are one function."""
-    x = np.concatenate((batch.x_support, batch.x_query), axis=1)[:, :20]
-    y = np.concatenate((batch.y_support, batch.y_query), axis=1)[:, :20]
+    pairs = (batch.x_support, batch.x_query), (batch.y_support, batch.y_query)
+    x, y = (np.concatenate(pair, axis=1)[:, :20] for pair in pairs)
     far, own = nearest(x, y, x, y)
     far_other, other = nearest(x, y, np.roll(x, 1, axis=0), np.roll(y, 1, axis=0))
     far = np.maximum(far, far_other)
