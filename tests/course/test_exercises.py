@@ -457,6 +457,7 @@ CRASHES = [  # exercise, what the answer does, the end of what is said
         "Has np.eye the size of the matrix beside it?",
     ),
     ("09_solve_the_head", "np.linalg.solve(F, F.T)", "A^-1 b: are they in this order?"),
+    ("09_solve_the_head", "F + G", "`F + G`: name 'G' is not defined"),
     ("09_solve_the_head", "np.linalg.inv(F)", "there F (6, 4). Is something transposed?"),
     (
         "09_solve_the_head",
