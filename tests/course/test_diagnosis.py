@@ -350,14 +350,14 @@ def test_of_what_gradients_a_result_is_the_sum_is_said():
     )
 
 
-def test_another_meta_gradient_may_be_a_part_of_a_sum():
-    def change(case):
-        exact = tasks.rows(tasks.problem_of(case), "MAML").mean(axis=0)
-        return case.truth + 2 * exact
+def test_another_meta_gradient_or_theta_may_be_a_part_of_a_sum():
+    def exact(case):
+        return tasks.rows(tasks.problem_of(case), "MAML").mean(axis=0)
 
-    assert explain_two("05_reptile", change).startswith(
-        "this is Reptile plus 2 times MAML (with 2 "
-    )
+    says = explain_two("05_reptile", lambda case: case.truth + 2 * exact(case))
+    assert says.startswith("this is Reptile plus 2 times MAML (with 2 ")
+    says = explain_two("05_reptile", lambda case: case.truth - 3 * case.arguments[1])
+    assert says.startswith("this is Reptile plus -3 times theta (with 2 ")
 
 
 def test_a_sum_that_is_another_one_in_another_case_is_none():
@@ -605,6 +605,11 @@ def test_where_an_activation_is_wrong_is_said():
     assert says.startswith(
         "f is wrong where z.real < 0, and nowhere else (complex z, beta 0.7), f' "
     )
+    says = explain(  # 0 is there
+        "08_own_layer",
+        lambda case: case.truth + (case.label[:5] == "large") * (case.arguments[0].real < 0),
+    )
+    assert says.startswith("f is wrong where z.real < 0, and nowhere else (large z, beta 1.7), f' ")
     says = explain("08_own_layer", lambda case: case.truth + (case.arguments[0].real > 0))
     assert says.startswith(
         "f is wrong where z.real > 0, and nowhere else (complex z, beta 0.7), f' "

@@ -116,8 +116,10 @@ def test_the_losses_before_and_after_are_those_of_the_adaptation_curve():
     theta = np.array([2.5, 0.0])
     batch = LINES.sample(np.random.default_rng(2), own_tasks.NEW_TASKS, 5, query=5)
     curve = adaptation_curve(MODEL, theta, batch, 0.05, own_tasks.STEPS).mean(axis=-1)
-    (_, _, number), *_ = own_tasks.has_learned(LINES, MODEL, theta, 5, 0.05)
+    mean = np.mean((batch.y_support.mean(axis=1, keepdims=True) - batch.y_query) ** 2)
+    (_, _, number), *_, (_, _, last) = own_tasks.has_learned(LINES, MODEL, theta, 5, 0.05)
     assert number == f"{curve[0]:.3g} -> {curve[-1]:.3g} at rate 0.05"
+    assert last == f"{curve[-1]:.3g} for {mean:.3g}"
 
 
 def test_a_label_may_be_the_figures_or_that_of_a_neighbour_on_the_same_axis():

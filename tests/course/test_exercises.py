@@ -341,6 +341,7 @@ def test_what_is_asked_for_cannot_be_called(name, called, answer):
     case = next(EXERCISES[name].cases(1))
     error, says = grading.judge(answer, case)
     assert error == np.inf and f"{called}" in says and "that is what you are writing" in says
+    assert says.startswith("it cannot be called here")
 
 
 def test_after_an_answer_has_run_the_library_is_what_it_was():

@@ -549,14 +549,20 @@ def test_what_cannot_be_read_is_refused_with_its_line(source, says):
 
 @pytest.mark.slow
 def test_the_teachers_command_prints_the_key_and_the_table(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["hunt_key.py", "oak"])
     monkeypatch.delitem(sys.modules, "tinymeta.course.hunt_key")  # to be run anew, as a command
-    for words in (["oak"], []):
-        monkeypatch.setattr(sys, "argv", ["hunt_key.py", *words])
-        runpy.run_module("tinymeta.course.hunt_key", run_name="__main__")
-        printed = capsys.readouterr().out
-        key = hunt.key(*words or [hunt.WORD])
-        assert all(f"\n{letter}  {name}\n" in printed for letter, name in key.items())
-        assert hunt_key.table() in printed
+    runpy.run_module("tinymeta.course.hunt_key", run_name="__main__")
+    printed = capsys.readouterr().out
+    assert all(f"\n{letter}  {name}\n" in printed for letter, name in hunt.key("oak").items())
+    assert hunt_key.table() in printed
+
+
+@pytest.mark.parametrize("words", [["oak"], []])
+def test_the_key_is_that_of_the_word_or_of_the_shipped_deal(words, monkeypatch, capsys):
+    monkeypatch.setattr(hunt_key, "table", lambda: "the table")
+    hunt_key.main(words)
+    key = "\n".join(f"{letter}  {name}" for letter, name in hunt.key(*words or [hunt.WORD]).items())
+    assert capsys.readouterr().out.endswith(f":\n\n{key}\n\nthe table\n")
 
 
 def test_the_table_has_a_row_for_each_and_0_where_it_hides(monkeypatch):

@@ -142,7 +142,7 @@ def roughly_right(right, wrong):
     factors = [np.vdot(case.truth, got).real / (np.vdot(case.truth, case.truth).real or 1)
                for case, got, *_ in wrong]  # fmt: skip
     factor = np.mean(factors)
-    errors = [relative_error(got, factor * case.truth) for case, got, *_ in wrong]
+    errors = [error_of(case._replace(truth=factor * case.truth), got) for case, got, *_ in wrong]
     if not max(errors) < ROUGH:
         return None
     digits = int(-np.log10(max(errors)))

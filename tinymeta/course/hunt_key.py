@@ -49,7 +49,12 @@ def table():
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    word = sys.argv[1] if len(sys.argv) > 1 else hunt.WORD
+def main(words):
+    """Print the key of the deal by words[0], or of the one that is shipped, and the table."""
+    word, *_ = [*words, hunt.WORD]
     print(f"The letters of {word!r}, and how far each bug is off (0: less than {hunt.BOUND:g}):\n")
     print(*(f"{letter}  {name}" for letter, name in hunt.key(word).items()), "", table(), sep="\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
