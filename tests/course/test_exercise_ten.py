@@ -1,10 +1,13 @@
 """The sanity checks of exercise 10: what a hand-in has to show, one missing each time."""
 
+import runpy
+
 import numpy as np
 import pytest
+from running import ROOT
 
 from tinymeta import MLP, FunctionTasks, TaskBatch, adaptation_curve
-from tinymeta.course import own_tasks, style
+from tinymeta.course import grading, own_tasks, style
 
 MODEL = MLP([1, 1])
 LINES = FunctionTasks(lambda x, a: a * x, {"a": (2, 3)}, x_range=(-1, 1))
@@ -174,6 +177,12 @@ def test_an_initialisation_that_does_not_adapt_is_seen():
     says = [w for w, holds, _ in own_tasks.has_learned(LINES, MODEL, np.array([2.5, 0.0]), 5, 0.0)
             if not holds]  # fmt: skip
     assert "5 steps on 5 points help" in says
+
+
+def test_the_exercise_as_it_is_handed_out_is_blank(capsys):
+    blank = runpy.run_path(str(ROOT / "lessons" / "exercises" / "10_own_tasks.py"))
+    assert not grading.grade("10_own_tasks", blank, [1])
+    assert capsys.readouterr().out.startswith("10_own_tasks: still blank: write make_tasks, train ")
 
 
 def test_the_report_counts_all_of_it_and_a_blank_is_blank(capsys):
