@@ -748,6 +748,12 @@ def test_cases_are_told_apart_by_what_differs(right, wrong, says):
     assert diagnosis.where(label_of(*right), label_of(*wrong)) == says
 
 
+def test_numbers_of_one_thing_are_listed_together_and_those_of_two_are_not():
+    assert diagnosis.listed(["2 tasks", "1 task", "2 tasks"]) == "1, 2 tasks"
+    assert diagnosis.listed(["1 task", "2 points"]) == "1 task, 2 points"
+    assert diagnosis.listed(["tanh", "relu"]) == "relu, tanh" and diagnosis.listed(["1 a"]) == "1 a"
+
+
 def test_results_that_are_none_are_reported_with_the_case():
     cases = cases_of("09_solve_the_head")
     results = [[case.truth] for case in cases]

@@ -450,6 +450,7 @@ CRASHES = [  # exercise, what the answer does, the end of what is said
         "a = b = c = d = e = f = x\na + b + c + d + e @ f",
         f"there d (9, 5), e (9, 5), f (9, 5), c (9, 5), a (9, 5). {LAYERS}",
     ),
+    ("01_backward", "def f(v):\n    return v @ v\nf(x)", f"there v (9, 5). {LAYERS}"),
     ("01_backward", "x[:, 0] * x", "is a column, a[:, None], meant?"),
     ("01_backward", "x[:, 0] += theta", LAYERS),
     (
