@@ -61,7 +61,7 @@ def explain(cases, results, bound):
     for case, (got, *alone) in zip(cases, results):
         why = no_result(got, case.truth)
         if why:
-            failed.append((case, why))
+            failed.append((case, got, why))
         elif error_of(case, got) <= bound:
             right.append(case)
         else:
@@ -70,10 +70,8 @@ def explain(cases, results, bound):
     if failed:
         vague = (UNKNOWN, EVERY_LAYER[:20], *(["wrong in"] if len(failed) >= len(wrong) else []))
         what = [words for words in what if not words.startswith(vague)]
-        case, why = failed[0]
-        if why.endswith("nan or infinite"):
-            got = next(got for one, (got, *_) in zip(cases, results) if one is case)
-            why += overflow(case, got)
+        case, got, why = failed[0]
+        why += overflow(case, got) if why.endswith("nan or infinite") else ""
         what.append(f"with {case.label}: {why}" if right or wrong else why)
     there = where(right, [case for case, *_ in failed + wrong])
     return "; ".join(filter(None, (*what, there)))
@@ -139,9 +137,8 @@ def roughly_right(right, wrong):
     errors = [error_of(case, got) for case, got, *_ in wrong]
     if max(errors) < ROUGH:
         return nearly_right(errors)
-    factors = [np.vdot(case.truth, got).real / (np.vdot(case.truth, case.truth).real or 1)
-               for case, got, *_ in wrong]  # fmt: skip
-    factor = np.mean(factors)
+    norms = [np.vdot(case.truth, case.truth).real or 1.0 for case, *_ in wrong]
+    factor = np.mean([np.vdot(w[0].truth, w[1]).real / norm for w, norm in zip(wrong, norms)])
     errors = [error_of(case._replace(truth=factor * case.truth), got) for case, got, *_ in wrong]
     if not max(errors) < ROUGH:
         return None

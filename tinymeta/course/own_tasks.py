@@ -10,7 +10,7 @@ from ..evaluation import adaptation_curve
 from . import notebook
 from .style import Figure
 
-NEW_TASKS, STEPS, WORDS = 200, 5, 80
+DRAWN, NEW_TASKS, STEPS, WORDS = 2000, 200, 5, 80
 
 
 def nearest(x, y, x_other, y_other):
@@ -40,7 +40,7 @@ def standard_errors(batch):
 def are_tasks(tasks, shots):
     """Yield (what is checked, whether it holds, a number) of a distribution of tasks."""
     batch, again, other = (
-        tasks.sample(np.random.default_rng(seed), 2000, shots, query=max(shots, 5))
+        tasks.sample(np.random.default_rng(seed), DRAWN, shots, query=max(shots, 5))
         for seed in (0, 0, 1)
     )
     same = all(np.array_equal(a, b) for a, b in zip(batch, again))
@@ -49,8 +49,8 @@ def are_tasks(tasks, shots):
     yield "another seed draws others", differ, ""
     finite = all(np.isfinite(array).all() for array in batch)
     shapes = ", ".join(str(np.shape(array)) for array in batch)
-    right = {len(array) for array in batch} == {2000} and batch.x_support.shape[1] == shots
-    yield "2000 tasks, all numbers finite", finite and right, shapes
+    right = {len(array) for array in batch} == {DRAWN} and batch.x_support.shape[1] == shots
+    yield f"{DRAWN} tasks, all numbers finite", finite and right, shapes
     if finite and right:
         errors = standard_errors(batch)
         number = "" if errors > 3 else "noise, or one function for all?"

@@ -426,10 +426,7 @@ def forward_in_columns(p):
 
 def one_rate_each_step(p):
     """Return a vector of 0 with -v g in entry s, the gradient in the rate alpha[s] of step s."""
-    thetas, grads = [p.theta + np.zeros((len(p.batch[0]), 1))], []
-    for s in range(p.steps):
-        grads.append(p.model.grad(thetas[-1], *p.points("support")))
-        thetas.append(thetas[-1] - p.alpha[s] * grads[-1])
+    thetas, grads = descend(p, change=lambda g, s, step: p.alpha[s] / p.alpha * g)
     v, found = outer(p, thetas[-1]), np.zeros_like(thetas[0])
     for s in reversed(range(p.steps)):
         found[:, s] = -(v * grads[s]).sum(axis=-1)
